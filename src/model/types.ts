@@ -1,0 +1,138 @@
+/** The stored documents as users write them, after the schema has passed; keys keep APISIX's spelling (contract §3). */
+
+export type Id = string | number
+export type Labels = Record<string, string>
+export type PluginConfigs = Record<string, Record<string, unknown>>
+
+interface Described {
+  id?: Id
+  name?: string
+  desc?: string
+  labels?: Labels
+  create_time?: number
+  update_time?: number
+}
+
+/** Seconds, each above 0. */
+export interface Timeout {
+  connect: number
+  send: number
+  read: number
+}
+
+export interface Node {
+  host: string
+  port?: number
+  weight: number
+  priority?: number
+  metadata?: Record<string, unknown>
+}
+
+export interface UpstreamTls {
+  client_cert_id?: Id
+  client_cert?: string
+  client_key?: string
+  verify?: boolean
+}
+
+export interface KeepalivePool {
+  size?: number
+  /** Seconds. */
+  idle_timeout?: number
+  requests?: number
+}
+
+export type HashOn = 'vars' | 'header' | 'cookie' | 'consumer' | 'vars_combinations'
+export type UpstreamScheme = 'grpc' | 'grpcs' | 'http' | 'https' | 'tcp' | 'tls' | 'udp' | 'kafka'
+export type PassHost = 'pass' | 'node' | 'rewrite'
+
+export interface Upstream extends Described {
+  nodes?: Record<string, number> | Node[]
+  service_name?: string
+  discovery_type?: string
+  discovery_args?: Record<string, unknown>
+  type?: string
+  hash_on?: HashOn
+  key?: string
+  checks?: Record<string, unknown>
+  retries?: number
+  /** Seconds; 0 means no limit. */
+  retry_timeout?: number
+  timeout?: Timeout
+  scheme?: UpstreamScheme
+  pass_host?: PassHost
+  upstream_host?: string
+  keepalive_pool?: KeepalivePool
+  tls?: UpstreamTls
+}
+
+export interface Service extends Described {
+  plugins?: PluginConfigs
+  upstream?: Upstream
+  upstream_id?: Id
+  script?: string
+  enable_websocket?: boolean
+  hosts?: string[]
+}
+
+export interface Route extends Described {
+  uri?: string
+  uris?: string[]
+  priority?: number
+  methods?: string[]
+  host?: string
+  hosts?: string[]
+  remote_addr?: string
+  remote_addrs?: string[]
+  timeout?: Timeout
+  vars?: unknown[]
+  filter_func?: string
+  script?: string
+  script_id?: Id
+  plugins?: PluginConfigs
+  plugin_config_id?: Id
+  upstream?: Upstream
+  upstream_id?: Id
+  service_id?: Id
+  enable_websocket?: boolean
+  status?: 0 | 1
+}
+
+export interface Consumer {
+  username: string
+  id?: Id
+  desc?: string
+  labels?: Labels
+  group_id?: Id
+  plugins?: PluginConfigs
+  create_time?: number
+  update_time?: number
+}
+
+export interface PluginConfig extends Described {
+  id: Id
+  plugins: PluginConfigs
+}
+
+export interface GlobalRule {
+  id: Id
+  plugins: PluginConfigs
+  create_time?: number
+  update_time?: number
+}
+
+export interface PluginMetadata {
+  id?: Id
+  [key: string]: unknown
+}
+
+/** Kind to document. */
+export interface Documents {
+  plugin_metadata: PluginMetadata
+  upstreams: Upstream
+  services: Service
+  plugin_configs: PluginConfig
+  consumers: Consumer
+  global_rules: GlobalRule
+  routes: Route
+}

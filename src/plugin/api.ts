@@ -1,0 +1,31 @@
+/** Everything a plugin may import from the gateway. */
+export type { FromSchema } from 'json-schema-to-ts'
+export type { Expression, VariableSource } from '../expr/expr.ts'
+export type { Ref } from '../model/kind.ts'
+export type { Labels } from '../model/types.ts'
+export type { Logger } from '../observe/logger.ts'
+export type { Counter, Family, Gauge, Histogram, MetricRegistry } from '../observe/metrics.ts'
+export type {
+  ConsumerView,
+  FoundConsumer,
+  Headers,
+  RequestContext,
+  RequestStats,
+  ResponseView,
+  RouteView,
+  UpstreamRequest,
+} from './context/request-context.ts'
+export { type RequestSlot, requestSlot } from './context/slot.ts'
+export {
+  type BodyFilter,
+  type Clock,
+  ConfigError,
+  definePlugin,
+  type InstanceHost,
+  type PhaseResult,
+  type PluginDefinition,
+  type PluginHost,
+  type PluginInstance,
+  type Reply,
+  type Schema,
+} from './definition.ts'

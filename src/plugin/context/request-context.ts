@@ -1,0 +1,115 @@
+import type { VariableSource } from '../../expr/expr.ts'
+import type { Labels } from '../../model/types.ts'
+import type { RequestSlot } from './slot.ts'
+
+/** Headers of one message in wire order, duplicates kept. Names compare without case; `name` arguments are lower-case. */
+export interface Headers {
+  /** The first value, or `undefined`. */
+  get(name: string): string | undefined
+  all(name: string): string[]
+  has(name: string): boolean
+  /** Replaces every occurrence. `name` is sent as written here. Throws on a value with CR, LF or NUL. */
+  set(name: string, value: string | readonly string[]): void
+  /** Adds one more line. */
+  append(name: string, value: string): void
+  remove(name: string): void
+  /** Flat `[name, value, name, value, …]` in wire order; not to be written to. */
+  raw(): readonly string[]
+}
+
+export interface ConsumerView {
+  readonly name: string
+  readonly groupId: string | undefined
+  readonly labels: Labels | undefined
+  readonly credentialId: string | undefined
+}
+
+/** The consumer found by an authentication plugin, with what its configuration said for that plugin. */
+export interface FoundConsumer {
+  readonly view: ConsumerView
+  /** The consumer's (or credential's) configuration of the plugin that asked. */
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+export interface RouteView {
+  readonly id: string
+  readonly name: string | undefined
+  readonly serviceId: string | undefined
+  readonly serviceName: string | undefined
+  /** The pattern and host that matched are the route's own: first of `uris` and `hosts`. */
+  readonly uri: string
+  readonly host: string | undefined
+}
+
+/** The request as it will be sent to the upstream; what is not changed goes as the client sent it. */
+export interface UpstreamRequest {
+  method: string
+  /** Path and query in wire form. Assigning replaces the client's own. */
+  target: string
+  /** Host to send, when a plugin overrides `pass_host`. */
+  host: string | undefined
+}
+
+export interface ResponseView {
+  status: number
+  readonly headers: Headers
+  /** Who made the response: an upstream node or the gateway. */
+  readonly source: 'upstream' | 'gateway'
+}
+
+/** Times of one request in monotonic ms, and byte counts; complete in the `log` phase. */
+export interface RequestStats {
+  readonly startedAt: number
+  /** First moment of the first attempt to reach an upstream, 0 when none was made. */
+  readonly upstreamStartedAt: number
+  /** Time from sending the last attempt to the end of its response; `undefined` when no upstream was asked. */
+  readonly upstreamMs: number | undefined
+  readonly totalMs: number
+  readonly bytesReceived: number
+  readonly bytesSent: number
+}
+
+/** One request on its walk. Plugins get it in every phase; nothing of it outlives the `log` phase. */
+export interface RequestContext extends VariableSource {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  /** Lower-case, no port. */
+  readonly host: string
+  /** Canonical decoded path without query: APISIX's `uri`. */
+  readonly path: string
+  /** Raw query string without `?`; empty when none. */
+  readonly queryString: string
+  /** Path and query as APISIX's `request_uri`: canonical path with the raw query. */
+  readonly requestUri: string
+  /** The target of the request line as the client sent it. */
+  readonly rawTarget: string
+  readonly remoteAddr: string
+  readonly remotePort: number
+  /** What will be sent to the upstream; starts as what the client sent. */
+  readonly headers: Headers
+  readonly upstream: UpstreamRequest
+  /** The matched route, absent on a 404. */
+  readonly route: RouteView | undefined
+  readonly consumer: ConsumerView | undefined
+  /** The node of the current attempt, from `beforeProxy` on. */
+  readonly node: { readonly host: string; readonly port: number } | undefined
+  /** The response; only from `headerFilter` on. */
+  readonly response: ResponseView
+  readonly stats: RequestStats
+
+  /** First value of a query argument, decoded (`+` is a space). */
+  arg(name: string): string | undefined
+  cookie(name: string): string | undefined
+  /** Removes a query argument from what the upstream gets. */
+  removeArg(name: string): void
+  /** Any variable of contract §4.5; `undefined` when it has no value. */
+  var(name: string): unknown
+  /** Looks up the consumer whose configuration of `plugin` has this key, in the snapshot of this request. */
+  findConsumer(plugin: string, key: string): FoundConsumer | undefined
+  /** The consumer of that name, for `anonymous_consumer`. */
+  findConsumerByName(name: string): FoundConsumer | undefined
+  /** Makes it this request's consumer: sets the `X-Consumer-*` headers, and its plugins join the walk (contract §6). */
+  attachConsumer(consumer: FoundConsumer): void
+  get<T>(slot: RequestSlot<T>): T | undefined
+  set<T>(slot: RequestSlot<T>, value: T): void
+}

@@ -1,0 +1,118 @@
+import type { FastifyInstance } from 'fastify'
+import type { Ref } from '../model/kind.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { RequestContext } from './context/request-context.ts'
+
+/** A JSON schema literal. */
+export type Schema = Readonly<Record<string, unknown>>
+
+/**
+ * An answer given by the gateway itself: it ends the walk of the phases. Objects become JSON with a newline, strings and buffers
+ * go as they are, no body becomes the error page of the status (contract §6, decisions 6 and 7).
+ */
+export interface Reply {
+  readonly status: number
+  readonly body?: string | Uint8Array | Readonly<Record<string, unknown>> | readonly unknown[]
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>
+}
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a phase that only acts has no return statement
+export type PhaseResult = Reply | void
+
+export type RequestPhase = (context: RequestContext) => PhaseResult | Promise<PhaseResult>
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a phase that only acts has no return statement
+export type ActPhase = (context: RequestContext) => void | Promise<void>
+
+/** Changes a body on its way to the client. Chunks are owned by the filter once handed over. */
+export interface BodyFilter {
+  /** Returns what to send now; nothing means "later" or "drop". */
+  write(chunk: Uint8Array): Uint8Array | undefined
+  /** Called once after the last chunk; returns the tail. */
+  end(): Uint8Array | undefined
+}
+
+/** The compiled form of one stored configuration: functions that close over prepared values (contract §6 for the phases). */
+export interface PluginInstance {
+  /** Before the consumer is known; authentication lives here. May answer. */
+  rewrite?: RequestPhase
+  /** After consumer plugins were merged. May answer. */
+  access?: RequestPhase
+  /** After a node was picked, again before each retry. */
+  beforeProxy?: RequestPhase
+  /** Status and headers of the response are known and can still change. Synchronous. */
+  headerFilter?: (context: RequestContext) => void
+  /** Called after all header filters; a returned filter sees every chunk. */
+  bodyFilter?: (context: RequestContext) => BodyFilter | undefined
+  /** After the response ended, however it ended. Synchronous; what takes longer belongs to a batch the plugin owns. */
+  log?: (context: RequestContext) => void
+}
+
+/** What a plugin may use of the process around it. */
+export interface PluginHost {
+  readonly logger: Logger
+  readonly metrics: MetricRegistry
+  /** Wall clock in ms since the epoch and a monotonic clock in ms; tests replace both. */
+  readonly clock: Clock
+  /** `plugin_attr.<name>` of the settings, checked against `attrSchema`. */
+  readonly attr: Readonly<Record<string, unknown>>
+}
+
+export interface Clock {
+  now(): number
+  monotonic(): number
+}
+
+/** The host as one instance sees it while it is compiled. */
+export interface InstanceHost extends PluginHost {
+  /** The resource that carries the configuration. */
+  readonly owner: Ref
+  /** The plugin's current metadata (`/apisix/plugin_metadata/<name>`) with defaults; read it when needed, it changes without a recompile. */
+  metadata(): Readonly<Record<string, unknown>>
+  /** Registers what the instance has started; released in reverse order when it retires, or when `compile` throws. */
+  own(release: () => void | Promise<void>): void
+}
+
+/**
+ * One plugin. `Config` is the configuration after the schema's defaults were filled in; derive it from the schema with
+ * `FromSchema` and name it at the call site.
+ */
+export interface PluginDefinition<Config> {
+  readonly name: string
+  /** Higher runs first (contract §7). */
+  readonly priority: number
+  readonly schema: Schema
+  /** Present on plugins that identify consumers; configuration under a consumer is checked against it. */
+  readonly consumerSchema?: Schema
+  readonly metadataSchema?: Schema
+  readonly attrSchema?: Schema
+  readonly type?: 'auth'
+  readonly scope?: 'global'
+  /** In a global rule it is skipped for routes that have it too (contract §6). */
+  readonly runPolicy?: 'prefer_route'
+  /** Dotted paths of the configuration that hold secrets: never logged. */
+  readonly secretFields?: readonly string[]
+  /** Of the consumer's configuration: the field that identifies it, unique among consumers. */
+  readonly consumerKey?: string
+  /** Rules a schema cannot say. Throws {@link ConfigError} with the contract's message. */
+  check?(config: Config): void
+  /** Once per process: routes, decorators, onClose. */
+  fastify?(app: FastifyInstance, host: PluginHost): void | Promise<void>
+  /** Once per stored configuration, before the snapshot that uses it is published. May throw {@link ConfigError}. */
+  compile(config: Config, host: InstanceHost): PluginInstance
+}
+
+/** Erased form, as the registry keeps it. */
+// biome-ignore lint/suspicious/noExplicitAny: the registry holds plugins of every configuration type; the schema guards the value
+export type AnyPlugin = PluginDefinition<any>
+
+/** A configuration that a person has to mend; the text is shown to them as it is. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** Declares a plugin. Name the configuration type: `definePlugin<FromSchema<typeof schema>>({...})`. */
+export function definePlugin<Config>(definition: PluginDefinition<Config>): PluginDefinition<Config> {
+  return definition
+}
