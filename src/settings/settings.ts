@@ -1,0 +1,198 @@
+/**
+ * The boot configuration as the rest of the process sees it: APISIX's `config.yaml` shape with its spelling (contract §9), every key
+ * present, lists in one form, frozen to the leaf. Made by `loadSettings` only; never changed while the process lives.
+ */
+export interface Settings {
+  readonly apisix: ApisixSettings
+  readonly nginx_config: NginxSettings
+  readonly graphql: { readonly max_size: number }
+  /** Names that may be used in configuration; `all` is the whole catalogue. */
+  readonly plugins: readonly string[] | 'all'
+  readonly stream_plugins: readonly string[]
+  readonly plugin_attr: PluginAttributes
+  readonly deployment: DeploymentSettings
+  /** `discovery.<type>` as written; each discoverer checks its own part. */
+  readonly discovery: Readonly<Record<string, unknown>>
+  readonly gatewright: GatewrightSettings
+  /** Derived, not a key: where configuration is kept (docs/reference/config.md, "Which store"). */
+  readonly store: StoreSettings
+}
+
+/** One socket to listen on. IPv6 without brackets. */
+export interface ListenAddress {
+  readonly ip: string
+  readonly port: number
+}
+
+/** The values of `apisix.router.http` (contract §4.3). */
+export type HttpRouter = 'radixtree_host_uri' | 'radixtree_uri' | 'radixtree_uri_with_parameter'
+
+export interface ApisixSettings {
+  /** Proxy listeners, at least one. A bare port listens on 0.0.0.0. */
+  readonly node_listen: readonly ListenAddress[]
+  /** Whether the admin API listens; false on a data plane, true on a control plane, whatever the file says. */
+  readonly enable_admin: boolean
+  readonly router: { readonly http: HttpRouter; readonly ssl: string }
+  readonly proxy_mode: 'http'
+  readonly stream_proxy: { readonly tcp: readonly unknown[]; readonly udp: readonly unknown[] }
+  readonly ssl: SslSettings
+  readonly enable_http2: boolean
+  readonly enable_ipv6: boolean
+  readonly enable_reuseport: boolean
+  /** Adds the version to the proxy's `Server` header; already applied to `gatewright.server_header`. */
+  readonly enable_server_tokens: boolean
+  readonly delete_uri_tail_slash: boolean
+  readonly normalize_uri_like_servlet: boolean
+  readonly match_uri_encoded_slash: boolean
+  /** Megabytes. */
+  readonly max_post_args_readable_size: number
+  readonly show_upstream_status_in_response_header: boolean
+  readonly proxy_cache: Readonly<Record<string, unknown>>
+  readonly proxy_protocol: Readonly<Record<string, unknown>>
+  readonly dns_resolver: readonly string[]
+  /** Seconds; absent follows the TTL of the answer. */
+  readonly dns_resolver_valid?: number
+  /** Seconds. */
+  readonly resolver_timeout: number
+  readonly enable_resolv_search_opt: boolean
+  readonly enable_control: boolean
+  readonly control: ListenAddress & { readonly router: string }
+  readonly status: ListenAddress
+  readonly data_encryption: { readonly enable_encrypt_fields: boolean; readonly keyring: readonly string[] }
+  /** IPs and CIDRs whose `X-Forwarded-*` are believed. */
+  readonly trusted_addresses: readonly string[]
+  readonly disable_upstream_healthcheck: boolean
+  readonly lru: Readonly<Record<string, unknown>>
+  readonly tracing: boolean
+  /** Seconds. */
+  readonly worker_startup_time_threshold: number
+}
+
+export interface SslSettings {
+  readonly enable: boolean
+  readonly listen: readonly ListenAddress[]
+  readonly ssl_protocols: string
+  readonly ssl_ciphers: string
+  readonly ssl_session_tickets: boolean
+  readonly ssl_trusted_certificate: string
+  readonly fallback_sni?: string
+}
+
+/** The keys of `nginx_config` that mean something without nginx; all others are listed as ignored. */
+export interface NginxSettings {
+  readonly http: {
+    /** The header that carries the client's address when the peer is in `real_ip_from`. */
+    readonly real_ip_header: string
+    /** IPs, CIDRs, or `unix:`. */
+    readonly real_ip_from: readonly string[]
+    readonly real_ip_recursive: 'on' | 'off'
+  }
+}
+
+export interface PrometheusAttributes {
+  readonly export_uri: string
+  readonly export_addr: ListenAddress
+  readonly enable_export_server: boolean
+  readonly metric_prefix: string
+  readonly [other: string]: unknown
+}
+
+/** `plugin_attr.<name>`; each plugin checks its own part. */
+export type PluginAttributes = Readonly<Record<string, Readonly<Record<string, unknown>>>> & {
+  readonly prometheus: PrometheusAttributes
+}
+
+export interface DeploymentSettings {
+  readonly role: 'traditional' | 'control_plane' | 'data_plane'
+  readonly role_traditional: { readonly config_provider: 'etcd' | 'yaml' }
+  readonly role_control_plane: { readonly config_provider: 'etcd' }
+  readonly role_data_plane: { readonly config_provider: 'etcd' | 'yaml' | 'json' }
+  readonly admin: AdminSettings
+  /** What an etcd store would use; `Settings.store` says whether it does. */
+  readonly etcd: EtcdSettings
+}
+
+/** A key of the admin API. Secret: never logged, never shown. */
+export interface AdminKey {
+  readonly name: string
+  readonly key: string
+  readonly role: 'admin' | 'viewer'
+}
+
+export interface AdminSettings {
+  readonly admin_key_required: boolean
+  /** Empty means: use the generated key in `data_dir` (see `resolveAdminKeys`). */
+  readonly admin_key: readonly AdminKey[]
+  readonly enable_admin_cors: boolean
+  readonly enable_admin_ui: boolean
+  /** IPs and CIDRs that may call the admin API; empty allows all. */
+  readonly allow_admin: readonly string[]
+  readonly admin_listen: ListenAddress
+  readonly https_admin: boolean
+  readonly admin_api_mtls: Readonly<Record<string, unknown>>
+  readonly admin_api_version: 'v3'
+}
+
+/** `deployment.etcd`; durations in seconds as in APISIX. `password` is secret. */
+export interface EtcdSettings {
+  /** URLs, at least one. */
+  readonly host: readonly string[]
+  /** Starts with a slash, does not end with one. */
+  readonly prefix: string
+  readonly timeout: number
+  readonly watch_timeout: number
+  readonly resync_delay: number
+  readonly health_check_timeout: number
+  readonly startup_retry: number
+  readonly user?: string
+  readonly password?: string
+  readonly tls: {
+    /** Paths of PEM files. */
+    readonly cert?: string
+    readonly key?: string
+    readonly verify: boolean
+    readonly sni?: string
+  }
+}
+
+export type LogLevelName = 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+/** Our own keys. */
+export interface GatewrightSettings {
+  /** Absolute directory of the embedded store and the generated key. */
+  readonly data_dir: string
+  /** Overrides the choice of the store; `auto` follows the rest of the file. */
+  readonly store: 'auto' | 'embedded' | 'etcd' | 'memory'
+  readonly workers: 1
+  readonly log: {
+    readonly level: LogLevelName
+    /** `stdout`, `off`, or the path of a file. */
+    readonly access_log: string
+  }
+  readonly shutdown: {
+    /** How long new connections are still accepted after the signal. */
+    readonly min_drain_ms: number
+    /** From the signal to the moment everything is cut; includes `min_drain_ms`. */
+    readonly max_drain_ms: number
+    /** Longest time one plugin's `onClose` may take. */
+    readonly plugin_close_ms: number
+  }
+  /** The text of the proxy's `Server` header, or false to send none. */
+  readonly server_header: string | false
+  readonly dev: {
+    /** Lets a start pass with APISIX's well-known sample keys. */
+    readonly allow_sample_admin_key: boolean
+  }
+}
+
+/** Where configuration is kept. `prefix` is the one of the keys in it (`/apisix/routes/1`). */
+export type StoreSettings =
+  | { readonly type: 'embedded'; readonly prefix: string; readonly path: string }
+  | { readonly type: 'memory'; readonly prefix: string }
+  | {
+      readonly type: 'file'
+      readonly prefix: string
+      readonly path: string
+      readonly format: 'yaml' | 'json'
+    }
+  | { readonly type: 'etcd'; readonly prefix: string; readonly etcd: EtcdSettings }
