@@ -89,6 +89,9 @@ export const DEFAULTS = {
     },
   },
   discovery: {},
+  wasm: {},
+  xrpc: {},
+  'ext-plugin': {},
   gatewright: {
     data_dir: './data',
     store: 'auto',

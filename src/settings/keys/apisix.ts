@@ -1,0 +1,111 @@
+import { free, inert, key, leaf, listOf, section, union } from '../key-spec.ts'
+import {
+  ADDRESS_KEYS,
+  choice,
+  FLAG,
+  IP_OR_CIDR,
+  integer,
+  LISTENERS,
+  SECONDS,
+  TEXT,
+  TEXTS,
+} from '../values.ts'
+
+const SSL = section({
+  enable: inert(FLAG, 'whether to terminate TLS'),
+  listen: inert(LISTENERS, 'TLS listeners'),
+  ssl_protocols: inert(TEXT, 'TLS versions, separated by spaces'),
+  ssl_ciphers: inert(TEXT, "OpenSSL's list of ciphers"),
+  ssl_session_tickets: inert(FLAG, 'session tickets'),
+  ssl_trusted_certificate: inert(TEXT, 'PEM file of certificate authorities, or `system`'),
+  fallback_sni: inert(TEXT, 'host name to assume when a client sends none'),
+})
+
+const ANY_LIST = listOf(
+  leaf('a port, an address or a map', () => true),
+  'a list',
+)
+
+/** `apisix.*` (contract §9). */
+export const APISIX_KEYS = {
+  node_listen: key(
+    LISTENERS,
+    'proxy listeners: a port, a list of ports, or a list of {ip, port}; a bare port listens on 0.0.0.0',
+  ),
+  enable_admin: key(
+    FLAG,
+    'whether the admin API listens; always off on a data plane, always on on a control plane',
+  ),
+  router: key(
+    section({
+      http: key(
+        choice('radixtree_host_uri', 'radixtree_uri', 'radixtree_uri_with_parameter'),
+        'how routes are matched: host first, path only, or path with :parameters',
+      ),
+      ssl: inert(choice('radixtree_sni'), 'how certificates are matched'),
+    }),
+    'matchers',
+  ),
+  proxy_mode: key(choice('http'), 'only `http` in this version; `stream` and `http&stream` are refused'),
+  stream_proxy: inert(
+    section({ tcp: inert(ANY_LIST, 'TCP ports'), udp: inert(ANY_LIST, 'UDP ports') }),
+    'L4 listeners',
+  ),
+  ssl: inert(SSL, 'TLS toward the client'),
+  enable_http2: inert(FLAG, 'HTTP/2 on TLS listeners'),
+  enable_ipv6: inert(FLAG, 'listen on IPv6 too; to do so now, name `::` in `node_listen`'),
+  enable_reuseport: inert(FLAG, 'SO_REUSEPORT on listeners'),
+  enable_server_tokens: key(FLAG, 'add the version to the `Server` header (APISIX: true)'),
+  delete_uri_tail_slash: key(FLAG, 'match `/a/` as `/a`'),
+  normalize_uri_like_servlet: key(FLAG, 'drop `;parameters` from path segments before matching'),
+  match_uri_encoded_slash: key(FLAG, 'keep `%2F` apart from `/` when matching'),
+  max_post_args_readable_size: inert(
+    integer(1, 65536),
+    'megabytes of a form body that `post_arg_*` may read',
+  ),
+  show_upstream_status_in_response_header: key(
+    FLAG,
+    'send `X-APISIX-Upstream-Status` on every answer, not only on errors',
+  ),
+  proxy_cache: inert(free(), 'zones of the proxy-cache plugin'),
+  proxy_protocol: inert(free(), 'listeners that expect the PROXY protocol'),
+  dns_resolver: inert(TEXTS, 'DNS servers; empty uses those of the system'),
+  dns_resolver_valid: inert(SECONDS, "seconds a DNS answer is kept; unset follows the answer's own TTL"),
+  resolver_timeout: inert(SECONDS, 'seconds to wait for a DNS answer'),
+  enable_resolv_search_opt: inert(FLAG, 'apply the search list of resolv.conf'),
+  enable_control: key(FLAG, 'whether the control API listens'),
+  control: key(
+    section({
+      ...ADDRESS_KEYS,
+      router: inert(
+        choice('radixtree_uri', 'radixtree_uri_with_parameter'),
+        "how plugins' control routes match",
+      ),
+    }),
+    'control API',
+  ),
+  status: key(section(ADDRESS_KEYS), 'status and readiness (APISIX: off unless set)'),
+  data_encryption: key(
+    section({
+      enable_encrypt_fields: inert(FLAG, 'keep secret fields of plugins encrypted in the store'),
+      keyring: key(union('a text or a list of texts', TEXT, TEXTS), 'keys, newest first', {
+        effect: 'accepted',
+        isSecret: true,
+      }),
+    }),
+    'encryption of secret fields',
+    { effect: 'accepted' },
+  ),
+  trusted_addresses: key(
+    listOf(IP_OR_CIDR, 'a list of IP addresses and CIDRs'),
+    'peers whose `X-Forwarded-*` headers are passed on; all others get them overwritten',
+  ),
+  disable_upstream_healthcheck: inert(FLAG, 'switch all health checks off'),
+  lru: inert(free(), 'sizes of caches'),
+  tracing: inert(FLAG, 'internal tracing spans'),
+  worker_startup_time_threshold: inert(SECONDS, 'seconds a worker may take to start'),
+  events: key(free(), 'event module of workers', { effect: 'ignored' }),
+  extra_lua_path: key(TEXT, 'search path for Lua', { effect: 'ignored' }),
+  extra_lua_cpath: key(TEXT, 'search path for Lua', { effect: 'ignored' }),
+  lua_module_hook: key(TEXT, 'Lua hook', { effect: 'ignored' }),
+}

@@ -1,0 +1,57 @@
+import { free, inert, key, leaf, listOf, type SectionSpec, section, union } from '../key-spec.ts'
+import { ADDRESS_KEYS, choice, FLAG, integer, PATH, TEXT, TEXTS } from '../values.ts'
+import { APISIX_KEYS } from './apisix.ts'
+import { DEPLOYMENT_KEYS } from './deployment.ts'
+import { GATEWRIGHT_KEYS } from './gatewright.ts'
+
+const METRIC_PREFIX = leaf(
+  'letters, digits and "_"',
+  (value) => typeof value === 'string' && /^[a-zA-Z_]\w*$/.test(value),
+)
+
+const PROMETHEUS = section(
+  {
+    export_uri: key(PATH, 'path of the metrics'),
+    export_addr: key(section(ADDRESS_KEYS), 'metrics'),
+    enable_export_server: key(FLAG, 'whether the metrics listen on their own'),
+    metric_prefix: key(METRIC_PREFIX, 'what every name starts with'),
+  },
+  { rest: 'free' },
+)
+
+const REAL_IP_HTTP = section(
+  {
+    real_ip_header: key(TEXT, "header with the client's address"),
+    real_ip_from: key(TEXTS, 'peers from which it is believed: IP addresses, CIDRs, `unix:`'),
+    real_ip_recursive: key(choice('on', 'off'), 'take the last address that is not in `real_ip_from`'),
+  },
+  { rest: 'ignored' },
+)
+
+/** Every key of the settings file: the one list that validation, the reference, the default file and `check` are made from. */
+export const ROOT: SectionSpec = section({
+  apisix: key(section(APISIX_KEYS), 'the data plane'),
+  nginx_config: key(
+    section({ http: key(REAL_IP_HTTP, 'HTTP') }, { rest: 'ignored' }),
+    'what of nginx has a meaning here',
+  ),
+  graphql: inert(
+    section({ max_size: inert(integer(1, 2 ** 31), 'bytes of a query that is parsed') }),
+    'GraphQL',
+  ),
+  plugins: key(
+    union('"all" or a list of plugin names', choice('all'), TEXTS),
+    'plugins that may be used: `all`, or a list of names that replaces it',
+  ),
+  stream_plugins: inert(listOf(TEXT, 'a list of plugin names'), 'plugins of L4 routes'),
+  plugin_attr: key(
+    section({ prometheus: key(PROMETHEUS, 'the metrics listener') }, { rest: 'free' }),
+    'process-wide attributes of plugins, by name; each plugin checks its own',
+  ),
+  deployment: key(section(DEPLOYMENT_KEYS), 'role, admin API, etcd'),
+  discovery: inert(free(), 'registries, by type'),
+  wasm: inert(free(), 'WebAssembly plugins'),
+  xrpc: inert(free(), 'L4 protocols'),
+  'ext-plugin': inert(free(), 'plugin runners'),
+  gatewright: key(section(GATEWRIGHT_KEYS), 'our own keys'),
+})

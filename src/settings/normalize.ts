@@ -1,0 +1,67 @@
+import { resolve } from 'node:path'
+import { VERSION } from '../lib/version.ts'
+import { isMap } from './key-spec.ts'
+import type { MutableTree } from './merge-layer.ts'
+import type { AdminKey, ListenAddress, Settings } from './settings.ts'
+import { bareIp } from './values.ts'
+
+/**
+ * Brings a merged and checked tree from file form into the form of {@link Settings}: short forms become lists, addresses lose their
+ * brackets, `data_dir` becomes absolute, the role decides about the admin API, the version joins the `Server` header.
+ */
+export function normalize(merged: MutableTree, workingDirectory: string): Omit<Settings, 'store'> {
+  // The tree was checked key by key against the one list that Settings is the type of.
+  const tree = structuredClone(merged) as unknown as Omit<Settings, 'store'>
+  const { apisix, deployment, gatewright, plugin_attr } = tree
+  const prometheus = plugin_attr.prometheus
+  return {
+    ...tree,
+    apisix: {
+      ...apisix,
+      node_listen: toListeners(apisix.node_listen),
+      enable_admin:
+        deployment.role === 'traditional' ? apisix.enable_admin : deployment.role === 'control_plane',
+      ssl: { ...apisix.ssl, listen: toListeners(apisix.ssl.listen) },
+      control: { ...apisix.control, ip: bareIp(apisix.control.ip) },
+      status: toListener(apisix.status),
+      data_encryption: { ...apisix.data_encryption, keyring: [apisix.data_encryption.keyring].flat() },
+    },
+    plugin_attr: {
+      ...plugin_attr,
+      prometheus: { ...prometheus, export_addr: toListener(prometheus.export_addr) },
+    },
+    deployment: {
+      ...deployment,
+      admin: {
+        ...deployment.admin,
+        admin_key: toAdminKeys(deployment.admin.admin_key),
+        admin_listen: toListener(deployment.admin.admin_listen),
+      },
+      etcd: { ...deployment.etcd, prefix: `/${deployment.etcd.prefix.replace(/^\/|\/$/g, '')}` },
+    },
+    gatewright: {
+      ...gatewright,
+      data_dir: resolve(workingDirectory, gatewright.data_dir),
+      server_header:
+        gatewright.server_header !== false && apisix.enable_server_tokens
+          ? `${gatewright.server_header}/${VERSION}`
+          : gatewright.server_header,
+    },
+  }
+}
+
+/** An entry with an empty key asks for a generated one, as in APISIX's sample file, and counts as not there. */
+function toAdminKeys(keys: readonly AdminKey[]): AdminKey[] {
+  return keys
+    .filter(({ key }) => key !== '')
+    .map(({ name, key, role }, index) => ({ name: name ?? `key-${index + 1}`, key, role }))
+}
+
+function toListeners(value: unknown): ListenAddress[] {
+  return [value].flat().map(toListener)
+}
+
+function toListener(value: unknown): ListenAddress {
+  if (!isMap(value)) return { ip: '0.0.0.0', port: value as number }
+  return { ip: bareIp((value['ip'] as string | undefined) ?? '0.0.0.0'), port: value['port'] as number }
+}

@@ -1,0 +1,90 @@
+import { sampleKeyNames } from './sample-keys.ts'
+import type { ListenAddress, Settings } from './settings.ts'
+
+/** A socket this process is going to open, and the key that says so. */
+export interface Listener {
+  readonly name: 'proxy' | 'admin' | 'status' | 'control' | 'metrics'
+  readonly path: string
+  readonly address: ListenAddress
+}
+
+type Checked = Omit<Settings, 'store'>
+
+/** Every socket these settings ask for, in the order in which people care. */
+export function listenersOf(settings: Checked): Listener[] {
+  const { apisix, deployment, plugin_attr } = settings
+  const { prometheus } = plugin_attr
+  const proxies = deployment.role === 'control_plane' ? [] : apisix.node_listen
+  const listeners: Listener[] = proxies.map((address, index) => ({
+    name: 'proxy',
+    path: `apisix.node_listen[${index}]`,
+    address,
+  }))
+  const add = (name: Listener['name'], path: string, address: ListenAddress): void => {
+    listeners.push({ name, path, address: { ip: address.ip, port: address.port } })
+  }
+  if (apisix.enable_admin) add('admin', 'deployment.admin.admin_listen', deployment.admin.admin_listen)
+  add('status', 'apisix.status', apisix.status)
+  if (apisix.enable_control) add('control', 'apisix.control', apisix.control)
+  if (prometheus.enable_export_server)
+    add('metrics', 'plugin_attr.prometheus.export_addr', prometheus.export_addr)
+  return listeners
+}
+
+/** What is wrong between keys that are each fine by themselves; one sentence each. */
+export function brokenRules(settings: Checked): string[] {
+  const { admin } = settings.deployment
+  const { shutdown, dev } = settings.gatewright
+  const problems = clashingListeners(listenersOf(settings))
+  if (shutdown.min_drain_ms > shutdown.max_drain_ms) {
+    problems.push(
+      `gatewright.shutdown.min_drain_ms: ${shutdown.min_drain_ms} is not allowed; max_drain_ms includes it and is ${shutdown.max_drain_ms}`,
+    )
+  }
+  if (!dev.allow_sample_admin_key) {
+    for (const name of sampleKeyNames(admin.admin_key)) {
+      problems.push(
+        `deployment.admin.admin_key: the key of "${name}" is APISIX's published sample key, which everyone knows; use a key of your own, or none to have one generated (for development only: gatewright.dev.allow_sample_admin_key: true)`,
+      )
+    }
+  }
+  return problems
+}
+
+/** What is allowed but worth a sentence at start. */
+export function doubtfulChoices(settings: Checked): string[] {
+  const { admin } = settings.deployment
+  const warnings: string[] = []
+  if (settings.apisix.enable_admin && !admin.admin_key_required) {
+    warnings.push(
+      'deployment.admin.admin_key_required is false: whoever reaches the admin API may change everything',
+    )
+  }
+  if (settings.apisix.enable_admin && admin.allow_admin.length === 0) {
+    warnings.push('deployment.admin.allow_admin is empty: any address may call the admin API')
+  }
+  return warnings
+}
+
+function clashingListeners(listeners: readonly Listener[]): string[] {
+  const problems: string[] = []
+  listeners.forEach((listener, index) => {
+    const other = listeners.slice(0, index).find((earlier) => isSameSocket(earlier.address, listener.address))
+    if (other) {
+      problems.push(
+        `${listener.path}: port ${listener.address.port} is not allowed; ${other.path} listens on it already`,
+      )
+    }
+  })
+  return problems
+}
+
+function isSameSocket(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.port !== other.port || one.port === 0) return false
+  return one.ip === other.ip || isWildcard(one.ip, other.ip) || isWildcard(other.ip, one.ip)
+}
+
+/** Whether `wildcard` takes the port on every address of the family of `ip`. */
+function isWildcard(wildcard: string, ip: string): boolean {
+  return wildcard === '0.0.0.0' ? !ip.includes(':') : wildcard === '::' && ip.includes(':')
+}

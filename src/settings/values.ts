@@ -1,0 +1,81 @@
+import { isIP } from 'node:net'
+import { key, type LeafSpec, leaf, listOf, section, union } from './key-spec.ts'
+
+/** The kinds of single values that settings are made of. */
+export const FLAG = leaf('true or false', (value) => typeof value === 'boolean')
+
+export const TEXT = leaf('a non-empty text', (value) => typeof value === 'string' && value !== '')
+
+/** A text that may be empty, where an empty one means "not set". */
+export const MAYBE_EMPTY_TEXT = leaf(
+  'a text, in quotes if it looks like a number',
+  (value) => typeof value === 'string',
+)
+
+export const PORT = integer(0, 65535, 'a port, 0–65535')
+
+export const IP = leaf('an IP address', (value) => typeof value === 'string' && isIP(bareIp(value)) !== 0)
+
+export const IP_OR_CIDR = leaf('an IP address or CIDR such as 10.0.0.0/8', isIpOrCidr)
+
+export const PATH = leaf(
+  'a path that starts with "/"',
+  (value) => typeof value === 'string' && /^\/\S*$/.test(value),
+)
+
+export const SECONDS = leaf('a number of seconds above 0', (value) => typeof value === 'number' && value > 0)
+
+/** A whole number in a range; `allowed` overrides the words. */
+export function integer(min: number, max: number, allowed = `a whole number, ${min}–${max}`): LeafSpec {
+  return leaf(
+    allowed,
+    (value) => Number.isInteger(value) && (value as number) >= min && (value as number) <= max,
+  )
+}
+
+/** One of a few words. */
+export function choice(...words: readonly [string, ...string[]]): LeafSpec {
+  const allowed =
+    words.length === 1 ? `"${words[0]}"` : `one of ${words.map((word) => `"${word}"`).join(', ')}`
+  return leaf(allowed, (value) => typeof value === 'string' && words.includes(value))
+}
+
+/** A list of texts. */
+export const TEXTS = listOf(TEXT, 'a list of texts')
+
+/** `{ip, port}`, and what APISIX writes beside it. */
+export const ADDRESS_KEYS = {
+  ip: key(IP, 'address to listen on'),
+  port: key(PORT, 'port to listen on'),
+}
+
+/** `9080`, `[9080]` or `[{ip, port}]`. */
+export const LISTENERS = union(
+  'a port 0–65535, or a list of ports or of {ip, port}',
+  PORT,
+  listOf(
+    union(
+      'a port 0–65535 or {ip, port}',
+      PORT,
+      section(
+        { ...ADDRESS_KEYS, enable_http2: key(FLAG, ''), enable_http3: key(FLAG, '') },
+        { required: ['port'] },
+      ),
+    ),
+    'a list of ports or of {ip, port}',
+    1,
+  ),
+)
+
+/** An IPv6 address without the brackets that nginx wants around it. */
+export function bareIp(ip: string): string {
+  return ip.startsWith('[') && ip.endsWith(']') ? ip.slice(1, -1) : ip
+}
+
+function isIpOrCidr(value: unknown): boolean {
+  if (typeof value !== 'string') return false
+  const [ip = '', bits, ...more] = value.split('/')
+  const version = isIP(ip)
+  if (version === 0 || more.length > 0) return false
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+}
