@@ -1,0 +1,2 @@
+/** What every metadata document is; the rest is for the plugin's own `metadataSchema` to say. */
+export const pluginMetadataSchema = { type: 'object' } as const
