@@ -1,5 +1,6 @@
 /** Everything a plugin may import from the gateway. */
 export type { FromSchema } from 'json-schema-to-ts'
+export { compileExpression } from '../expr/compile.ts'
 export type { Expression, VariableSource } from '../expr/expr.ts'
 export type { Ref } from '../model/kind.ts'
 export type { Labels } from '../model/types.ts'
@@ -17,6 +18,7 @@ export type {
 } from './context/request-context.ts'
 export { type RequestSlot, requestSlot } from './context/slot.ts'
 export {
+  type AnyPlugin,
   type BodyFilter,
   type Clock,
   ConfigError,
@@ -29,3 +31,10 @@ export {
   type Reply,
   type Schema,
 } from './definition.ts'
+export {
+  compileTemplate,
+  parseTemplate,
+  type Template,
+  type TemplatePart,
+  variableText,
+} from './template.ts'

@@ -93,8 +93,10 @@ export interface RequestContext extends VariableSource {
   readonly consumer: ConsumerView | undefined
   /** The node of the current attempt, from `beforeProxy` on. */
   readonly node: { readonly host: string; readonly port: number } | undefined
-  /** The response; only from `headerFilter` on. */
+  /** The response; only from `headerFilter` on. Reading it before throws. */
   readonly response: ResponseView
+  /** Whether there is one: in `log` there is none when the client left before it began. */
+  readonly hasResponse: boolean
   readonly stats: RequestStats
 
   /** First value of a query argument, decoded (`+` is a space). */
