@@ -1,0 +1,25 @@
+/** How much of what may be used in a window of time. */
+export interface Allowance {
+  readonly limit: number
+  readonly windowMs: number
+}
+
+/** What one attempt to use some of an allowance came to. */
+export interface Quota {
+  readonly isAllowed: boolean
+  /** What is left after this attempt. A sliding window may go below zero on an accepted attempt (contract §7.3). */
+  readonly remaining: number
+  /** Until the window ends; for a refusal of a sliding window, until one unit is free again. */
+  readonly resetMs: number
+}
+
+/** Counts by key. Implementations bound their memory and forget the oldest first. */
+export interface QuotaCounter {
+  /** Uses one unit if the allowance permits it. A refused attempt is not counted. */
+  take(key: string, allowance: Allowance): Quota
+}
+
+/** Seconds cut, not rounded, to two decimals: `60`, `59.99` (contract §7.8). */
+export function secondsText(ms: number): string {
+  return String(Math.floor(ms / 10) / 100)
+}

@@ -1,0 +1,11 @@
+import type { AnyPlugin } from '../src/plugin/api.ts'
+
+/** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
+export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
+  'key-auth': () => import('./key-auth/index.ts'),
+  'limit-count': () => import('./limit-count/index.ts'),
+  prometheus: () => import('./prometheus/index.ts'),
+  'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
+  'request-id': () => import('./request-id/index.ts'),
+  'response-rewrite': () => import('./response-rewrite/index.ts'),
+}
