@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { Writable } from 'node:stream'
+import { describe, it, type TestContext } from 'node:test'
+import type { FastifyPluginCallback } from 'fastify'
+import { createLogger } from '../observe/logger.ts'
+import { type ControlItem, type ControlSource, controlPlugin } from './control.ts'
+import { createControlListener } from './listener.ts'
+import { metricsPlugin } from './metrics.ts'
+import { statusPlugin } from './status.ts'
+
+const logger = createLogger('silent')
+
+async function serve(t: TestContext, plugin: FastifyPluginCallback): Promise<string> {
+  const listener = createControlListener(plugin, logger)
+  t.after(() => listener.close())
+  const { ip, port } = await listener.listen({ ip: '127.0.0.1', port: 0 })
+  assert.notEqual(port, 0)
+  return `http://${ip}:${port}`
+}
+
+describe('the status listener', () => {
+  it('is live whatever happens and ready only without reasons', async (t) => {
+    const readiness = { isDraining: false, blocking: ['config', 'proxy'], reasons: () => readiness.blocking }
+    const url = await serve(t, statusPlugin(readiness))
+    const ready = async () => {
+      const response = await fetch(`${url}/status/ready`)
+      return [response.status, await response.json()]
+    }
+    const live = await fetch(`${url}/status`)
+    assert.equal(live.status, 200)
+    assert.equal(live.headers.get('content-type'), 'text/plain; charset=utf-8')
+    assert.equal(await live.text(), '{"status":"ok"}')
+
+    assert.deepEqual(await ready(), [
+      503,
+      { status: 'error', error: 'waiting for config, proxy', reasons: ['config', 'proxy'] },
+    ])
+    readiness.blocking = []
+    assert.deepEqual(await ready(), [200, { status: 'ok' }])
+    readiness.isDraining = true
+    assert.deepEqual(await ready(), [
+      503,
+      { status: 'draining', error: 'the gateway is stopping', reasons: ['draining'] },
+    ])
+    assert.equal((await fetch(`${url}/status`)).status, 200)
+  })
+})
+
+describe('the metrics listener', () => {
+  it('serves what the registry says at the configured path and nothing elsewhere', async (t) => {
+    const url = await serve(t, metricsPlugin({ expose: () => 'a 1\n' }, '/apisix/prometheus/metrics'))
+    const response = await fetch(`${url}/apisix/prometheus/metrics`)
+    assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)
+    assert.equal(await response.text(), 'a 1\n')
+    assert.equal((await fetch(`${url}/metrics`)).status, 404)
+  })
+})
+
+describe('the control API', () => {
+  const route: ControlItem = {
+    key: '/apisix/routes/1',
+    value: { id: '1', uri: '/a' },
+    createdIndex: 3,
+    modifiedIndex: 4,
+  }
+  const source: ControlSource = {
+    sync: () => ({
+      observed_revision: 9,
+      published_revision: 8,
+      pending_revision: 9,
+      quarantined: [{ kind: 'routes', id: '7', reason: 'unknown plugin "x"' }],
+    }),
+    list: (kind) => (kind === 'routes' ? [route] : []),
+    get: (kind, id) => (kind === 'routes' && id === '1' ? route : undefined),
+    schema: () => ({ main: {}, plugins: { 'key-auth': { priority: 2500 } }, stream_plugins: {} }),
+  }
+  const get = async (url: string): Promise<[number, unknown]> => {
+    const response = await fetch(url)
+    assert.match(response.headers.get('content-type') ?? '', /^application\/json/)
+    return [response.status, await response.json()]
+  }
+
+  it('shows items, one or all, and says which one is missing', async (t) => {
+    const url = await serve(t, controlPlugin(source))
+    assert.deepEqual(await get(`${url}/v1/routes`), [200, [route]])
+    assert.deepEqual(await get(`${url}/v1/route/1`), [200, route])
+    assert.deepEqual(await get(`${url}/v1/services`), [200, []])
+    assert.deepEqual(await get(`${url}/v1/route/2`), [404, { error_msg: 'route[2] not found' }])
+    assert.deepEqual(await get(`${url}/v1/upstream/1`), [404, { error_msg: 'upstream[1] not found' }])
+  })
+
+  it('shows the state of synchronisation and the schemas, as lines', async (t) => {
+    const url = await serve(t, controlPlugin(source))
+    assert.deepEqual(await get(`${url}/v1/sync`), [200, source.sync()])
+    assert.deepEqual(await get(`${url}/v1/schema`), [200, source.schema()])
+    assert.ok((await (await fetch(`${url}/v1/schema`)).text()).endsWith('}\n'))
+  })
+
+  it('answers an unknown path with 404 and a failure with a bland 500, both as JSON', async (t) => {
+    const failing = {
+      ...source,
+      sync: () => {
+        throw new Error('secret cause')
+      },
+    }
+    const url = await serve(t, controlPlugin(failing))
+    assert.deepEqual(await get(`${url}/v2`), [404, { error_msg: '404 Not Found' }])
+    assert.deepEqual(await get(`${url}/v1/sync`), [500, { error_msg: '500 Internal Server Error' }])
+  })
+
+  it('logs the cause of a failure', async (t) => {
+    const lines: string[] = []
+    const sink = new Writable({
+      write: (chunk, _encoding, next) => {
+        lines.push(String(chunk))
+        next()
+      },
+    })
+    const failing = {
+      ...source,
+      sync: () => {
+        throw new Error('the cause')
+      },
+    }
+    const listener = createControlListener(controlPlugin(failing), createLogger('error', sink))
+    t.after(() => listener.close())
+    const { ip, port } = await listener.listen({ ip: '127.0.0.1', port: 0 })
+    await fetch(`http://${ip}:${port}/v1/sync`)
+    assert.equal(JSON.parse(lines[0] ?? '{}').err.message, 'the cause')
+  })
+})
+
+describe('a control listener', () => {
+  it('rejects when its port is taken and closes although a client keeps its connection', async () => {
+    const make = () => createControlListener(statusPlugin({ isDraining: false, reasons: () => [] }), logger)
+    const first = make()
+    const address = await first.listen({ ip: '127.0.0.1', port: 0 })
+    await fetch(`http://127.0.0.1:${address.port}/status`)
+    const second = make()
+    await assert.rejects(second.listen(address), /EADDRINUSE/)
+    await second.close()
+    await first.close()
+    await first.close()
+    await assert.rejects(fetch(`http://127.0.0.1:${address.port}/status`))
+  })
+})
