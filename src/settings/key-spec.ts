@@ -45,16 +45,20 @@ export interface KeySpec {
   readonly effect: KeyEffect
   /** Never printed, neither in `check` nor in a message. */
   readonly isSecret: boolean
+  /** Whether `null` takes the key away although it has a default, because its absence has a meaning of its own. */
+  readonly isDeletable: boolean
 }
 
 export interface KeyOptions {
   readonly effect?: KeyEffect
   readonly isSecret?: boolean
+  readonly isDeletable?: boolean
 }
 
 /** Declares a key. */
 export function key(value: ValueSpec, doc: string, options: KeyOptions = {}): KeySpec {
-  return { value, doc, effect: options.effect ?? 'honoured', isSecret: options.isSecret ?? false }
+  const { effect = 'honoured', isSecret = false, isDeletable = false } = options
+  return { value, doc, effect, isSecret, isDeletable }
 }
 
 /** Declares a key that this version accepts and does not act on yet. */

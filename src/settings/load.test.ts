@@ -71,9 +71,13 @@ describe('loadSettings', () => {
     assert.equal(sources.has('deployment.admin.admin_listen.ip'), false)
   })
 
-  it('lets null empty a list, and leaves a section that was only commented out at its defaults', (t) => {
-    const { settings, warnings } = load(t, 'apisix:\n  ssl:\ndeployment:\n  admin:\n    allow_admin: null\n')
-    assert.deepEqual(settings.deployment.admin.allow_admin, [])
+  it('lets null empty a list or take a key away, and leaves a section that was only commented out at its defaults', (t) => {
+    const { settings, warnings } = load(
+      t,
+      'apisix:\n  ssl:\nnginx_config: {http: {real_ip_from: null}}\ndeployment:\n  admin:\n    allow_admin: null\n',
+    )
+    assert.equal('allow_admin' in settings.deployment.admin, false)
+    assert.deepEqual(settings.nginx_config.http.real_ip_from, [])
     assert.match(warnings.join(), /any address may call/)
     assert.equal(settings.apisix.ssl.listen[0]?.port, 9443)
   })

@@ -1,4 +1,4 @@
-import { isMap, type SectionSpec } from './key-spec.ts'
+import { isMap, type KeySpec, type SectionSpec } from './key-spec.ts'
 import { childPath } from './path.ts'
 
 /** A tree of settings while layers are being put on it. */
@@ -12,7 +12,7 @@ export interface Merge {
 
 /**
  * Puts a checked layer over `base`: maps merge, lists and single values replace, null deletes (contract §9). To delete empties a list
- * or a free map and removes a key that has no default; any other key keeps what it had, because nothing can do without it.
+ * or a free map and takes a deletable key away; any other key keeps what it had, because nothing can do without it.
  */
 export function mergeLayer(
   base: MutableTree,
@@ -25,34 +25,32 @@ export function mergeLayer(
 ): void {
   for (const [name, value] of Object.entries(layer.tree)) {
     const path = childPath(layer.path, name)
-    const spec = layer.spec.keys[name]?.value
-    if (value === undefined) continue
-    if (spec?.kind === 'section' && Object.keys(spec.keys).length > 0) {
-      if (!isMap(value)) continue
+    const key = layer.spec.keys[name]
+    const group =
+      key?.value.kind === 'section' && Object.keys(key.value.keys).length > 0 ? key.value : undefined
+    if (value === undefined || (value === null && group)) continue
+    if (group && isMap(value)) {
       const child = isMap(base[name]) ? { ...base[name] } : {}
       base[name] = child
-      mergeLayer(child, { tree: value, spec, path }, merge)
-    } else if (value === null) {
-      remove(
-        base,
-        { name, path, empty: spec?.kind === 'list' ? [] : spec?.kind === 'section' ? {} : undefined },
-        merge,
-      )
-    } else {
-      base[name] = isMap(value) ? withoutNulls({ ...(isMap(base[name]) ? base[name] : {}), ...value }) : value
+      mergeLayer(child, { tree: value, spec: group, path }, merge)
+    } else if (value !== null || remove(base, name, key)) {
+      if (value !== null) base[name] = isMap(value) ? withoutNulls({ ...asMap(base[name]), ...value }) : value
       merge.sources.set(path, merge.origin(path))
     }
   }
 }
 
-function remove(
-  base: MutableTree,
-  target: { readonly name: string; readonly path: string; readonly empty: unknown },
-  merge: Merge,
-): void {
-  if (target.empty === undefined) return
-  base[target.name] = target.empty
-  merge.sources.set(target.path, merge.origin(target.path))
+/** Whether there was anything to delete. */
+function remove(base: MutableTree, name: string, key: KeySpec | undefined): boolean {
+  if (key?.isDeletable || key === undefined) return delete base[name]
+  if (key.value.kind === 'list') base[name] = []
+  else if (key.value.kind === 'section') base[name] = {}
+  else return false
+  return true
+}
+
+function asMap(value: unknown): Readonly<Record<string, unknown>> {
+  return isMap(value) ? value : {}
 }
 
 function withoutNulls(map: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -60,8 +60,8 @@ export function doubtfulChoices(settings: Checked): string[] {
       'deployment.admin.admin_key_required is false: whoever reaches the admin API may change everything',
     )
   }
-  if (settings.apisix.enable_admin && admin.allow_admin.length === 0) {
-    warnings.push('deployment.admin.allow_admin is empty: any address may call the admin API')
+  if (settings.apisix.enable_admin && admin.allow_admin === undefined) {
+    warnings.push('deployment.admin.allow_admin is null: any address may call the admin API')
   }
   return warnings
 }

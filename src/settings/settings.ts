@@ -125,8 +125,8 @@ export interface AdminSettings {
   readonly admin_key: readonly AdminKey[]
   readonly enable_admin_cors: boolean
   readonly enable_admin_ui: boolean
-  /** IPs and CIDRs that may call the admin API; empty allows all. */
-  readonly allow_admin: readonly string[]
+  /** IPs and CIDRs that may call the admin API; absent allows all, an empty list none. */
+  readonly allow_admin?: readonly string[]
   readonly admin_listen: ListenAddress
   readonly https_admin: boolean
   readonly admin_api_mtls: Readonly<Record<string, unknown>>

@@ -35,7 +35,8 @@ const ADMIN = section({
   enable_admin_ui: inert(FLAG, 'serve the dashboard'),
   allow_admin: key(
     listOf(IP_OR_CIDR, 'a list of IP addresses and CIDRs'),
-    'who may call; empty lets every address in (APISIX: 127.0.0.0/24)',
+    'who may call; `null` lets every address in, an empty list none (APISIX: 127.0.0.0/24)',
+    { isDeletable: true },
   ),
   admin_listen: key(section(ADDRESS_KEYS), 'admin API (APISIX: 0.0.0.0)'),
   https_admin: key(

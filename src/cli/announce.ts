@@ -1,0 +1,52 @@
+import { VERSION } from '../lib/version.ts'
+import type { GeneratedKey } from '../settings/admin-key.ts'
+import type { LoadedSettings } from '../settings/load.ts'
+import type { ListenAddress, Settings, StoreSettings } from '../settings/settings.ts'
+
+/** Where a running gateway listens; what is switched off is absent. */
+export interface Addresses {
+  readonly proxy: readonly ListenAddress[]
+  readonly admin?: ListenAddress | undefined
+  readonly status?: ListenAddress | undefined
+  readonly control?: ListenAddress | undefined
+  readonly metrics?: ListenAddress | undefined
+}
+
+/** What the operator should know before the start: ignored keys and doubtful choices. */
+export function noticesOf(loaded: LoadedSettings): string[] {
+  const ignored =
+    loaded.ignored.length > 0 ? [`ignored, without meaning here: ${loaded.ignored.join(', ')}`] : []
+  return [...ignored, ...loaded.warnings.map((warning) => `warning: ${warning}`)]
+}
+
+/** The generated key: itself at the first start only, later where it is kept. */
+export function keyNotice(generated: GeneratedKey): string {
+  return generated.isNew
+    ? `admin key: ${generated.key} (shown this once; kept in ${generated.path})`
+    : `admin key: in ${generated.path}`
+}
+
+/** One line for each place where the gateway can be reached. */
+export function addressLines(addresses: Addresses, settings: Settings): string[] {
+  const lines = [`gatewright ${VERSION}, store: ${storeWords(settings.store)}`]
+  const add = (name: string, address: ListenAddress | undefined, path = ''): void => {
+    if (address) lines.push(`  ${name.padEnd(8)} ${urlOf(address)}${path}`)
+  }
+  for (const address of addresses.proxy) add('proxy', address)
+  add('admin', addresses.admin, '/apisix/admin')
+  add('status', addresses.status, '/status')
+  add('control', addresses.control, '/v1')
+  add('metrics', addresses.metrics, settings.plugin_attr.prometheus.export_uri)
+  return lines
+}
+
+/** `http://127.0.0.1:9080`; IPv6 in brackets. */
+export function urlOf({ ip, port }: ListenAddress): string {
+  return `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`
+}
+
+function storeWords(store: StoreSettings): string {
+  if (store.type === 'etcd')
+    return `etcd, ${store.etcd.host.map((url) => new URL(url).host).join(' ')}${store.prefix}`
+  return 'path' in store ? `${store.type}, ${store.path}` : store.type
+}

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+
+const MAIN = new URL('../main.ts', import.meta.url).pathname
+const TSX = import.meta.resolve('tsx')
+
+/** Loaded before the program: says so whenever a socket is about to listen. */
+const LISTEN_WITNESS = `data:text/javascript,${encodeURIComponent(
+  'import net from "node:net"; const listen = net.Server.prototype.listen;' +
+    'net.Server.prototype.listen = function (...args) { console.error("LISTENED"); return listen.apply(this, args) }',
+)}`
+
+interface Outcome {
+  readonly exitCode: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+function folderWith(t: TestContext, files: Readonly<Record<string, string>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gatewright-cli-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text)
+  return folder
+}
+
+function gatewright(args: readonly string[], cwd: string): Promise<Outcome> {
+  const child = spawn(process.execPath, ['--import', TSX, '--import', LISTEN_WITNESS, MAIN, ...args], {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.on('data', (chunk) => (stdout += chunk))
+  child.stderr.on('data', (chunk) => (stderr += chunk))
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('close', (exitCode) => resolve({ exitCode, stdout, stderr }))
+  })
+}
+
+interface Refusal {
+  readonly behaviour: string
+  readonly args: readonly string[]
+  readonly says: RegExp
+  readonly yaml?: string
+}
+
+const REFUSALS: readonly Refusal[] = [
+  { behaviour: 'no command', args: [], says: /^gatewright COMMAND/ },
+  {
+    behaviour: 'an unknown command',
+    args: ['strat'],
+    says: /unknown command "strat"; did you mean "start"\?/,
+  },
+  {
+    behaviour: 'an unknown flag',
+    args: ['start', '--confg', 'x.yaml'],
+    says: /unknown flag "--confg"; did you mean "--config"\?/,
+  },
+  { behaviour: 'a flag without its value', args: ['start', '-c'], says: /flag "-c" needs a value/ },
+  {
+    behaviour: 'a stray argument',
+    args: ['start', 'config.yaml'],
+    says: /unexpected argument "config.yaml"/,
+  },
+  {
+    behaviour: 'a bad port',
+    args: ['dev', '--port', '99999'],
+    says: /--port: "99999" is not allowed; use a port/,
+  },
+  {
+    behaviour: 'a bad target',
+    args: ['dev', '--to', 'localhost:3000'],
+    says: /--to: "localhost:3000" is not allowed/,
+  },
+  {
+    behaviour: 'a file that is not there',
+    args: ['start', '-c', 'none.yaml'],
+    says: /none\.yaml: cannot be read/,
+  },
+  {
+    behaviour: 'an unknown key',
+    args: ['start', '-c', 'bad.yaml'],
+    yaml: 'apisix:\n  enable_admn: true\n',
+    says: /bad\.yaml:2: unknown key "apisix\.enable_admn"; did you mean "apisix\.enable_admin"\?/,
+  },
+  {
+    behaviour: 'a bad value',
+    args: ['start', '-c', 'bad.yaml'],
+    yaml: 'apisix:\n  router: {http: radix}\n',
+    says: /bad\.yaml:2: apisix\.router\.http: "radix" is not allowed; use one of "radixtree_host_uri"/,
+  },
+  {
+    behaviour: "APISIX's sample admin key",
+    args: ['start', '-c', 'bad.yaml'],
+    yaml: 'deployment: {admin: {admin_key: [{name: a, key: edd1c9f034335f136f87ad84b625c8f1, role: admin}]}}\n',
+    says: /published sample key/,
+  },
+]
+
+describe('the command line refuses, with exit code 1 and nothing bound or written,', {
+  concurrency: 2,
+}, () => {
+  for (const { behaviour, args, says, yaml } of REFUSALS) {
+    it(behaviour, async (t) => {
+      const folder = folderWith(t, yaml === undefined ? {} : { 'bad.yaml': yaml })
+      const { exitCode, stdout, stderr } = await gatewright(args, folder)
+      assert.match(stderr, says)
+      assert.equal(exitCode, 1)
+      assert.equal(stdout, '')
+      assert.doesNotMatch(stderr, /LISTENED/)
+      assert.deepEqual(readdirSync(folder), yaml === undefined ? [] : ['bad.yaml'])
+    })
+  }
+})
+
+describe('gatewright check', { concurrency: 2 }, () => {
+  it('prints every effective value with where it came from and masks secrets', async (t) => {
+    const yaml = [
+      'apisix: {node_listen: 8000}',
+      'plugins: [key-auth, key-atuh]',
+      'nginx_config: {worker_processes: auto}',
+      'deployment: {admin: {admin_key: [{name: ops, key: hush, role: admin}]}}',
+    ]
+    const folder = folderWith(t, { 'config.yaml': yaml.join('\n') })
+    const { exitCode, stdout, stderr } = await gatewright(['check'], folder)
+    assert.equal(exitCode, 0)
+    assert.match(stdout, /^apisix\.node_listen +\[\{"ip":"0\.0\.0\.0","port":8000\}\] +\(config\.yaml:1\)$/m)
+    assert.match(stdout, /^apisix\.status\.port +7085 +\(default\)$/m)
+    assert.match(stderr, /ignored, without meaning here: nginx_config\.worker_processes/)
+    assert.match(stderr, /does not have: key-atuh \(did you mean key-auth\?\)/)
+    assert.doesNotMatch(stdout + stderr, /hush|LISTENED/)
+    assert.deepEqual(readdirSync(folder), ['config.yaml'])
+  })
+})
+
+describe('help and version', { concurrency: 2 }, () => {
+  it('go to standard output with exit code 0', async (t) => {
+    const folder = folderWith(t)
+    const [version, overview, own] = await Promise.all([
+      gatewright(['--version'], folder),
+      gatewright(['help'], folder),
+      gatewright(['dev', '--help'], folder),
+    ])
+    assert.match(version.stdout, /^gatewright \d+\.\d+\.\d+ \(node /)
+    assert.match(overview.stdout, /^ {2}check +validate/m)
+    assert.match(own.stdout, /--to URL/)
+    assert.deepEqual([version.exitCode, overview.exitCode, own.exitCode], [0, 0, 0])
+  })
+})

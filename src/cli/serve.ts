@@ -1,0 +1,70 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import { type RunProblem, runUntilStopped } from '../lifecycle/run-until-stopped.ts'
+import { resolveAdminKey } from '../settings/admin-key.ts'
+import type { LoadedSettings } from '../settings/load.ts'
+import type { Settings } from '../settings/settings.ts'
+import { type Addresses, addressLines, keyNotice, noticesOf } from './announce.ts'
+import { catalogueWarnings } from './catalogue-warnings.ts'
+import type { CliContext } from './command.ts'
+
+/** A gateway stops by its own deadline; this much later it is taken for hung. */
+const AFTER_DRAIN_MS = 1500
+const FAST_STOP_MS = 2000
+
+export interface ServeHooks {
+  /** Called once the gateway listens, before it is announced. A throw ends the start. */
+  afterStart?(addresses: Addresses, settings: Settings): Promise<void>
+  /** Lines to add below the addresses. */
+  readonly closingLines?: (addresses: Addresses) => readonly string[]
+}
+
+/** Runs a gateway with these settings until it is told to stop; resolves with the exit code. */
+export async function serve(
+  loaded: LoadedSettings,
+  context: CliContext,
+  hooks: ServeHooks = {},
+): Promise<number> {
+  const { settings, generated } = resolveAdminKey(loaded.settings)
+  for (const notice of noticesOf(loaded)) context.note(notice)
+  for (const warning of await catalogueWarnings(settings)) context.note(`warning: ${warning}`)
+  // Before anything can fail: the next start would not show a key that exists by then.
+  if (generated) context.note(keyNotice(generated))
+
+  const gateway = await makeGateway(settings)
+  const start = async (): Promise<void> => {
+    const addresses = await gateway.start()
+    await hooks.afterStart?.(addresses, settings)
+    const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]
+    for (const line of lines) context.note(line)
+  }
+  return runUntilStopped(
+    { start, stop: (reason) => gateway.stop(reason) },
+    {
+      events: process,
+      clock: SYSTEM_CLOCK,
+      hardStopMs: settings.gatewright.shutdown.max_drain_ms + AFTER_DRAIN_MS,
+      fastStopMs: FAST_STOP_MS,
+      onProblem: (problem) => context.note(problemLine(problem)),
+    },
+  )
+}
+
+/** The parts are loaded here and not on top: `check` and `version` need none of them. */
+async function makeGateway(settings: Settings) {
+  const [{ createGateway }, { catalogue }, { createAdminApi }] = await Promise.all([
+    import('../gateway/gateway.ts'),
+    import('../../plugins/catalogue.ts'),
+    import('../../admin/api/index.ts'),
+  ])
+  return createGateway({ settings, catalogue, adminApi: createAdminApi })
+}
+
+function problemLine({ kind, error }: RunProblem): string {
+  const what = {
+    start: 'the gateway cannot start',
+    stop: 'the stop was not clean',
+    uncaught: 'uncaught failure',
+  }[kind]
+  const cause = error instanceof Error ? (kind === 'uncaught' ? error.stack : error.message) : String(error)
+  return `${what}: ${cause}`
+}
