@@ -2,15 +2,7 @@ import { VERSION } from '../lib/version.ts'
 import type { GeneratedKey } from '../settings/admin-key.ts'
 import type { LoadedSettings } from '../settings/load.ts'
 import type { ListenAddress, Settings, StoreSettings } from '../settings/settings.ts'
-
-/** Where a running gateway listens; what is switched off is absent. */
-export interface Addresses {
-  readonly proxy: readonly ListenAddress[]
-  readonly admin?: ListenAddress | undefined
-  readonly status?: ListenAddress | undefined
-  readonly control?: ListenAddress | undefined
-  readonly metrics?: ListenAddress | undefined
-}
+import type { Addresses } from './command.ts'
 
 /** What the operator should know before the start: ignored keys and doubtful choices. */
 export function noticesOf(loaded: LoadedSettings): string[] {

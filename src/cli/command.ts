@@ -1,3 +1,23 @@
+import type { ProcessEvents } from '../lifecycle/signals.ts'
+import type { ListenAddress, Settings } from '../settings/settings.ts'
+
+/** Where a running gateway listens; what is switched off is absent. */
+export interface Addresses {
+  readonly proxy: readonly ListenAddress[]
+  readonly admin?: ListenAddress | undefined
+  readonly status?: ListenAddress | undefined
+  readonly control?: ListenAddress | undefined
+  readonly metrics?: ListenAddress | undefined
+}
+
+/** What the command line needs of a gateway. */
+export interface LaunchedGateway {
+  /** Resolves once everything listens; cleans up behind itself when it rejects. */
+  start(): Promise<Addresses>
+  /** Drains by its own deadline; resolves with how many pieces of work were cut. */
+  stop(reason: string): Promise<{ readonly forced: number }>
+}
+
 /** Where a command writes and what it reads; the process's own, or a test's. */
 export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -6,6 +26,10 @@ export interface CliContext {
   print(line: string): void
   /** One line for people, to standard error: standard output belongs to the logs. */
   note(line: string): void
+  /** Signals and uncaught failures. */
+  readonly events: ProcessEvents
+  /** Makes a gateway that is not started yet. */
+  launch(settings: Settings): Promise<LaunchedGateway>
 }
 
 /** One word of the command line. */

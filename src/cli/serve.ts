@@ -3,9 +3,9 @@ import { type RunProblem, runUntilStopped } from '../lifecycle/run-until-stopped
 import { resolveAdminKey } from '../settings/admin-key.ts'
 import type { LoadedSettings } from '../settings/load.ts'
 import type { Settings } from '../settings/settings.ts'
-import { type Addresses, addressLines, keyNotice, noticesOf } from './announce.ts'
+import { addressLines, keyNotice, noticesOf } from './announce.ts'
 import { catalogueWarnings } from './catalogue-warnings.ts'
-import type { CliContext } from './command.ts'
+import type { Addresses, CliContext } from './command.ts'
 
 /** A gateway stops by its own deadline; this much later it is taken for hung. */
 const AFTER_DRAIN_MS = 1500
@@ -30,7 +30,7 @@ export async function serve(
   // Before anything can fail: the next start would not show a key that exists by then.
   if (generated) context.note(keyNotice(generated))
 
-  const gateway = await makeGateway(settings)
+  const gateway = await context.launch(settings)
   const start = async (): Promise<void> => {
     const addresses = await gateway.start()
     await hooks.afterStart?.(addresses, settings)
@@ -40,23 +40,13 @@ export async function serve(
   return runUntilStopped(
     { start, stop: (reason) => gateway.stop(reason) },
     {
-      events: process,
+      events: context.events,
       clock: SYSTEM_CLOCK,
       hardStopMs: settings.gatewright.shutdown.max_drain_ms + AFTER_DRAIN_MS,
       fastStopMs: FAST_STOP_MS,
       onProblem: (problem) => context.note(problemLine(problem)),
     },
   )
-}
-
-/** The parts are loaded here and not on top: `check` and `version` need none of them. */
-async function makeGateway(settings: Settings) {
-  const [{ createGateway }, { catalogue }, { createAdminApi }] = await Promise.all([
-    import('../gateway/gateway.ts'),
-    import('../../plugins/catalogue.ts'),
-    import('../../admin/api/index.ts'),
-  ])
-  return createGateway({ settings, catalogue, adminApi: createAdminApi })
 }
 
 function problemLine({ kind, error }: RunProblem): string {
