@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type AnyPlugin, definePlugin, type PluginInstance } from '../../src/plugin/api.ts'
+import { mountPlugin, refusal } from './mount-plugin.ts'
+
+const schema = { type: 'object', properties: { n: { type: 'integer', default: 3 } } } as const
+
+function plugin(compile: AnyPlugin['compile']): AnyPlugin {
+  return definePlugin<{ n: number }>({ name: 'sample', priority: 1, schema, compile })
+}
+
+describe('mountPlugin', () => {
+  it('fills in defaults and runs every phase in order', async () => {
+    const seen: string[] = []
+    const note = (phase: string) => () => void seen.push(phase)
+    const phases: PluginInstance = {
+      rewrite: note('rewrite'),
+      access: note('access'),
+      beforeProxy: note('beforeProxy'),
+      headerFilter: note('headerFilter'),
+      bodyFilter: () => ({
+        write: (chunk) => chunk,
+        end: () => Buffer.from('!'),
+      }),
+      log: note('log'),
+    }
+    const mounted = mountPlugin(
+      plugin((config) => {
+        seen.push(`n=${config.n}`)
+        return phases
+      }),
+      {},
+    )
+    const answer = await mounted.request({ target: '/a?b=1', upstream: { status: 201, body: ['x', 'y'] } })
+    assert.deepEqual(seen, ['n=3', 'rewrite', 'access', 'beforeProxy', 'headerFilter', 'log'])
+    assert.equal(answer.status, 201)
+    assert.equal(answer.body, 'xy!')
+    assert.equal(answer.sent?.target, '/a?b=1')
+  })
+
+  it('refuses a bad configuration with the text that users see', () => {
+    const sample = plugin(() => ({}))
+    assert.throws(
+      () => mountPlugin(sample, { n: 'x' }),
+      /property "n" validation failed: wrong type: expected integer, got string/,
+    )
+    assert.match(refusal(sample, { n: 'x' }) ?? '', /^property "n"/)
+  })
+
+  it('passes a throwing phase on to the test', async () => {
+    const mounted = mountPlugin(
+      plugin(() => ({
+        access() {
+          throw new Error('broken')
+        },
+      })),
+      {},
+    )
+    await assert.rejects(mounted.request(), /broken/)
+  })
+
+  it('runs what was handed to own, in reverse order', async () => {
+    const released: string[] = []
+    const mounted = mountPlugin(
+      plugin((_config, host) => {
+        const timer = setInterval(() => undefined, 60_000)
+        host.own(() => clearInterval(timer))
+        host.own(() => void released.push('second'))
+        host.own(() => void released.push('third'))
+        return {}
+      }),
+      {},
+    )
+    await mounted.dispose()
+    assert.deepEqual(released, ['third', 'second'])
+  })
+
+  it('fails when a plugin leaves a timer behind, from compile or from a phase', async () => {
+    const timers: NodeJS.Timeout[] = []
+    const start = () => void timers.push(setInterval(() => undefined, 60_000).unref())
+    const inCompile = mountPlugin(
+      plugin(() => {
+        start()
+        return {}
+      }),
+      {},
+    )
+    await assert.rejects(inCompile.dispose(), /sample left Timeout behind; hand their release to host\.own/)
+    const inPhase = mountPlugin(
+      plugin(() => ({ access: start })),
+      {},
+    )
+    await inPhase.request()
+    await assert.rejects(inPhase.dispose(), /sample left Timeout behind/)
+    for (const timer of timers) clearInterval(timer)
+  })
+})

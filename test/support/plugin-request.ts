@@ -1,0 +1,174 @@
+import { canonicalizeTarget } from '../../src/lib/canonical-path.ts'
+import { buildChain } from '../../src/plugin/chain.ts'
+import { type ConsumerLookup, Context, Response } from '../../src/plugin/context/context.ts'
+import { HeaderList } from '../../src/plugin/context/header-list.ts'
+import type { RouteView } from '../../src/plugin/context/request-context.ts'
+import type { BodyFilter, Reply } from '../../src/plugin/definition.ts'
+import type { Instance } from '../../src/plugin/instance.ts'
+import {
+  collectBodyFilters,
+  type FailureReport,
+  runHeaderFilters,
+  runLog,
+  runRequestPhase,
+} from '../../src/plugin/run.ts'
+
+type HeaderInit = Readonly<Record<string, string | readonly string[]>>
+
+/** What an upstream answers in a test. */
+export interface UpstreamAnswer {
+  readonly status?: number
+  readonly headers?: HeaderInit
+  /** Several chunks arrive one after the other. */
+  readonly body?: string | Uint8Array | readonly (string | Uint8Array)[]
+}
+
+/** What the upstream would have got. */
+export interface SentRequest {
+  readonly method: string
+  readonly target: string
+  readonly host: string | undefined
+  readonly headers: HeaderList
+}
+
+export interface RequestInit {
+  readonly method?: string
+  /** As on the request line. */
+  readonly target?: string
+  readonly headers?: HeaderInit
+  readonly remoteAddr?: string
+  readonly scheme?: 'http' | 'https'
+  /** `undefined` stands for a request that no route matched. */
+  readonly route?: Partial<RouteView> | undefined
+  readonly node?: { readonly host: string; readonly port: number }
+  /** The answer; `refused` stands for a node that cannot be reached. Default: 200 `ok`. */
+  readonly upstream?: UpstreamAnswer | ((sent: SentRequest) => UpstreamAnswer) | 'refused'
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: HeaderList
+  readonly body: string
+  readonly bytes: Buffer
+  /** Absent when a plugin or the gateway answered. */
+  readonly sent: SentRequest | undefined
+  readonly context: Context
+}
+
+export interface Walk {
+  readonly instances: readonly Instance[]
+  readonly consumers: ConsumerLookup
+  readonly monotonic: () => number
+  readonly report: FailureReport
+  readonly defaultRoute: RouteView
+}
+
+/** Sends one request through all phases, in the order of contract §6. */
+export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer> {
+  const context = makeContext(init, walk)
+  const chain = buildChain(walk.instances)
+  const phase = { context, report: walk.report }
+  let sent: SentRequest | undefined
+  let reply =
+    (await runRequestPhase(chain.rewrite, 'rewrite', phase)) ??
+    (await runRequestPhase(chain.access, 'access', phase))
+  let answer: UpstreamAnswer = {}
+  if (!reply) {
+    context.node = init.node ?? { host: '10.0.0.1', port: 80 }
+    context.stats.upstreamStartedAt = walk.monotonic()
+    reply = await runRequestPhase(chain.beforeProxy, 'beforeProxy', phase)
+  }
+  if (!reply && init.upstream === 'refused') reply = { status: 502 }
+  if (!reply) {
+    sent = sentBy(context)
+    answer = answerOf(init, sent)
+    context.stats.upstreamEndedAt = walk.monotonic()
+  }
+  context.beginResponse(reply ? gatewayResponse(reply) : upstreamResponse(answer))
+  runHeaderFilters(chain.headerFilter, context, walk.report)
+  const filters = collectBodyFilters(chain.bodyFilter, context, walk.report)
+  const bytes = filtered(reply ? [replyBody(reply)] : chunksOf(answer), filters)
+  context.stats.responseBodyBytes = bytes.length
+  context.stats.endedAt = walk.monotonic()
+  runLog(chain.log, context, walk.report)
+  const { status, headers } = context.response
+  return { status, headers, body: bytes.toString(), bytes, sent, context }
+}
+
+function makeContext(init: RequestInit, walk: Walk): Context {
+  const rawTarget = init.target ?? '/'
+  const target = canonicalizeTarget(rawTarget)
+  if (!target.ok)
+    throw new Error(`the test's target ${JSON.stringify(rawTarget)} is refused: ${target.reason}`)
+  const rawHeaders = flat({ Host: 'gateway.test', ...init.headers })
+  const context = new Context({
+    method: init.method ?? 'GET',
+    rawTarget,
+    path: target.path,
+    query: target.query,
+    forwardTarget: target.forwardTarget,
+    host: 'gateway.test',
+    rawHost: 'gateway.test',
+    scheme: init.scheme ?? 'http',
+    httpVersion: '1.1',
+    rawHeaders,
+    remoteAddr: init.remoteAddr ?? '192.0.2.1',
+    remotePort: 40_000,
+    peerAddr: init.remoteAddr ?? '192.0.2.1',
+    serverAddr: '192.0.2.254',
+    serverPort: 9080,
+    consumers: walk.consumers,
+    monotonic: walk.monotonic,
+  })
+  const hasRoute = !('route' in init) || init.route !== undefined
+  context.route = hasRoute ? { ...walk.defaultRoute, ...init.route } : undefined
+  return context
+}
+
+function sentBy({ upstream, headers }: Context): SentRequest {
+  return {
+    method: upstream.method,
+    target: upstream.target,
+    host: upstream.host,
+    headers: new HeaderList([...headers.raw()]),
+  }
+}
+
+function answerOf({ upstream = {} }: RequestInit, sent: SentRequest): UpstreamAnswer {
+  if (typeof upstream === 'function') return upstream(sent)
+  return upstream === 'refused' ? {} : upstream
+}
+
+function upstreamResponse({ status = 200, headers = {} }: UpstreamAnswer): Response {
+  return new Response(status, new HeaderList(flat(headers)), 'upstream')
+}
+
+function gatewayResponse({ status, headers = {} }: Reply): Response {
+  return new Response(status, new HeaderList(flat(headers)), 'gateway')
+}
+
+function replyBody({ status, body }: Reply): Buffer {
+  if (body === undefined) return Buffer.from(`error page ${status}`)
+  if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body)
+  return Buffer.from(`${JSON.stringify(body)}\n`)
+}
+
+function chunksOf({ body = 'ok' }: UpstreamAnswer): Buffer[] {
+  const chunks = typeof body === 'string' || body instanceof Uint8Array ? [body] : body
+  return chunks.map((chunk) => Buffer.from(chunk as string))
+}
+
+function filtered(chunks: readonly Uint8Array[], filters: readonly BodyFilter[]): Buffer {
+  let pieces: Uint8Array[] = [...chunks]
+  for (const filter of filters) {
+    const changed = [...pieces.map((piece) => filter.write(piece)), filter.end()]
+    pieces = changed.filter((piece): piece is Uint8Array => piece !== undefined)
+  }
+  return Buffer.concat(pieces)
+}
+
+function flat(headers: HeaderInit): string[] {
+  return Object.entries(headers).flatMap(([name, values]) =>
+    (typeof values === 'string' ? [values] : values).flatMap((value) => [name, value]),
+  )
+}
