@@ -1,5 +1,5 @@
 import type { FromSchema } from '../../src/plugin/api.ts'
-import { headerMap, headerNames, headerValues } from '../_shared/headers/schema.ts'
+import { flatHeaders, headerMap, headerNames } from '../_shared/headers/schema.ts'
 
 /** Configuration of proxy-rewrite (contract §7.3). */
 export const schema = {
@@ -53,7 +53,7 @@ export const schema = {
           properties: { add: headerMap, set: headerMap, remove: headerNames },
           additionalProperties: false,
         },
-        { type: 'object', minProperties: 1, additionalProperties: headerValues },
+        flatHeaders,
       ],
     },
     use_real_request_uri_unsafe: {

@@ -1,4 +1,4 @@
-import { headerLines, headerMap, headerNames, headerValues } from '../_shared/headers/schema.ts'
+import { flatHeaders, headerLines, headerMap, headerNames } from '../_shared/headers/schema.ts'
 
 const DEFAULT_MAX_BODY_BYTES = 67_108_864
 
@@ -18,7 +18,7 @@ export const schema = {
           properties: { add: headerLines, set: headerMap, remove: headerNames },
           additionalProperties: false,
         },
-        { type: 'object', minProperties: 1, additionalProperties: headerValues },
+        flatHeaders,
       ],
     },
     vars: { type: 'array', description: 'Expression; the response is changed only when it holds.' },

@@ -26,3 +26,11 @@ export const headerLines = {
   minItems: 1,
   items: { type: 'string', pattern: '^[^:]+:.*$' },
 } as const
+
+/** A flat map; the names of operations may be headers too, but then with one value, so that no list is taken for the other form. */
+export const flatHeaders = {
+  type: 'object',
+  minProperties: 1,
+  properties: { add: scalar, set: scalar, remove: scalar },
+  additionalProperties: headerValues,
+} as const
