@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { EventEmitter } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { runCli } from './run-cli.ts'
 
 const MAIN = new URL('../main.ts', import.meta.url).pathname
 const TSX = import.meta.resolve('tsx')
@@ -49,38 +51,12 @@ interface Refusal {
   readonly yaml?: string
 }
 
+/** Seen from outside, each in a process of its own. */
 const REFUSALS: readonly Refusal[] = [
-  { behaviour: 'no command', args: [], says: /^gatewright COMMAND/ },
-  {
-    behaviour: 'an unknown command',
-    args: ['strat'],
-    says: /unknown command "strat"; did you mean "start"\?/,
-  },
   {
     behaviour: 'an unknown flag',
     args: ['start', '--confg', 'x.yaml'],
     says: /unknown flag "--confg"; did you mean "--config"\?/,
-  },
-  { behaviour: 'a flag without its value', args: ['start', '-c'], says: /flag "-c" needs a value/ },
-  {
-    behaviour: 'a stray argument',
-    args: ['start', 'config.yaml'],
-    says: /unexpected argument "config.yaml"/,
-  },
-  {
-    behaviour: 'a bad port',
-    args: ['dev', '--port', '99999'],
-    says: /--port: "99999" is not allowed; use a port/,
-  },
-  {
-    behaviour: 'a bad target',
-    args: ['dev', '--to', 'localhost:3000'],
-    says: /--to: "localhost:3000" is not allowed/,
-  },
-  {
-    behaviour: 'a file that is not there',
-    args: ['start', '-c', 'none.yaml'],
-    says: /none\.yaml: cannot be read/,
   },
   {
     behaviour: 'an unknown key',
@@ -94,6 +70,29 @@ const REFUSALS: readonly Refusal[] = [
     yaml: 'apisix:\n  router: {http: radix}\n',
     says: /bad\.yaml:2: apisix\.router\.http: "radix" is not allowed; use one of "radixtree_host_uri"/,
   },
+]
+
+/** The same, too many for a process each: no gateway may be made. */
+const MORE_REFUSALS: readonly Refusal[] = [
+  { behaviour: 'no command', args: [], says: /^gatewright COMMAND/ },
+  { behaviour: 'an unknown command', args: ['strat'], says: /"strat"; did you mean "start"\?/ },
+  { behaviour: 'help for an unknown command', args: ['help', 'chekc'], says: /did you mean "check"\?/ },
+  { behaviour: 'a flag without its value', args: ['start', '-c'], says: /flag "-c" needs a value/ },
+  { behaviour: 'a flag in place of a value', args: ['dev', '--to', '--port'], says: /"--to" needs a value/ },
+  {
+    behaviour: 'an unknown short flag',
+    args: ['check', '-x'],
+    says: /unknown flag "-x"; flags here: --config/,
+  },
+  { behaviour: 'a stray argument', args: ['start', 'a.yaml'], says: /unexpected argument "a\.yaml"/ },
+  { behaviour: 'a bad port', args: ['dev', '--port', '99999'], says: /--port: "99999" is not allowed/ },
+  {
+    behaviour: 'a target without scheme',
+    args: ['dev', '--to', 'host:3000'],
+    says: /"host:3000" is not allowed/,
+  },
+  { behaviour: 'a target with a path', args: ['dev', '--to', 'http://a/b'], says: /host and port only/ },
+  { behaviour: 'a missing file', args: ['start', '-c', 'none.yaml'], says: /none\.yaml: cannot be read/ },
   {
     behaviour: "APISIX's sample admin key",
     args: ['start', '-c', 'bad.yaml'],
@@ -101,6 +100,25 @@ const REFUSALS: readonly Refusal[] = [
     says: /published sample key/,
   },
 ]
+
+/** Runs a command line in this process, where making a gateway fails the test. */
+async function runHere(
+  t: TestContext,
+  args: readonly string[],
+  files: Readonly<Record<string, string>> = {},
+): Promise<Outcome> {
+  let stdout = ''
+  let stderr = ''
+  const exitCode = await runCli(args, {
+    env: {},
+    workingDirectory: folderWith(t, files),
+    print: (line) => (stdout += `${line}\n`),
+    note: (line) => (stderr += `${line}\n`),
+    events: new EventEmitter(),
+    launch: () => assert.fail('a gateway was made'),
+  })
+  return { exitCode, stdout, stderr }
+}
 
 describe('the command line refuses, with exit code 1 and nothing bound or written,', {
   concurrency: 2,
@@ -114,6 +132,16 @@ describe('the command line refuses, with exit code 1 and nothing bound or writte
       assert.equal(stdout, '')
       assert.doesNotMatch(stderr, /LISTENED/)
       assert.deepEqual(readdirSync(folder), yaml === undefined ? [] : ['bad.yaml'])
+    })
+  }
+})
+
+describe('the command line refuses, with exit code 1 and no gateway made,', () => {
+  for (const { behaviour, args, says, yaml } of MORE_REFUSALS) {
+    it(behaviour, async (t) => {
+      const outcome = await runHere(t, args, yaml === undefined ? {} : { 'bad.yaml': yaml })
+      assert.match(outcome.stderr, says)
+      assert.deepEqual([outcome.exitCode, outcome.stdout], [1, ''])
     })
   }
 })
@@ -138,17 +166,17 @@ describe('gatewright check', { concurrency: 2 }, () => {
   })
 })
 
-describe('help and version', { concurrency: 2 }, () => {
+describe('help and version', () => {
   it('go to standard output with exit code 0', async (t) => {
-    const folder = folderWith(t)
-    const [version, overview, own] = await Promise.all([
-      gatewright(['--version'], folder),
-      gatewright(['help'], folder),
-      gatewright(['dev', '--help'], folder),
-    ])
-    assert.match(version.stdout, /^gatewright \d+\.\d+\.\d+ \(node /)
-    assert.match(overview.stdout, /^ {2}check +validate/m)
-    assert.match(own.stdout, /--to URL/)
-    assert.deepEqual([version.exitCode, overview.exitCode, own.exitCode], [0, 0, 0])
+    const said = async (...args: string[]): Promise<string> => {
+      const { exitCode, stdout, stderr } = await runHere(t, args)
+      assert.deepEqual([exitCode, stderr], [0, ''])
+      return stdout
+    }
+    assert.match(await said('--version'), /^gatewright \d+\.\d+\.\d+ \(node /)
+    assert.equal(await said('version'), await said('-v'))
+    assert.match(await said('help'), /^ {2}check +validate/m)
+    assert.match(await said('dev', '--help'), /--to URL/)
+    assert.equal(await said('help', 'dev'), await said('dev', '-h'))
   })
 })
