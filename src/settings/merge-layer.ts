@@ -25,7 +25,7 @@ export function mergeLayer(
 ): void {
   for (const [name, value] of Object.entries(layer.tree)) {
     const path = childPath(layer.path, name)
-    const key = layer.spec.keys[name]
+    const key = Object.hasOwn(layer.spec.keys, name) ? layer.spec.keys[name] : undefined
     const group =
       key?.value.kind === 'section' && Object.keys(key.value.keys).length > 0 ? key.value : undefined
     if (value === undefined || (value === null && group)) continue

@@ -13,7 +13,7 @@ export function substitute(text: string, env: Environment): string | undefined {
   let count = 0
   const result = text.replace(VARIABLE, (_match, name: string, fallback: string | undefined) => {
     count++
-    const value = env[name] ?? fallback?.trim()
+    const value = (Object.hasOwn(env, name) ? env[name] : undefined) ?? fallback?.trim()
     if (value === undefined) {
       throw new Error(`failed to handle configuration: can't find environment variable ${name}`)
     }

@@ -23,7 +23,10 @@ export const PATH = leaf(
   (value) => typeof value === 'string' && /^\/\S*$/.test(value),
 )
 
-export const SECONDS = leaf('a number of seconds above 0', (value) => typeof value === 'number' && value > 0)
+export const SECONDS = leaf(
+  'a number of seconds above 0, at most 86400',
+  (value) => typeof value === 'number' && value > 0 && value <= 86_400,
+)
 
 /** A whole number in a range; `allowed` overrides the words. */
 export function integer(min: number, max: number, allowed = `a whole number, ${min}–${max}`): LeafSpec {
