@@ -1,0 +1,185 @@
+import type { FastifyPluginCallback } from 'fastify'
+import { controlPlugin } from '../control/control.ts'
+import { createControlListener } from '../control/listener.ts'
+import { metricsPlugin } from '../control/metrics.ts'
+import { statusPlugin } from '../control/status.ts'
+import type { Component } from '../lifecycle/components.ts'
+import type { Readiness } from '../lifecycle/readiness.ts'
+import { createRouter } from '../router/match.ts'
+import type { ListenAddress } from '../settings/settings.ts'
+import type { Plan } from '../snapshot/plan.ts'
+import { Publisher } from '../snapshot/publisher.ts'
+import type { ConfigStore } from '../store/config-store.ts'
+import { type Following, followStore } from '../store/follow.ts'
+import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
+import { controlSource } from './control-source.ts'
+import { DataPlane } from './data-plane.ts'
+import type { Environment } from './environment.ts'
+import { openStore } from './open-store.ts'
+import { registerProcessMetrics } from './process-metrics.ts'
+
+/** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
+const RANK = { status: 0, store: 1, side: 2, config: 3, proxy: 4 } as const
+
+/** What one gateway is made of. */
+export interface Parts {
+  readonly components: readonly Component[]
+  readonly publisher: Publisher
+  /** Filled in while the components start. */
+  readonly addresses: Addresses
+}
+
+export interface Addresses {
+  proxy: readonly ListenAddress[]
+  admin?: ListenAddress
+  status?: ListenAddress
+  control?: ListenAddress
+  metrics?: ListenAddress
+}
+
+export interface Surroundings {
+  readonly readiness: Readiness
+  readonly adminApi: CreateAdminApi
+  /** Instead of the one that the settings choose. */
+  readonly store: ConfigStore | undefined
+}
+
+/** Builds every long-lived part; each opens something only when it is started. */
+export function buildComponents(environment: Environment, surroundings: Surroundings): Parts {
+  const { settings, metrics, plugins, logger } = environment
+  const { apisix, plugin_attr, deployment } = settings
+  const { readiness } = surroundings
+  const publisher = new Publisher({
+    prefix: settings.store.prefix,
+    environment: environment.compile,
+    router: createRouter<Plan>(apisix.router.http),
+    metadata: environment.metadata,
+    logger,
+    now: () => Date.now(),
+    onPublish: () => readiness.release('config'),
+  })
+  const work: Workshop = {
+    environment,
+    surroundings,
+    publisher,
+    addresses: { proxy: [] },
+    link: new StoreLink(),
+  }
+  const { export_addr, export_uri, enable_export_server, metric_prefix } = plugin_attr.prometheus
+  registerProcessMetrics(metrics, {
+    publisher,
+    isStoreReachable: () => work.link.following?.status().isReachable ?? false,
+    prefix: metric_prefix,
+  })
+  const control = controlPlugin(controlSource(publisher, plugins))
+  const components = [
+    sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
+    storeComponent(work),
+    enable_export_server &&
+      sideListener(work, 'metrics', { address: export_addr, plugin: metricsPlugin(metrics, export_uri) }),
+    apisix.enable_control && sideListener(work, 'control', { address: apisix.control, plugin: control }),
+    apisix.enable_admin && adminComponent(work),
+    configComponent(work),
+    deployment.role !== 'control_plane' && proxyComponent(work),
+  ].filter((component) => component !== false)
+  if (deployment.role === 'control_plane') readiness.release('proxy')
+  return { components, publisher, addresses: work.addresses }
+}
+
+/** The store and the watch on it, once they are there. */
+class StoreLink {
+  store: ConfigStore | undefined = undefined
+  following: Following | undefined = undefined
+}
+
+interface Workshop {
+  readonly environment: Environment
+  readonly surroundings: Surroundings
+  readonly publisher: Publisher
+  readonly addresses: Addresses
+  readonly link: StoreLink
+}
+
+function sideListener(
+  { environment, addresses }: Workshop,
+  name: 'status' | 'metrics' | 'control',
+  { address, plugin }: { address: ListenAddress; plugin: FastifyPluginCallback },
+): Component {
+  const listener = createControlListener(plugin, environment.logger.child({ listener: name }))
+  return {
+    name,
+    rank: name === 'status' ? RANK.status : RANK.side,
+    start: async () => {
+      addresses[name] = await listener.listen(address)
+    },
+    stop: () => listener.close().then(() => 0),
+  }
+}
+
+function storeComponent({ environment, surroundings, link }: Workshop): Component {
+  return {
+    name: 'store',
+    rank: RANK.store,
+    start: async () => {
+      link.store = surroundings.store ?? (await openStore(environment.settings, environment.logger))
+    },
+    stop: async () => {
+      await link.store?.close()
+      return 0
+    },
+  }
+}
+
+function adminComponent({ environment, surroundings, publisher, addresses, link }: Workshop): Component {
+  let listener: AdminListener | undefined
+  return {
+    name: 'admin',
+    rank: RANK.side,
+    start: async () => {
+      const { graph } = publisher
+      listener = new AdminListener(environment, { graph, store: link.store!, create: surroundings.adminApi })
+      addresses.admin = await listener.listen(environment.settings.deployment.admin.admin_listen)
+    },
+    stop: async () => {
+      await listener?.close()
+      return 0
+    },
+  }
+}
+
+function configComponent({ environment, publisher, link }: Workshop): Component {
+  const { settings, logger } = environment
+  return {
+    name: 'configuration',
+    rank: RANK.config,
+    start: async (signal) => {
+      link.following = followStore({
+        store: link.store!,
+        prefix: `${settings.store.prefix}/`,
+        listener: publisher,
+        log: logger,
+      })
+      await publisher.firstPublish(signal)
+    },
+    stop: async () => {
+      await link.following?.close()
+      await publisher.settled()
+      publisher.close()
+      return 0
+    },
+  }
+}
+
+function proxyComponent({ environment, surroundings, publisher, addresses }: Workshop): Component {
+  const plane = new DataPlane(environment, publisher)
+  const { min_drain_ms } = environment.settings.gatewright.shutdown
+  return {
+    name: 'proxy',
+    rank: RANK.proxy,
+    start: async () => {
+      addresses.proxy = await plane.start()
+      surroundings.readiness.release('proxy')
+    },
+    stop: (deadline) => plane.stop(deadline, min_drain_ms),
+  }
+}

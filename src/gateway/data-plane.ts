@@ -1,0 +1,108 @@
+import type { RequestObserver } from '../http/close.ts'
+import { createHandler } from '../http/handle.ts'
+import type { FrontDoor } from '../http/open.ts'
+import { type ListenAddress, ProxyApp } from '../http/proxy-app.ts'
+import { createIpSet } from '../lib/ip-set.ts'
+import type { Deadline } from '../lifecycle/deadline.ts'
+import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
+import { mountPlugins } from '../plugin/mount.ts'
+import type { FailureReport } from '../plugin/run.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Publisher } from '../snapshot/publisher.ts'
+import type { Environment } from './environment.ts'
+
+/** The proxy listeners with the plugins mounted on them. */
+export class DataPlane {
+  readonly #environment: Environment
+  readonly #proxy: ProxyApp
+  readonly #accessLog: AccessLog | undefined
+
+  constructor(environment: Environment, publisher: Publisher) {
+    const { settings, logger } = environment
+    this.#environment = environment
+    this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
+    this.#proxy = new ProxyApp(
+      createHandler({
+        snapshots: publisher,
+        door: frontDoor(settings),
+        proxy: {
+          serverHeader: settings.gatewright.server_header,
+          showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
+        },
+        logger,
+        report: failureReport(environment),
+        observers: this.#observers(),
+      }),
+    )
+  }
+
+  /** Mounts plugins and catch-all, then listens. */
+  async start(): Promise<ListenAddress[]> {
+    const { settings, plugins, compile, hostFor } = this.#environment
+    await mountPlugins(this.#proxy.app, {
+      plugins: plugins.all(),
+      instances: compile.instances,
+      closeTimeoutMs: settings.gatewright.shutdown.plugin_close_ms,
+      hostFor,
+    })
+    await this.#proxy.mount()
+    return this.#proxy.listen(settings.apisix.node_listen)
+  }
+
+  /**
+   * Goes on accepting for `minDrainMs`, lets requests in flight end within the deadline and cuts the rest, then closes the plugins
+   * in reverse load order. Resolves with how many connections were cut.
+   */
+  async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
+    this.#proxy.startDraining()
+    await pause(Math.min(minDrainMs, deadline.remainingMs()))
+    const forced = await this.#proxy.drain(deadline.signal)
+    await this.#proxy.app.close()
+    this.#environment.pools.closeAll()
+    await this.#accessLog?.close()
+    return forced
+  }
+
+  #observers(): RequestObserver[] {
+    const log = this.#accessLog
+    return log ? [(context) => log.write(context)] : []
+  }
+}
+
+function pause(ms: number): Promise<void> {
+  return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function frontDoor({ apisix, nginx_config }: Settings): FrontDoor {
+  const { real_ip_header, real_ip_from, real_ip_recursive } = nginx_config.http
+  const realIp = createIpSet(real_ip_from.filter((address) => address !== 'unix:'))
+  return {
+    target: {
+      deleteTailSlash: apisix.delete_uri_tail_slash,
+      servletNormalize: apisix.normalize_uri_like_servlet,
+      encodedSlash: apisix.match_uri_encoded_slash,
+    },
+    trusted: { forwarded: createIpSet(apisix.trusted_addresses), realIp },
+    realIp: {
+      header: real_ip_header.toLowerCase(),
+      isRecursive: real_ip_recursive === 'on',
+      isBelieved: (address) => realIp.has(address),
+    },
+    monotonic: () => performance.now(),
+  }
+}
+
+function failureReport({ logger, metrics }: Environment): FailureReport {
+  const failures = metrics.counter({
+    name: 'gatewright_plugin_failures_total',
+    help: 'Phases of plugins that threw',
+    labels: ['plugin', 'phase'],
+  })
+  return (instance, phase, error, context) => {
+    failures.labels(instance.plugin.name, phase).inc()
+    logger.error(
+      { plugin: instance.plugin.name, phase, route: context.route?.id, request: context.id, err: error },
+      'a plugin failed',
+    )
+  }
+}

@@ -1,0 +1,105 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import { type Component, startInOrder, stopInOrder } from '../lifecycle/components.ts'
+import { createDeadline } from '../lifecycle/deadline.ts'
+import { createReadiness, type Readiness } from '../lifecycle/readiness.ts'
+import { createLogger, type Logger } from '../observe/logger.ts'
+import type { ListenAddress, Settings } from '../settings/settings.ts'
+import type { ConfigStore } from '../store/config-store.ts'
+import type { CreateAdminApi } from './admin-listener.ts'
+import { buildComponents, type Parts } from './components.ts'
+import { createEnvironment } from './environment.ts'
+import { type Catalogue, loadPlugins } from './load-plugins.ts'
+
+export interface GatewayOptions {
+  /** With the admin keys resolved. */
+  readonly settings: Settings
+  readonly catalogue: Catalogue
+  readonly adminApi: CreateAdminApi
+  readonly logger?: Logger
+  /** Takes the place of the store that the settings choose; closed with the gateway. */
+  readonly store?: ConfigStore
+}
+
+/** Where a running gateway listens; what is switched off is absent. */
+export interface GatewayAddresses {
+  readonly proxy: readonly ListenAddress[]
+  readonly admin?: ListenAddress
+  readonly status?: ListenAddress
+  readonly control?: ListenAddress
+  readonly metrics?: ListenAddress
+}
+
+export interface Gateway {
+  readonly readiness: Readiness
+  /** Resolves when the first snapshot is published and every listener is open. Rejects when one cannot be; then call `stop`. */
+  start(): Promise<GatewayAddresses>
+  /** Drains within the settings' deadline. Idempotent; may be called while `start` is under way. */
+  stop(reason: string): Promise<{ readonly forced: number }>
+  /** Resolves when every change that the store has told of is served. */
+  settled(): Promise<void>
+}
+
+/** Builds a gateway; nothing is opened before {@link Gateway.start}. */
+export function createGateway(options: GatewayOptions): Gateway {
+  return new GatewayProcess(options)
+}
+
+class GatewayProcess implements Gateway {
+  readonly readiness = createReadiness(['config', 'proxy'])
+  readonly #options: GatewayOptions
+  readonly #logger: Logger
+  readonly #abort = new AbortController()
+  readonly #started: Component[] = []
+  #parts: Parts | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<{ readonly forced: number }> | undefined
+
+  constructor(options: GatewayOptions) {
+    this.#options = options
+    this.#logger = options.logger ?? createLogger(options.settings.gatewright.log.level)
+  }
+
+  async start(): Promise<GatewayAddresses> {
+    this.#starting = this.#startAll()
+    await this.#starting
+    const { addresses } = this.#parts!
+    this.#logger.info({ addresses }, 'the gateway serves')
+    return addresses
+  }
+
+  stop(reason: string): Promise<{ readonly forced: number }> {
+    this.#stopping ??= this.#stopAll(reason)
+    return this.#stopping
+  }
+
+  async settled(): Promise<void> {
+    await this.#parts?.publisher.settled()
+  }
+
+  async #startAll(): Promise<void> {
+    const { settings, catalogue, adminApi, store } = this.#options
+    const plugins = await loadPlugins(catalogue, settings.plugins)
+    const environment = createEnvironment(settings, plugins, this.#logger)
+    this.#parts = buildComponents(environment, { readiness: this.readiness, adminApi, store })
+    await startInOrder(this.#parts.components, this.#abort.signal, (component) => {
+      this.#started.push(component)
+    })
+  }
+
+  async #stopAll(reason: string): Promise<{ readonly forced: number }> {
+    const { shutdown } = this.#options.settings.gatewright
+    this.readiness.startDraining()
+    this.#logger.info({ reason, deadlineMs: shutdown.max_drain_ms }, 'the gateway stops')
+    this.#abort.abort(new Error(`stopped: ${reason}`))
+    // Whatever the start ran into has been told to its caller.
+    await this.#starting?.catch(() => undefined)
+    const deadline = createDeadline(shutdown.max_drain_ms, SYSTEM_CLOCK)
+    try {
+      const { forced, problems } = await stopInOrder(this.#started, deadline, SYSTEM_CLOCK)
+      for (const problem of problems) this.#logger.error(problem, 'a part did not stop cleanly')
+      return { forced }
+    } finally {
+      deadline.dispose()
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { hostname } from 'node:os'
+import { VERSION } from '../lib/version.ts'
+import { KINDS } from '../model/kind.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { Publisher } from '../snapshot/publisher.ts'
+
+export interface MetricSources {
+  readonly publisher: Publisher
+  /** Whether the store answers. */
+  isStoreReachable(): boolean
+  /** APISIX's `metric_prefix`. */
+  readonly prefix: string
+}
+
+/** Gauges about the gateway itself: APISIX's (contract §8.3) and those of how far configuration has come (house rule 7). */
+export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricSources): void {
+  const { publisher, prefix } = sources
+  const gauge = (name: string, help: string, labels: readonly string[] = []) =>
+    metrics.gauge({ name, help, labels })
+  const info = gauge(`${prefix}node_info`, 'Info of the gateway node', ['hostname', 'version'])
+  const reachable = gauge(`${prefix}etcd_reachable`, 'Whether the configuration store is reachable, 1 or 0')
+  const indexes = gauge(`${prefix}etcd_modify_indexes`, 'Newest revision per kind of resource', ['key'])
+  const observed = gauge('gatewright_config_observed_revision', 'Newest revision that the store told of')
+  const published = gauge('gatewright_config_published_revision', 'Revision that requests are served with')
+  const pending = gauge('gatewright_config_pending_revision', 'Revision being compiled; 0 when none is')
+  const quarantined = gauge('gatewright_config_quarantined', 'Stored resources that cannot be used')
+  metrics.beforeCollect(() => {
+    const { status } = publisher
+    info.labels(hostname(), VERSION).set(1)
+    reachable.labels().set(sources.isStoreReachable() ? 1 : 0)
+    observed.labels().set(status.observed)
+    published.labels().set(status.published)
+    pending.labels().set(status.pending ?? 0)
+    quarantined.labels().set(status.quarantined.length)
+    for (const kind of KINDS) indexes.labels(kind).set(newestRevision(publisher, kind))
+    indexes.labels('max_modify_index').set(status.observed)
+    indexes.labels('x_etcd_index').set(status.observed)
+  })
+}
+
+function newestRevision(publisher: Publisher, kind: (typeof KINDS)[number]): number {
+  let newest = 0
+  for (const { modRevision } of publisher.graph.list(kind)) newest = Math.max(newest, modRevision)
+  return newest
+}

@@ -1,0 +1,27 @@
+import type { Context } from '../plugin/context/context.ts'
+import { Response } from '../plugin/context/context.ts'
+import { HeaderList } from '../plugin/context/header-list.ts'
+import { runLog } from '../plugin/run.ts'
+import type { Exchange } from '../proxy/exchange.ts'
+
+/** Told of every request once, after its response ended; must not throw. */
+export type RequestObserver = (context: Context) => void
+
+/** nginx's word for a client that left before there was an answer. */
+const CLIENT_CLOSED_REQUEST = 499
+
+/** Ends an exchange: exactly once, however it ended. Gives up an attempt that is still under way. Never throws. */
+export function closeExchange(exchange: Exchange, observers: readonly RequestObserver[]): void {
+  if (exchange.isOver) return
+  exchange.isOver = true
+  exchange.abortAttempt?.()
+  const { context, globalChain, chain, report, body } = exchange
+  context.stats.endedAt = performance.now()
+  context.stats.requestBodyBytes = body?.bytesRead ?? 0
+  if (!context.hasResponse) {
+    context.beginResponse(new Response(CLIENT_CLOSED_REQUEST, new HeaderList(), 'gateway'))
+  }
+  runLog(globalChain.log, context, report)
+  runLog(chain.log, context, report)
+  for (const observe of observers) observe(context)
+}

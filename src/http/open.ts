@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http'
+import { type CanonicalTarget, canonicalizeTarget, type TargetOptions } from '../lib/canonical-path.ts'
+import { parseHost } from '../lib/host.ts'
+import { type ConsumerLookup, Context } from '../plugin/context/context.ts'
+import { clientAddress, type RealIpRule } from './client-address.ts'
+import { connectionFacts, type TrustedPeers } from './connection-facts.ts'
+import { dropForwarded } from './untrusted-headers.ts'
+
+/** How requests are read; fixed for the process. */
+export interface FrontDoor {
+  readonly target: TargetOptions
+  readonly trusted: TrustedPeers
+  readonly realIp: RealIpRule
+  /** Monotonic ms. */
+  readonly monotonic: () => number
+}
+
+/** A request that cannot be understood; answered without route or plugin. */
+export interface Refusal {
+  readonly status: number
+  readonly reason: string
+}
+
+export interface OpenedRequest {
+  readonly context: Context
+  /** What routes are matched with; differs from the context's path only with `match_uri_encoded_slash`. */
+  readonly matchPath: string
+}
+
+/** Reads a request's head into a context, or says why it is refused. */
+export function openRequest(
+  request: IncomingMessage,
+  consumers: ConsumerLookup,
+  door: FrontDoor,
+): OpenedRequest | Refusal {
+  const rawTarget = request.url ?? ''
+  const target = canonicalizeTarget(rawTarget, door.target)
+  if (!target.ok) return { status: 400, reason: target.reason }
+  if (target.form === 'asterisk') return { status: 400, reason: 'asterisk-form' }
+  const rawHost = target.authority ?? request.headers.host ?? ''
+  const host = rawHost === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(rawHost)
+  if (!host) return { status: 400, reason: 'bad Host' }
+  return {
+    context: contextOf(request, { target, rawTarget, host: host.host, rawHost }, { consumers, door }),
+    matchPath: target.matchPath,
+  }
+}
+
+/** HTTP/1.0 needs no Host. */
+const NO_HOST = { host: '', port: undefined }
+
+interface ReadHead {
+  readonly target: CanonicalTarget
+  readonly rawTarget: string
+  readonly host: string
+  readonly rawHost: string
+}
+
+function contextOf(
+  request: IncomingMessage,
+  { target, rawTarget, host, rawHost }: ReadHead,
+  { consumers, door }: { consumers: ConsumerLookup; door: FrontDoor },
+): Context {
+  const connection = connectionFacts(request.socket, door.trusted)
+  const { rawHeaders } = request
+  if (!connection.isTrusted) dropForwarded(rawHeaders)
+  return new Context({
+    method: request.method ?? 'GET',
+    rawTarget,
+    path: target.path,
+    query: target.query,
+    forwardTarget: target.forwardTarget,
+    host,
+    rawHost,
+    scheme: connection.scheme,
+    httpVersion: request.httpVersion,
+    rawHeaders,
+    remoteAddr: clientAddress(connection, request.headers, door.realIp),
+    remotePort: connection.peerPort,
+    peerAddr: connection.peerAddr,
+    serverAddr: connection.serverAddr,
+    serverPort: connection.serverPort,
+    consumers,
+    monotonic: door.monotonic,
+  })
+}

@@ -1,0 +1,76 @@
+import { STATUS_CODES } from 'node:http'
+import { Response } from '../plugin/context/context.ts'
+import { HeaderList } from '../plugin/context/header-list.ts'
+import { headBytes } from '../plugin/context/stats.ts'
+import type { Reply } from '../plugin/definition.ts'
+import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
+import { filterChunk, filterEnd } from '../proxy/body-filters.ts'
+import type { Exchange } from '../proxy/exchange.ts'
+
+const JSON_TYPE = 'application/json'
+const TEXT_TYPE = 'text/plain; charset=utf-8'
+const HTML_TYPE = 'text/html; charset=utf-8'
+
+/** Writes an answer of the gateway's own: through the response phases, which run on rejections too (contract §6). */
+export function writeReply(exchange: Exchange, reply: Reply): void {
+  const { context, globalChain, chain, report, response } = exchange
+  const { headers, body } = renderReply(reply, context.headers.get('accept'))
+  const { serverHeader } = exchange.options
+  if (serverHeader !== false) headers.set('Server', serverHeader)
+  if (reply.status >= 500 && context.upstreamStatuses !== undefined) {
+    headers.set('X-APISIX-Upstream-Status', context.upstreamStatuses)
+  }
+  const made = new Response(reply.status, headers, 'gateway')
+  context.beginResponse(made)
+  runHeaderFilters(globalChain.headerFilter, context, report)
+  runHeaderFilters(chain.headerFilter, context, report)
+  const filters = [
+    ...collectBodyFilters(globalChain.bodyFilter, context, report),
+    ...collectBodyFilters(chain.bodyFilter, context, report),
+  ]
+  const bytes = filters.length === 0 ? body : filtered(filters, body)
+  if (mayHaveBody(made.status)) headers.set('Content-Length', String(bytes.length))
+  context.stats.responseHeadBytes = headBytes(30, headers.raw())
+  context.stats.responseBodyBytes = bytes.length
+  response.writeHead(made.status, headers.raw() as string[])
+  response.end(bytes)
+}
+
+function filtered(filters: Parameters<typeof filterChunk>[0], body: Uint8Array): Uint8Array {
+  const parts = [filterChunk(filters, body), filterEnd(filters)].filter((part) => part !== undefined)
+  return Buffer.concat(parts)
+}
+
+function mayHaveBody(status: number): boolean {
+  return status >= 200 && status !== 204 && status !== 304
+}
+
+/** Headers and body of an answer; a bare status of 400 and above gets the error body of decisions.md 6. */
+export function renderReply(
+  { status, body, headers: own }: Reply,
+  accept: string | undefined,
+): { headers: HeaderList; body: Uint8Array } {
+  const content = contentOf(status, body, accept)
+  const headers = new HeaderList()
+  if (content.type !== undefined) headers.set('Content-Type', content.type)
+  for (const [name, value] of Object.entries(own ?? {})) headers.set(name, value)
+  return { headers, body: typeof content.body === 'string' ? Buffer.from(content.body) : content.body }
+}
+
+function contentOf(
+  status: number,
+  body: Reply['body'],
+  accept: string | undefined,
+): { type: string | undefined; body: string | Uint8Array } {
+  if (typeof body === 'string') return { type: TEXT_TYPE, body }
+  if (body instanceof Uint8Array) return { type: TEXT_TYPE, body }
+  if (body !== undefined) return { type: JSON_TYPE, body: `${JSON.stringify(body)}\n` }
+  if (status < 400) return { type: undefined, body: '' }
+  const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`
+  if (accept?.includes('text/html')) return { type: HTML_TYPE, body: page(title) }
+  return { type: JSON_TYPE, body: `${JSON.stringify({ error_msg: title })}\n` }
+}
+
+function page(title: string): string {
+  return `<!doctype html>\n<html><head><title>${title}</title></head>\n<body><h1>${title}</h1></body></html>\n`
+}

@@ -1,0 +1,55 @@
+import type { Reply } from '../plugin/definition.ts'
+import { runRequestPhase } from '../plugin/run.ts'
+import type { Exchange } from '../proxy/exchange.ts'
+import { forward } from '../proxy/forward.ts'
+import { type ConsumerEntry, isReply } from '../snapshot/plan.ts'
+
+type Hop = (exchange: Exchange) => Reply | undefined | Promise<Reply | undefined>
+
+const ROUTE_NOT_FOUND: Reply = { status: 404, body: { error_msg: '404 Route Not Found' } }
+
+/**
+ * What happens between match and upstream, in the order of contract §6: global rewrite, route rewrite, the rewrite of what the
+ * consumer brought, global access, route access. Global rules see unmatched requests too.
+ */
+const HOPS: readonly Hop[] = [
+  (exchange) => exchange.plan?.refusal,
+  (exchange) => runRequestPhase(exchange.globalChain.rewrite, 'rewrite', exchange),
+  (exchange) => runRequestPhase(exchange.chain.rewrite, 'rewrite', exchange),
+  (exchange) => joinConsumer(exchange),
+  (exchange) => runRequestPhase(exchange.globalChain.access, 'access', exchange),
+  (exchange) => (exchange.plan ? undefined : ROUTE_NOT_FOUND),
+  (exchange) => runRequestPhase(exchange.chain.access, 'access', exchange),
+]
+
+/** Walks the hops from `index` on and forwards the request when none of them answered. */
+export function walk(exchange: Exchange, index = 0): void {
+  for (let hop = index; hop < HOPS.length; hop++) {
+    const result = HOPS[hop]!(exchange)
+    if (result === undefined) continue
+    if (result instanceof Promise) void result.then((reply) => goOn(exchange, hop + 1, reply))
+    else exchange.answer(result)
+    return
+  }
+  leave(exchange)
+}
+
+function goOn(exchange: Exchange, index: number, reply: Reply | undefined): void {
+  if (exchange.isOver) return
+  if (reply) exchange.answer(reply)
+  else walk(exchange, index)
+}
+
+function joinConsumer(exchange: Exchange): Reply | undefined | Promise<Reply | undefined> {
+  const consumer = exchange.context.foundConsumer as ConsumerEntry | undefined
+  if (!consumer || !exchange.plan) return undefined
+  const { chain, added } = exchange.plan.chainFor(consumer)
+  exchange.chain = chain
+  return runRequestPhase(added.rewrite, 'rewrite', exchange)
+}
+
+function leave(exchange: Exchange): void {
+  const { upstream } = exchange.plan!
+  if (isReply(upstream)) exchange.answer(upstream)
+  else forward(exchange, upstream)
+}

@@ -1,0 +1,195 @@
+import { randomBytes } from 'node:crypto'
+import { HeaderList } from './header-list.ts'
+import { cookieValue, queryArg, withoutArg } from './query.ts'
+import type {
+  ConsumerView,
+  FoundConsumer,
+  RequestContext,
+  ResponseView,
+  RouteView,
+  UpstreamRequest,
+} from './request-context.ts'
+import type { RequestSlot } from './slot.ts'
+import { headBytes, Stats } from './stats.ts'
+import { readVariable } from './variables.ts'
+
+/** Finds consumers in the snapshot that the request holds. */
+export interface ConsumerLookup {
+  findConsumer(plugin: string, key: string): FoundConsumer | undefined
+  findConsumerByName(name: string): FoundConsumer | undefined
+}
+
+/** What the front door knows about a request before any plugin ran. */
+export interface ContextInit {
+  readonly method: string
+  readonly rawTarget: string
+  /** Canonical and decoded, see `lib/canonical-path.ts`. */
+  readonly path: string
+  readonly query: string
+  /** What the upstream gets as long as no plugin rewrites it. */
+  readonly forwardTarget: string
+  readonly host: string
+  readonly rawHost: string
+  readonly scheme: 'http' | 'https'
+  readonly httpVersion: string
+  /** Handed over: the context changes it. */
+  readonly rawHeaders: string[]
+  readonly remoteAddr: string
+  readonly remotePort: number
+  readonly peerAddr: string
+  readonly serverAddr: string
+  readonly serverPort: number
+  readonly consumers: ConsumerLookup
+  readonly monotonic: () => number
+}
+
+/** The response under way; made when its status and headers are known. */
+export class Response implements ResponseView {
+  status: number
+  readonly headers: HeaderList
+  readonly source: 'upstream' | 'gateway'
+
+  constructor(status: number, headers: HeaderList, source: 'upstream' | 'gateway') {
+    this.status = status
+    this.headers = headers
+    this.source = source
+  }
+}
+
+/** The one implementation of {@link RequestContext}. The data path writes its public fields; plugins see the interface. */
+export class Context implements RequestContext {
+  readonly method: string
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly rawHost: string
+  readonly path: string
+  readonly queryString: string
+  readonly rawTarget: string
+  readonly httpVersion: string
+  readonly remoteAddr: string
+  readonly remotePort: number
+  readonly peerAddr: string
+  readonly serverAddr: string
+  readonly serverPort: number
+  readonly headers: HeaderList
+  readonly upstream: UpstreamRequest
+  readonly stats: Stats
+
+  pathParams: Record<string, string> | undefined = undefined
+  route: RouteView | undefined = undefined
+  consumer: ConsumerView | undefined = undefined
+  /** The look-up result behind {@link consumer}; the runner reads it to let the consumer's plugins join. */
+  foundConsumer: FoundConsumer | undefined = undefined
+  node: { readonly host: string; readonly port: number } | undefined = undefined
+  /** Host header of the last attempt. */
+  sentHost: string | undefined = undefined
+  upstreamScheme: string | undefined = undefined
+  /** One status per attempt, `502, 200`; the form of `X-APISIX-Upstream-Status`. */
+  upstreamStatuses: string | undefined = undefined
+
+  #response: Response | undefined = undefined
+  #requestUri: string | undefined = undefined
+  #id: string | undefined = undefined
+  #slots: unknown[] | undefined = undefined
+  readonly #consumers: ConsumerLookup
+
+  constructor(init: ContextInit) {
+    this.method = init.method
+    this.scheme = init.scheme
+    this.host = init.host
+    this.rawHost = init.rawHost
+    this.path = init.path
+    this.queryString = init.query
+    this.rawTarget = init.rawTarget
+    this.httpVersion = init.httpVersion
+    this.remoteAddr = init.remoteAddr
+    this.remotePort = init.remotePort
+    this.peerAddr = init.peerAddr
+    this.serverAddr = init.serverAddr
+    this.serverPort = init.serverPort
+    this.headers = new HeaderList(init.rawHeaders)
+    this.upstream = { method: init.method, target: init.forwardTarget, host: undefined }
+    this.stats = new Stats(init.monotonic)
+    this.stats.requestHeadBytes = headBytes(init.method.length + init.rawTarget.length + 10, init.rawHeaders)
+    this.#consumers = init.consumers
+  }
+
+  get id(): string {
+    this.#id ??= randomBytes(16).toString('hex')
+    return this.#id
+  }
+
+  get requestUri(): string {
+    this.#requestUri ??= this.queryString === '' ? this.path : `${this.path}?${this.queryString}`
+    return this.#requestUri
+  }
+
+  get hasResponse(): boolean {
+    return this.#response !== undefined
+  }
+
+  get response(): Response {
+    if (!this.#response) throw new Error('the response is not known before headerFilter')
+    return this.#response
+  }
+
+  /** Called by the data path once per response, before the header filters. */
+  beginResponse(response: Response): void {
+    this.#response = response
+  }
+
+  arg(name: string): string | undefined {
+    return this.queryString === '' ? undefined : queryArg(this.queryString, name)
+  }
+
+  cookie(name: string): string | undefined {
+    for (const header of this.headers.all('cookie')) {
+      const value = cookieValue(header, name)
+      if (value !== undefined) return value
+    }
+    return undefined
+  }
+
+  removeArg(name: string): void {
+    const { target } = this.upstream
+    const mark = target.indexOf('?')
+    if (mark === -1) return
+    const rest = withoutArg(target.slice(mark + 1), name)
+    this.upstream.target = rest === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${rest}`
+  }
+
+  var(name: string): unknown {
+    return readVariable(this, name)
+  }
+
+  findConsumer(plugin: string, key: string): FoundConsumer | undefined {
+    return this.#consumers.findConsumer(plugin, key)
+  }
+
+  findConsumerByName(name: string): FoundConsumer | undefined {
+    return this.#consumers.findConsumerByName(name)
+  }
+
+  attachConsumer(consumer: FoundConsumer): void {
+    const { name, credentialId, labels } = consumer.view
+    this.foundConsumer = consumer
+    this.consumer = consumer.view
+    this.#setOrRemove('X-Consumer-Username', name)
+    this.#setOrRemove('X-Credential-Identifier', credentialId)
+    this.#setOrRemove('X-Consumer-Custom-ID', labels?.['custom_id'])
+  }
+
+  get<T>(slot: RequestSlot<T>): T | undefined {
+    return this.#slots?.[slot.index] as T | undefined
+  }
+
+  set<T>(slot: RequestSlot<T>, value: T): void {
+    this.#slots ??= []
+    this.#slots[slot.index] = value
+  }
+
+  #setOrRemove(name: string, value: string | undefined): void {
+    if (value === undefined) this.headers.remove(name.toLowerCase())
+    else this.headers.set(name, value)
+  }
+}

@@ -1,0 +1,118 @@
+import type { Ref } from '../model/kind.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { AnyPlugin, Clock, PluginInstance } from './definition.ts'
+import { type CompiledMeta, compileMeta } from './meta.ts'
+import type { PreparedConfig } from './registry.ts'
+
+/** One compiled configuration of one plugin for one owner. Lives as long as a snapshot holds it. */
+export interface Instance {
+  readonly plugin: AnyPlugin
+  readonly owner: Ref
+  /** `_meta.priority`, else the plugin's. */
+  readonly priority: number
+  readonly phases: PluginInstance
+  readonly meta: CompiledMeta
+  /** The effective configuration; `_meta.pre_function` and nothing else is shown it. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** Equal exactly when plugin and effective configuration are equal. */
+  readonly fingerprint: string
+}
+
+export interface InstanceEnvironment {
+  readonly logger: Logger
+  readonly metrics: MetricRegistry
+  readonly clock: Clock
+  attr(plugin: string): Readonly<Record<string, unknown>>
+  metadata(plugin: string): Readonly<Record<string, unknown>>
+}
+
+type Release = () => void | Promise<void>
+
+/** Makes instances and knows all that live, so that each can be disposed once and a plugin's close can wait for its own. */
+export class InstanceFactory {
+  readonly #environment: InstanceEnvironment
+  readonly #live = new Map<Instance, Release[]>()
+
+  constructor(environment: InstanceEnvironment) {
+    this.#environment = environment
+  }
+
+  /** How many instances are alive; back at its start after every change has been undone. */
+  get size(): number {
+    return this.#live.size
+  }
+
+  /** Compiles one configuration. What `compile` had started is released when it throws. */
+  create(prepared: PreparedConfig, owner: Ref): Instance {
+    const { plugin, config, meta } = prepared
+    const releases: Release[] = []
+    try {
+      const instance: Instance = {
+        plugin,
+        owner,
+        priority: meta.priority ?? plugin.priority,
+        phases: plugin.compile(config, this.#host(plugin, owner, releases)),
+        meta: compileMeta(plugin.name, meta),
+        config,
+        fingerprint: fingerprint(prepared),
+      }
+      this.#live.set(instance, releases)
+      return instance
+    } catch (error) {
+      void this.#release(plugin.name, releases)
+      throw error
+    }
+  }
+
+  /** Releases what the instance owns, in reverse order. Idempotent; a failing release is logged and the others still run. */
+  async dispose(instance: Instance): Promise<void> {
+    const releases = this.#live.get(instance)
+    if (!releases) return
+    this.#live.delete(instance)
+    await this.#release(instance.plugin.name, releases)
+  }
+
+  async disposeAll(plugin: string): Promise<void> {
+    const own = [...this.#live.keys()].filter((instance) => instance.plugin.name === plugin)
+    await Promise.all(own.map((instance) => this.dispose(instance)))
+  }
+
+  #host(plugin: AnyPlugin, owner: Ref, releases: Release[]) {
+    const environment = this.#environment
+    return {
+      logger: environment.logger.child({ plugin: plugin.name, [owner.kind]: owner.id }),
+      metrics: environment.metrics,
+      clock: environment.clock,
+      attr: environment.attr(plugin.name),
+      owner,
+      metadata: () => environment.metadata(plugin.name),
+      own: (release: Release) => void releases.push(release),
+    }
+  }
+
+  async #release(plugin: string, releases: Release[]): Promise<void> {
+    for (const release of releases.reverse()) {
+      try {
+        await release()
+      } catch (error) {
+        this.#environment.logger.error({ plugin, err: error }, 'a plugin failed to release what it owns')
+      }
+    }
+  }
+}
+
+/** Text that is equal exactly when plugin and effective configuration are: JSON with sorted keys. */
+export function fingerprint({ plugin, config, meta }: PreparedConfig): string {
+  return `${plugin.name}\n${canonicalJson(config)}\n${canonicalJson(meta)}`
+}
+
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null'
+  const record = value as Record<string, unknown>
+  const fields = Object.keys(record)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key])}`)
+  return `{${fields.join(',')}}`
+}

@@ -1,0 +1,141 @@
+import type { Validator } from '../model/validator.ts'
+import { compileValidator } from '../model/validator.ts'
+import type { AnyPlugin, Schema } from './definition.ts'
+import { compileMeta, META_SCHEMA, type PluginMeta } from './meta.ts'
+
+/** Where a configuration stands: under a consumer, auth plugins are checked against their `consumerSchema`. */
+export type ConfigPlace = 'resource' | 'consumer'
+
+/** A configuration that passed its checks: a private copy with the schema's defaults, `_meta` apart. */
+export interface PreparedConfig {
+  readonly plugin: AnyPlugin
+  readonly config: Readonly<Record<string, unknown>>
+  readonly meta: PluginMeta
+}
+
+interface Registered {
+  readonly definition: AnyPlugin
+  readonly validators: Record<ConfigPlace, Validator>
+  readonly metadataValidator: Validator | undefined
+}
+
+/** The enabled plugins of the process by name. Filled once at start; duplicate names are refused. */
+export class PluginRegistry {
+  readonly #plugins = new Map<string, Registered>()
+  readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
+
+  register(definition: AnyPlugin): void {
+    const { name } = definition
+    if (this.#plugins.has(name)) {
+      throw new Error(`plugin "${name}" is registered twice; give one of them another name`)
+    }
+    const resource = compileValidator(withMeta(definition.schema))
+    const consumer = definition.consumerSchema
+      ? compileValidator(withMeta(definition.consumerSchema))
+      : resource
+    this.#plugins.set(name, {
+      definition,
+      validators: { resource, consumer },
+      metadataValidator: definition.metadataSchema ? compileValidator(definition.metadataSchema) : undefined,
+    })
+  }
+
+  get(name: string): AnyPlugin | undefined {
+    return this.#plugins.get(name)?.definition
+  }
+
+  /** By priority, highest first; equal priorities by name. */
+  all(): AnyPlugin[] {
+    return [...this.#plugins.values()].map((p) => p.definition).sort(byPriority)
+  }
+
+  /** The message of contract §1.7, or `undefined` when the configuration may be stored. */
+  check(name: string, config: unknown, place: ConfigPlace): string | undefined {
+    if (!isTable(config)) return `invalid plugin conf ${shown(config)} for plugin [${name}]`
+    if (!this.#plugins.has(name)) return `unknown plugin [${name}]`
+    const prepared = this.#prepare(name, config, place)
+    return typeof prepared === 'string' ? prepared : undefined
+  }
+
+  /** Throws an Error with the message of {@link check} when the configuration is not usable. */
+  prepare(name: string, config: unknown, place: ConfigPlace): PreparedConfig {
+    const problem = this.check(name, config, place)
+    if (problem !== undefined) throw new Error(problem)
+    return this.#prepare(name, config as Record<string, unknown>, place) as PreparedConfig
+  }
+
+  /** Checks plugin metadata and fills its defaults in; `undefined` value means "none stored". */
+  prepareMetadata(name: string, value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const copy = structuredClone(value) as Record<string, unknown>
+    const problem = this.#plugins.get(name)?.metadataValidator?.(copy)
+    if (problem !== undefined) throw new Error(`invalid configuration: ${problem}`)
+    return copy
+  }
+
+  /** The metadata of a plugin for which none is stored: the schema's defaults. */
+  defaultMetadata(name: string): Readonly<Record<string, unknown>> {
+    let defaults = this.#defaultMetadata.get(name)
+    if (!defaults) {
+      defaults = Object.freeze({})
+      try {
+        defaults = Object.freeze(this.prepareMetadata(name, {}))
+      } catch {
+        // Metadata with required fields has no defaults: the plugin sees an empty object until some is stored.
+      }
+      this.#defaultMetadata.set(name, defaults)
+    }
+    return defaults
+  }
+
+  #prepare(name: string, config: Record<string, unknown>, place: ConfigPlace): PreparedConfig | string {
+    const registered = this.#plugins.get(name)!
+    const copy = structuredClone(config) as Record<string, unknown>
+    const isDisabled = (config['_meta'] as PluginMeta | undefined)?.disable === true
+    const problem = registered.validators[place](copy) ?? checkRules(registered.definition, copy, place)
+    // A disabled plugin is stored whatever its configuration says (contract §1.7); it never runs.
+    if (problem !== undefined && !isDisabled) {
+      return `failed to check the configuration of plugin ${name} err: ${problem}`
+    }
+    const { _meta, ...rest } = copy
+    const meta = (_meta ?? {}) as PluginMeta
+    try {
+      compileMeta(name, meta)
+    } catch (error) {
+      return (error as Error).message
+    }
+    return { plugin: registered.definition, config: rest, meta }
+  }
+}
+
+function checkRules(
+  plugin: AnyPlugin,
+  config: Record<string, unknown>,
+  place: ConfigPlace,
+): string | undefined {
+  if (!plugin.check || (place === 'consumer' && plugin.consumerSchema)) return undefined
+  try {
+    plugin.check(config)
+    return undefined
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+function withMeta(schema: Schema): Schema {
+  const properties = (schema['properties'] ?? {}) as Record<string, unknown>
+  return { ...schema, properties: { ...properties, _meta: META_SCHEMA } }
+}
+
+function byPriority(a: AnyPlugin, b: AnyPlugin): number {
+  return b.priority - a.priority || (a.name < b.name ? -1 : 1)
+}
+
+/** An empty array is Lua's empty table, so it passes as an object. */
+function isTable(value: unknown): value is Record<string, unknown> {
+  if (value === null || typeof value !== 'object') return false
+  return !Array.isArray(value) || value.length === 0
+}
+
+function shown(value: unknown): string {
+  return value === null || value === undefined ? '"userdata: NULL"' : JSON.stringify(value)
+}

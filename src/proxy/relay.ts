@@ -1,0 +1,127 @@
+import { Response } from '../plugin/context/context.ts'
+import { HeaderList } from '../plugin/context/header-list.ts'
+import { headBytes } from '../plugin/context/stats.ts'
+import type { BodyFilter } from '../plugin/definition.ts'
+import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
+import type { ResponseHead } from '../upstream/transport.ts'
+import { filterChunk, filterEnd } from './body-filters.ts'
+import type { Exchange } from './exchange.ts'
+
+/** Bodies up to this go out as one string with their head: one write instead of two. */
+const ONE_WRITE_BYTES = 16 * 1024
+
+/**
+ * A node's response on its way to the client. The head is held back until the read that brought it is used up, so that a small
+ * response leaves in one write.
+ */
+export class Relay {
+  readonly #exchange: Exchange
+  readonly #resumeNode: () => void
+  #filters: BodyFilter[] = []
+  #isHeadSent = false
+  #heldBody: string | undefined
+  #isWaitingForDrain = false
+  #sent: Response | undefined
+
+  /** `resumeNode` asks the node for more after {@link write} said to pause. */
+  constructor(exchange: Exchange, resumeNode: () => void) {
+    this.#exchange = exchange
+    this.#resumeNode = resumeNode
+  }
+
+  /** Runs the header filters over the response; nothing is written yet. */
+  begin(head: ResponseHead): void {
+    const { context, globalChain, chain, report } = this.#exchange
+    const response = new Response(head.status, new HeaderList(head.headers), 'upstream')
+    this.#sent = response
+    context.beginResponse(response)
+    addOwnHeaders(this.#exchange, response)
+    runHeaderFilters(globalChain.headerFilter, context, report)
+    runHeaderFilters(chain.headerFilter, context, report)
+    this.#filters = [
+      ...collectBodyFilters(globalChain.bodyFilter, context, report),
+      ...collectBodyFilters(chain.bodyFilter, context, report),
+    ]
+    if (this.#filters.length > 0) response.headers.remove('content-length')
+  }
+
+  /** `chunk` is lent. Returns false when the client is slower than the node. */
+  write(chunk: Buffer): boolean {
+    if (this.#filters.length > 0) {
+      const filtered = filterChunk(this.#filters, Buffer.from(chunk))
+      return filtered === undefined || this.#writeOwned(filtered)
+    }
+    if (!this.#isHeadSent && this.#heldBody === undefined && chunk.length <= ONE_WRITE_BYTES) {
+      this.#heldBody = chunk.toString('latin1')
+      return true
+    }
+    // A copy: the chunk is overwritten by the next read, and the client's socket may still hold it then.
+    return this.#writeOwned(Buffer.from(chunk))
+  }
+
+  /** Writes what is held back: more of the response is to come, and not at once. */
+  flush(): void {
+    if (this.#isHeadSent) return
+    this.#sendHead()
+    this.#exchange.response.flushHeaders()
+    this.#writeHeld()
+  }
+
+  end(): void {
+    const { response, context } = this.#exchange
+    const tail = this.#filters.length > 0 ? filterEnd(this.#filters) : undefined
+    if (tail !== undefined) this.#writeOwned(tail)
+    if (!this.#isHeadSent) this.#sendHead()
+    const held = this.#heldBody
+    this.#heldBody = undefined
+    if (held === undefined) response.end()
+    else {
+      context.stats.responseBodyBytes += held.length
+      response.end(held, 'latin1')
+    }
+  }
+
+  #writeOwned(bytes: Uint8Array): boolean {
+    const { response, context } = this.#exchange
+    if (!this.#isHeadSent) this.#sendHead()
+    this.#writeHeld()
+    context.stats.responseBodyBytes += bytes.length
+    if (response.write(bytes)) return true
+    this.#waitForDrain()
+    return false
+  }
+
+  #writeHeld(): void {
+    const held = this.#heldBody
+    if (held === undefined) return
+    this.#heldBody = undefined
+    this.#exchange.context.stats.responseBodyBytes += held.length
+    if (!this.#exchange.response.write(held, 'latin1')) this.#waitForDrain()
+  }
+
+  #sendHead(): void {
+    const { response, context } = this.#exchange
+    const { status, headers } = this.#sent!
+    this.#isHeadSent = true
+    context.stats.responseHeadBytes = headBytes(30, headers.raw())
+    response.writeHead(status, headers.raw() as string[])
+  }
+
+  #waitForDrain(): void {
+    if (this.#isWaitingForDrain) return
+    this.#isWaitingForDrain = true
+    this.#exchange.response.once('drain', () => {
+      this.#isWaitingForDrain = false
+      this.#resumeNode()
+    })
+  }
+}
+
+function addOwnHeaders({ context, options }: Exchange, response: Response): void {
+  const { headers, status } = response
+  if (options.serverHeader === false) headers.remove('server')
+  else headers.set('Server', options.serverHeader)
+  if (options.showUpstreamStatus || status >= 500) {
+    headers.set('X-APISIX-Upstream-Status', context.upstreamStatuses ?? String(status))
+  }
+}

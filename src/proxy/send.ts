@@ -1,0 +1,44 @@
+import { formatAddress, isSchemePort, type TimeoutsMs } from '../upstream/spec.ts'
+import type { ResponseSink, Sending } from '../upstream/transport.ts'
+import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
+import type { Exchange } from './exchange.ts'
+import { upstreamHeaders } from './headers.ts'
+
+/** Sends one attempt to `node`. What comes of it is told to `sink`, possibly before this returns. */
+export function sendAttempt(
+  exchange: Exchange,
+  { node, state }: { readonly node: UpstreamNode; readonly state: UpstreamState },
+  sink: ResponseSink,
+): Sending {
+  const { context } = exchange
+  const host = hostFor(exchange, node, state)
+  const { connectMs, sendMs, readMs } = timeoutsOf(exchange, state)
+  context.sentHost = host
+  context.upstreamScheme = state.spec.scheme
+  return node.pool.send(
+    {
+      method: context.upstream.method,
+      target: context.upstream.target,
+      headers: upstreamHeaders(context, host),
+      body: exchange.body,
+      connectMs,
+      sendMs,
+      readMs,
+    },
+    sink,
+  )
+}
+
+/** The route's timeouts win over the upstream's (contract §5.5). */
+function timeoutsOf(exchange: Exchange, state: UpstreamState): TimeoutsMs {
+  return exchange.plan?.timeouts ?? state.spec.timeouts
+}
+
+/** `pass_host` of contract §5.1; a plugin's own host wins. */
+function hostFor({ context }: Exchange, node: UpstreamNode, { spec }: UpstreamState): string {
+  if (context.upstream.host !== undefined) return context.upstream.host
+  if (spec.passHost === 'rewrite') return spec.upstreamHost ?? context.rawHost
+  if (spec.passHost === 'pass' && context.rawHost !== '') return context.rawHost
+  if (!isSchemePort(spec.scheme, node.port)) return formatAddress(node.host, node.port)
+  return node.host.includes(':') ? `[${node.host}]` : node.host
+}

@@ -1,0 +1,82 @@
+import type { Ref } from '../model/kind.ts'
+import type { PluginConfigs, Upstream as UpstreamDocument } from '../model/types.ts'
+import { fingerprint, type Instance, type InstanceFactory } from '../plugin/instance.ts'
+import type { ConfigPlace, PluginRegistry } from '../plugin/registry.ts'
+import { Upstream, type UpstreamEnvironment } from '../upstream/upstream.ts'
+import { nameOf } from './graph.ts'
+import type { InstanceMap } from './merge.ts'
+import type { Transaction } from './transaction.ts'
+
+export interface CompileEnvironment {
+  readonly plugins: PluginRegistry
+  readonly instances: InstanceFactory
+  readonly upstreams: UpstreamEnvironment
+}
+
+/** What one owner's plugins are compiled from and into. */
+export interface InstanceSource {
+  readonly owner: Ref
+  readonly plugins: PluginConfigs | undefined
+  readonly place: ConfigPlace
+  readonly previous: InstanceMap | undefined
+}
+
+/** One instance per enabled plugin; an instance whose effective configuration did not change is kept with its state (house rule 3). */
+export function compileInstances(
+  source: InstanceSource,
+  { plugins: registry, instances }: CompileEnvironment,
+  transaction: Transaction,
+): InstanceMap {
+  const compiled = new Map<string, Instance | undefined>()
+  for (const [name, config] of Object.entries(source.plugins ?? {})) {
+    const prepared = registry.prepare(name, config, source.place)
+    if (prepared.meta.disable === true) {
+      compiled.set(name, undefined)
+      continue
+    }
+    const known = source.previous?.get(name)
+    if (known && known.fingerprint === fingerprint(prepared)) {
+      compiled.set(name, known)
+      continue
+    }
+    const instance = instances.create(prepared, source.owner)
+    transaction.onFailure(() => void instances.dispose(instance))
+    compiled.set(name, instance)
+  }
+  retireMissing(source.previous, compiled, (instance) =>
+    transaction.onRetire(() => void instances.dispose(instance)),
+  )
+  return compiled
+}
+
+function retireMissing(
+  previous: InstanceMap | undefined,
+  next: InstanceMap,
+  retire: (instance: Instance) => void,
+): void {
+  for (const [name, instance] of previous ?? []) {
+    if (instance && next.get(name) !== instance) retire(instance)
+  }
+}
+
+/** The upstream object of a resource: the one it had, edited; a new one; or none any more. */
+export function compileUpstream(
+  source: { owner: Ref; document: UpstreamDocument | undefined; previous: Upstream | undefined },
+  { upstreams }: CompileEnvironment,
+  transaction: Transaction,
+): Upstream | undefined {
+  const { owner, document, previous } = source
+  if (!document) {
+    if (previous) transaction.onRetire(() => previous.dispose())
+    return undefined
+  }
+  if (!previous) {
+    const created = Upstream.create(nameOf(owner), document, upstreams)
+    transaction.onFailure(() => created.dispose())
+    return created
+  }
+  const edit = previous.prepare(document, upstreams)
+  transaction.onFailure(edit.discard)
+  transaction.onCommit(edit.publish)
+  return previous
+}

@@ -1,0 +1,190 @@
+import type { Kind, Ref } from '../model/kind.ts'
+import type { Router } from '../router/router.ts'
+import { buildEntry, type PlanParts } from './build-plan.ts'
+import { COMPILE, type Compiled, type CompileJob } from './compile-kinds.ts'
+import type { CompileEnvironment } from './compile-parts.ts'
+import type { IndexedConsumer } from './consumers.ts'
+import { Graph, nameOf, type Resource } from './graph.ts'
+import type { Plan } from './plan.ts'
+import type { Disposal } from './retire.ts'
+import { Transaction } from './transaction.ts'
+
+/** What a round of changes comes to, applied in one synchronous step by the publisher. */
+export interface RoundResult {
+  readonly commits: readonly Disposal[]
+  readonly garbage: readonly Disposal[]
+  readonly removedConsumers: readonly IndexedConsumer[]
+  readonly addedConsumers: readonly IndexedConsumer[]
+  readonly isGlobalChanged: boolean
+}
+
+/** Kinds whose change makes the plans of the routes below them anew; an upstream is read through its object instead. */
+const SHAPES_PLANS: ReadonlySet<Kind> = new Set<Kind>(['services', 'plugin_configs'])
+
+/**
+ * Turns documents into instances, upstreams and plans, touching only what a change reaches. Nothing it does is visible to a
+ * request before the publisher runs the round's commits.
+ */
+export class Compiler {
+  readonly graph = new Graph()
+  readonly #environment: CompileEnvironment
+  readonly #router: Router<Plan>
+  readonly #metadata: Map<string, Readonly<Record<string, unknown>>>
+  readonly #compiled = new Map<string, Compiled[Kind]>()
+  #round = newRound()
+
+  constructor(
+    environment: CompileEnvironment,
+    router: Router<Plan>,
+    metadata: Map<string, Readonly<Record<string, unknown>>>,
+  ) {
+    this.#environment = environment
+    this.#router = router
+    this.#metadata = metadata
+  }
+
+  /** Adds or replaces a checked document. Throws with a reason for people; then everything is as it was before. */
+  put<K extends Kind>(resource: Omit<Resource<K>, 'order'>): void {
+    const { kind, id } = resource
+    const name = nameOf(resource)
+    const previous = this.#compiled.get(name) as Compiled[K] | undefined
+    const transaction = new Transaction()
+    const job = { ref: { kind, id }, document: resource.value, previous } as CompileJob<K>
+    let compiled: Compiled[K]
+    try {
+      compiled = COMPILE[kind](job, this.#environment, transaction)
+    } catch (error) {
+      transaction.fail()
+      throw error
+    }
+    this.graph.set(resource as Omit<Resource, 'order'>)
+    this.#compiled.set(name, compiled)
+    this.#round.transactions.push(transaction)
+    this.#changed(resource, previous, compiled)
+  }
+
+  /** Removes a document; removing what is not there is nothing. */
+  delete(ref: Ref): void {
+    const name = nameOf(ref)
+    const previous = this.#compiled.get(name)
+    if (!previous) return
+    this.graph.delete(ref)
+    this.#compiled.delete(name)
+    this.#retire(ref.kind, previous)
+    this.#changed(ref, previous, undefined)
+  }
+
+  /** Ends the round: builds the plans it reaches and hands over what is to be shown. */
+  finish(): RoundResult {
+    const round = this.#round
+    this.#round = newRound()
+    const transaction = new Transaction()
+    for (const id of round.dirtyRoutes) this.#stageRoute(id, transaction)
+    const transactions = [...round.transactions, transaction]
+    return {
+      commits: transactions.flatMap((one) => one.commits),
+      garbage: transactions.flatMap((one) => one.garbage),
+      removedConsumers: round.removedConsumers,
+      addedConsumers: round.addedConsumers,
+      isGlobalChanged: round.isGlobalChanged,
+    }
+  }
+
+  compiled<K extends Kind>(kind: K, id: string): Compiled[K] | undefined {
+    return this.#compiled.get(nameOf({ kind, id })) as Compiled[K] | undefined
+  }
+
+  #changed(ref: Ref, previous: Compiled[Kind] | undefined, next: Compiled[Kind] | undefined): void {
+    const { kind, id } = ref
+    const round = this.#round
+    if (kind === 'routes') round.dirtyRoutes.add(id)
+    else if (kind === 'consumers') {
+      if (previous) round.removedConsumers.push((previous as Compiled['consumers']).indexed)
+      if (next) round.addedConsumers.push((next as Compiled['consumers']).indexed)
+    } else if (kind === 'global_rules') round.isGlobalChanged = true
+    else if (kind === 'plugin_metadata')
+      this.#stageMetadata(id, next as Compiled['plugin_metadata'] | undefined)
+    else if (SHAPES_PLANS.has(kind) || !previous || !next) this.#dirtyDependents(ref)
+  }
+
+  #stageMetadata(id: string, next: Compiled['plugin_metadata'] | undefined): void {
+    const transaction = new Transaction()
+    transaction.onCommit(() => {
+      if (next) this.#metadata.set(id, next.value)
+      else this.#metadata.delete(id)
+    })
+    this.#round.transactions.push(transaction)
+  }
+
+  #dirtyDependents(ref: Ref): void {
+    for (const dependent of this.graph.dependents(ref)) {
+      if (dependent.kind === 'routes') this.#round.dirtyRoutes.add(dependent.id)
+      else if (dependent.kind === 'services') this.#dirtyDependents(dependent)
+    }
+  }
+
+  #stageRoute(id: string, transaction: Transaction): void {
+    const parts = this.#partsOf(id)
+    if (!parts || parts.route.status === 0) transaction.onCommit(() => void this.#router.delete(id))
+    else {
+      const entry = buildEntry(parts)
+      transaction.onCommit(() => this.#router.put(entry))
+    }
+  }
+
+  #partsOf(id: string): PlanParts | undefined {
+    const resource = this.graph.get('routes', id)
+    const compiled = this.compiled('routes', id)
+    if (!resource || !compiled) return undefined
+    const route = resource.value
+    const configId = route.plugin_config_id
+    return {
+      id,
+      order: resource.order,
+      route,
+      compiled,
+      service: this.#serviceOf(route.service_id),
+      pluginConfig: configId === undefined ? undefined : this.compiled('plugin_configs', String(configId)),
+      findUpstream: (upstreamId) => this.compiled('upstreams', upstreamId)?.upstream,
+    }
+  }
+
+  #serviceOf(id: string | number | undefined): PlanParts['service'] {
+    if (id === undefined) return undefined
+    const resource = this.graph.get('services', String(id))
+    const compiled = this.compiled('services', String(id))
+    return resource && compiled && { id: resource.id, document: resource.value, compiled }
+  }
+
+  #retire(kind: Kind, compiled: Compiled[Kind]): void {
+    const transaction = new Transaction()
+    if ('instances' in compiled) {
+      for (const instance of compiled.instances.values()) {
+        if (instance) transaction.onRetire(() => void this.#environment.instances.dispose(instance))
+      }
+    }
+    if (kind !== 'consumers' && 'upstream' in compiled) {
+      const { upstream } = compiled
+      if (upstream) transaction.onRetire(() => upstream.dispose())
+    }
+    this.#round.transactions.push(transaction)
+  }
+}
+
+interface Round {
+  readonly transactions: Transaction[]
+  readonly dirtyRoutes: Set<string>
+  readonly removedConsumers: IndexedConsumer[]
+  readonly addedConsumers: IndexedConsumer[]
+  isGlobalChanged: boolean
+}
+
+function newRound(): Round {
+  return {
+    transactions: [],
+    dirtyRoutes: new Set(),
+    removedConsumers: [],
+    addedConsumers: [],
+    isGlobalChanged: false,
+  }
+}

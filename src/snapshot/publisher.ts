@@ -1,0 +1,299 @@
+import { KINDS, type Ref } from '../model/kind.ts'
+import type { Documents } from '../model/types.ts'
+import type { Logger } from '../observe/logger.ts'
+import { OBSERVING_PLUGINS } from '../plugin/skippable.ts'
+import type { Router } from '../router/router.ts'
+import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
+import { Compiler } from './compile.ts'
+import type { CompileEnvironment } from './compile-parts.ts'
+import { ConsumerIndex } from './consumers.ts'
+import { type Address, addressOf, isMarker, parseDocument } from './decode.ts'
+import { type Graph, nameOf } from './graph.ts'
+import type { Plan } from './plan.ts'
+import { type Pin, Retirement } from './retire.ts'
+import { GlobalChain, type Snapshot } from './snapshot.ts'
+import { checkResource } from './validate.ts'
+
+/** A resource whose newest stored version cannot be used; its last good version, if any, goes on serving. */
+export interface Quarantined extends Ref {
+  readonly reason: string
+  readonly modRevision: number
+  /** Whether an earlier version serves in its place. */
+  readonly isServing: boolean
+}
+
+/** How far configuration has come (house rule 7). */
+export interface SyncStatus {
+  /** Newest revision heard of. */
+  readonly observed: number
+  /** The revision that requests meet; 0 before the first publish. */
+  readonly published: number
+  /** The revision being compiled, absent when nothing is pending. */
+  readonly pending: number | undefined
+  readonly quarantined: readonly Quarantined[]
+  readonly lastPublishedAtMs: number | undefined
+}
+
+export interface PublisherOptions {
+  readonly prefix: string
+  readonly environment: CompileEnvironment
+  readonly router: Router<Plan>
+  readonly metadata: Map<string, Readonly<Record<string, unknown>>>
+  readonly logger: Logger
+  /** Wall clock in ms. */
+  readonly now: () => number
+  /** Told after each swap. */
+  readonly onPublish?: (snapshot: Snapshot) => void
+}
+
+/** Longest time in ms that compiling holds the event loop before requests get their turn. */
+const SLICE_MS = 8
+
+interface Change {
+  readonly address: Address
+  /** Absent for a delete. */
+  readonly item: StoredItem | undefined
+}
+
+/**
+ * From the store's events to the snapshot that requests meet. Events are gathered while a round compiles and make up the next
+ * one, so that every published snapshot is a state the store really had; a round is shown in one synchronous step.
+ */
+export class Publisher {
+  readonly #options: PublisherOptions
+  readonly #compiler: Compiler
+  readonly #retirement = new Retirement()
+  readonly #quarantine = new Map<string, Quarantined>()
+  /** By key: only the newest change of each counts. */
+  #gathered = new Map<string, Change>()
+  #gatheredRevision = 0
+  #observed = 0
+  #pending: number | undefined
+  #publishedAtMs: number | undefined
+  #running: Promise<void> | undefined
+  #hasState = false
+  #isClosed = false
+  #onFirstPublish: (() => void) | undefined
+  #current: Snapshot
+
+  constructor(options: PublisherOptions) {
+    this.#options = options
+    this.#compiler = new Compiler(options.environment, options.router, options.metadata)
+    this.#current = this.#snapshot(0, ConsumerIndex.EMPTY, GlobalChain.EMPTY)
+  }
+
+  /** What serves now. Read it once per request, together with {@link pin}. */
+  get current(): Snapshot {
+    return this.#current
+  }
+
+  /** Holds what the current snapshot consists of; release it exactly once. */
+  pin(): Pin {
+    return this.#retirement.pin()
+  }
+
+  /** The resources that serve: read-only, for look-ups and in-use checks. */
+  get graph(): Graph {
+    return this.#compiler.graph
+  }
+
+  get status(): SyncStatus {
+    return {
+      observed: this.#observed,
+      published: this.#current.revision,
+      pending: this.#pending,
+      quarantined: [...this.#quarantine.values()],
+      lastPublishedAtMs: this.#publishedAtMs,
+    }
+  }
+
+  /** The complete state of the store: what it does not hold is removed. */
+  onState(listing: Listing): void {
+    const present = new Set<string>()
+    for (const item of listing.items) {
+      present.add(item.key)
+      this.#gather(item.key, item)
+    }
+    for (const kind of KINDS) {
+      for (const resource of this.#compiler.graph.list(kind)) {
+        if (!present.has(resource.key)) this.#gather(resource.key, undefined)
+      }
+    }
+    for (const name of this.#quarantine.keys()) {
+      const key = `${this.#options.prefix}/${name}`
+      if (!present.has(key)) this.#gather(key, undefined)
+    }
+    this.#observe(listing.revision)
+  }
+
+  /** Changes in the order they were made. */
+  onEvents(events: readonly StoreEvent[], revision: number): void {
+    for (const event of events) {
+      if (event.type === 'put') this.#gather(event.item.key, event.item)
+      else this.#gather(event.key, undefined)
+    }
+    this.#observe(revision)
+  }
+
+  /** Resolves at the first publish, at once when it has been; rejects when `signal` is aborted before. */
+  firstPublish(signal: AbortSignal): Promise<void> {
+    if (this.#publishedAtMs !== undefined) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const onAbort = () => reject(signal.reason)
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#onFirstPublish = () => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+    })
+  }
+
+  /** Resolves when everything gathered so far is published. */
+  async settled(): Promise<void> {
+    while (this.#running) await this.#running
+  }
+
+  /** Disposes everything that was compiled. Call after the last request has ended. */
+  close(): void {
+    this.#isClosed = true
+    for (const kind of KINDS) {
+      for (const { id } of [...this.#compiler.graph.list(kind)]) this.#compiler.delete({ kind, id })
+    }
+    this.#retirement.advance(this.#compiler.finish().garbage)
+  }
+
+  #gather(key: string, item: StoredItem | undefined): void {
+    const address = addressOf(key, this.#options.prefix)
+    if (!address || (item && isMarker(item))) return
+    this.#gathered.set(key, { address, item })
+  }
+
+  #observe(revision: number): void {
+    this.#observed = revision
+    this.#gatheredRevision = revision
+    this.#hasState = true
+    this.#running ??= this.#run()
+  }
+
+  async #run(): Promise<void> {
+    // Lets the writes of one turn of the event loop share a round.
+    await nextTurn()
+    while (this.#hasState && !this.#isClosed) {
+      const changes = this.#gathered
+      const revision = this.#gatheredRevision
+      this.#gathered = new Map()
+      this.#hasState = false
+      this.#pending = revision
+      await this.#compile(changes)
+      this.#publish(revision)
+    }
+    this.#pending = undefined
+    this.#running = undefined
+  }
+
+  async #compile(changes: ReadonlyMap<string, Change>): Promise<void> {
+    let sliceStart = performance.now()
+    for (const kind of KINDS) {
+      for (const [key, change] of changes) {
+        if (change.address.kind !== kind) continue
+        this.#apply(key, change)
+        if (performance.now() - sliceStart < SLICE_MS) continue
+        await nextTurn()
+        sliceStart = performance.now()
+      }
+    }
+  }
+
+  #apply(key: string, { address, item }: Change): void {
+    const name = nameOf(address)
+    if (!item) {
+      this.#quarantine.delete(name)
+      this.#compiler.delete(address)
+      return
+    }
+    if (this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) return
+    try {
+      const value = this.#checked(address, parseDocument(item.value))
+      const { createRevision, modRevision } = item
+      this.#compiler.put({ ...address, key, value, createRevision, modRevision })
+      this.#quarantine.delete(name)
+    } catch (error) {
+      this.#setAside(address, item, (error as Error).message)
+    }
+  }
+
+  #checked(address: Address, document: Record<string, unknown>): Documents[Address['kind']] {
+    const value = this.#withoutUnknownObservers(address, document)
+    const problem = checkResource(address.kind, value, {
+      plugins: this.#options.environment.plugins,
+      id: address.id,
+    })
+    if (problem !== undefined) throw new Error(problem)
+    return value as unknown as Documents[Address['kind']]
+  }
+
+  /** Decisions.md 22: a logger we do not have is no reason to stop serving. */
+  #withoutUnknownObservers(address: Address, document: Record<string, unknown>): Record<string, unknown> {
+    const plugins = document['plugins']
+    if (plugins === null || typeof plugins !== 'object') return document
+    const known = this.#options.environment.plugins
+    const skipped = Object.keys(plugins).filter((name) => OBSERVING_PLUGINS.has(name) && !known.get(name))
+    if (skipped.length === 0) return document
+    this.#options.logger.warn(
+      { resource: nameOf(address), plugins: skipped },
+      'unknown observing plugins are skipped',
+    )
+    const kept = Object.entries(plugins).filter(([name]) => !skipped.includes(name))
+    return { ...document, plugins: Object.fromEntries(kept) }
+  }
+
+  #setAside(address: Address, { modRevision }: StoredItem, reason: string): void {
+    const isServing = this.#compiler.graph.get(address.kind, address.id) !== undefined
+    this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, isServing })
+    this.#options.logger.error(
+      { resource: nameOf(address), reason, isServing },
+      'a stored resource cannot be used',
+    )
+  }
+
+  #publish(revision: number): void {
+    const round = this.#compiler.finish()
+    for (const commit of round.commits) commit()
+    const { consumers, global } = this.#current
+    const hasConsumers = round.addedConsumers.length + round.removedConsumers.length > 0
+    this.#current = this.#snapshot(
+      revision,
+      hasConsumers ? consumers.with(round.removedConsumers, round.addedConsumers) : consumers,
+      round.isGlobalChanged ? this.#globalChain() : global,
+    )
+    this.#publishedAtMs = this.#options.now()
+    this.#retirement.advance(round.garbage)
+    this.#options.onPublish?.(this.#current)
+    this.#onFirstPublish?.()
+    this.#onFirstPublish = undefined
+  }
+
+  #snapshot(revision: number, consumers: ConsumerIndex, global: GlobalChain): Snapshot {
+    const { router } = this.#options
+    return { revision, consumers, global, match: (request) => router.match(request) }
+  }
+
+  #globalChain(): GlobalChain {
+    const compiler = this.#compiler
+    const rules = [...compiler.graph.list('global_rules')].map(
+      ({ id }) => compiler.compiled('global_rules', id)!.instances,
+    )
+    const { chain, duplicates } = GlobalChain.of(rules)
+    if (duplicates.length > 0) {
+      this.#options.logger.error(
+        { plugins: duplicates },
+        'plugins that stand in two global rules run in neither',
+      )
+    }
+    return chain
+  }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}

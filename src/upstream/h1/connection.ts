@@ -1,0 +1,247 @@
+import net from 'node:net'
+import tls from 'node:tls'
+import type { PoolIdentity } from '../pool-registry.ts'
+import {
+  type BodyConsumer,
+  type OutgoingRequest,
+  type ResponseHead,
+  type ResponseSink,
+  type Sending,
+  TransportError,
+} from '../transport.ts'
+import { writeRequestHead } from './request-head.ts'
+import { type ParserSink, ResponseParser } from './response-parser.ts'
+
+const READ_BUFFER_BYTES = 64 * 1024
+
+/** Plain sockets of the process read into one buffer; what is kept past a callback is copied by whoever keeps it. */
+const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
+
+/** What a connection tells the pool it belongs to. */
+export interface ConnectionOwner {
+  /** The exchange is over and the connection can serve again. */
+  onIdle(connection: Connection): void
+  /** Closed, for whatever reason; called once. */
+  onClosed(connection: Connection): void
+}
+
+/** One socket to a node, one exchange at a time: no pipelining. */
+export class Connection implements ParserSink, BodyConsumer, Sending {
+  readonly #owner: ConnectionOwner
+  readonly #socket: net.Socket
+  readonly #parser = new ResponseParser(this)
+  #request: OutgoingRequest | undefined
+  #sink: ResponseSink | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
+  #phase: 'connecting' | 'sending' | 'reading' = 'connecting'
+  #isBodySent = true
+  #hasAnswerBytes = false
+  #isPaused = false
+  #isClosed = false
+  /** Exchanges completed. */
+  served = 0
+  /** Monotonic ms of the moment it became idle; kept by the pool. */
+  idleSince = 0
+
+  constructor(identity: PoolIdentity, owner: ConnectionOwner) {
+    this.#owner = owner
+    this.#socket = this.#open(identity)
+    this.#socket.setNoDelay(true)
+    this.#socket.on('error', (error) => this.#fail(error))
+    this.#socket.on('end', () => this.#onSocketEnd())
+    this.#socket.on('close', () => this.#fail(new Error('the node closed the connection')))
+    this.#socket.on('drain', () => this.#onDrain())
+  }
+
+  /** Sends a request on an idle or new connection. */
+  start(request: OutgoingRequest, sink: ResponseSink): void {
+    this.#request = request
+    this.#sink = sink
+    this.#hasAnswerBytes = false
+    this.#isBodySent = request.body === undefined
+    this.#parser.expect(request.method)
+    try {
+      this.#socket.write(writeRequestHead(request), 'latin1')
+    } catch (error) {
+      this.#fail(error as Error)
+      return
+    }
+    if (this.#socket.connecting) this.#watch('connecting', request.connectMs)
+    else this.#onReady()
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#armTimer()
+    this.#socket.resume()
+  }
+
+  abort(): void {
+    this.#sink = undefined
+    this.#destroy()
+  }
+
+  /** Closes an idle connection. */
+  close(): void {
+    this.#destroy()
+  }
+
+  onChunk(chunk: Uint8Array): boolean {
+    this.#armTimer()
+    if (this.#request?.body?.length !== undefined) return this.#socket.write(chunk)
+    this.#socket.cork()
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
+    this.#socket.write(chunk)
+    const isRoomLeft = this.#socket.write('\r\n', 'latin1')
+    process.nextTick(() => this.#socket.uncork())
+    return isRoomLeft
+  }
+
+  /** End of the request's body. */
+  onEnd(): void {
+    if (this.#request?.body?.length === undefined) this.#socket.write('0\r\n\r\n', 'latin1')
+    this.#isBodySent = true
+    if (this.#phase === 'sending') this.#watch('reading', this.#request!.readMs)
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#sink?.onHead(head)
+  }
+
+  onBody(bytes: Buffer): void {
+    if (this.#sink?.onData(bytes) === false) this.#isPaused = true
+  }
+
+  onMessageEnd(mayReuse: boolean): void {
+    const sink = this.#sink
+    const wasBodySent = this.#isBodySent
+    this.#request?.body?.detach()
+    this.#sink = undefined
+    this.#request = undefined
+    this.#isPaused = false
+    this.served++
+    if (mayReuse && wasBodySent && !this.#isClosed) this.#owner.onIdle(this)
+    else this.#destroy()
+    sink?.onEnd()
+  }
+
+  #open(identity: PoolIdentity): net.Socket {
+    const { host, port } = identity
+    if (identity.scheme === 'http') {
+      const onread = {
+        buffer: readBuffer,
+        callback: (size: number) => this.#onRead(readBuffer.subarray(0, size)),
+      }
+      return net.connect({ host, port, onread }, () => this.#onReady())
+    }
+    const { client_cert: cert, client_key: key, verify } = identity.tls ?? {}
+    const serverName = identity.serverName ?? host
+    const socket = tls.connect({
+      host,
+      port,
+      ...(net.isIP(serverName) === 0 && { servername: serverName }),
+      ...(cert !== undefined && { cert }),
+      ...(key !== undefined && { key }),
+      rejectUnauthorized: verify === true,
+      ALPNProtocols: ['http/1.1'],
+    })
+    socket.on('secureConnect', () => this.#onReady())
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#onRead(chunk)) socket.pause()
+    })
+    return socket
+  }
+
+  #onReady(): void {
+    const request = this.#request
+    if (!request) return
+    if (!request.body) {
+      this.#watch('reading', request.readMs)
+      return
+    }
+    this.#watch('sending', request.sendMs)
+    request.body.attach(this)
+  }
+
+  /** Returns false to stop reading. */
+  #onRead(bytes: Buffer): boolean {
+    if (this.#isClosed) return false
+    this.#hasAnswerBytes = true
+    try {
+      this.#parser.push(bytes)
+    } catch (error) {
+      this.#fail(error as Error, 'protocol')
+      return false
+    }
+    if (this.#sink) {
+      this.#sink.onLull()
+      if (this.#isPaused) clearTimeout(this.#timer)
+      else this.#armTimer()
+    }
+    return !this.#isPaused
+  }
+
+  #onDrain(): void {
+    if (this.#isBodySent) return
+    this.#armTimer()
+    this.#request?.body?.resume()
+  }
+
+  #onSocketEnd(): void {
+    if (this.#parser.end()) return
+    this.#fail(new Error('the node closed the connection'))
+  }
+
+  /** Starts the clock of a phase; every sign of progress starts it anew. */
+  #watch(phase: 'connecting' | 'sending' | 'reading', ms: number): void {
+    this.#phase = phase
+    if (this.#timer && this.#timerMs === ms) {
+      this.#timer.refresh()
+      return
+    }
+    clearTimeout(this.#timer)
+    this.#timerMs = ms
+    this.#timer = setTimeout(() => this.#onTimeout(), ms)
+    this.#timer.unref()
+  }
+
+  #armTimer(): void {
+    this.#timer?.refresh()
+  }
+
+  #onTimeout(): void {
+    // An idle connection keeps its timer, so that the next exchange only has to refresh it.
+    if (!this.#sink || this.#isPaused) return
+    const kind = TIMEOUT_KIND[this.#phase]
+    this.#fail(new Error(`no progress within ${this.#timerMs} ms while ${this.#phase}`), kind)
+  }
+
+  #fail(error: Error, kind?: TransportError['kind']): void {
+    const sink = this.#sink
+    this.#sink = undefined
+    const isUnsent = this.#socket.connecting || this.#phase === 'connecting'
+    const isStaleConnection = this.served > 0 && !this.#hasAnswerBytes && kind === undefined
+    this.#destroy()
+    if (!sink) return
+    const cause = kind ?? (isUnsent ? 'connect' : 'reset')
+    sink.onError(new TransportError(cause, error.message, { isUnsent, isStaleConnection }))
+  }
+
+  #destroy(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.#request?.body?.detach()
+    this.#request = undefined
+    this.#socket.destroy()
+    this.#owner.onClosed(this)
+  }
+}
+
+const TIMEOUT_KIND = {
+  connecting: 'connect-timeout',
+  sending: 'send-timeout',
+  reading: 'read-timeout',
+} as const

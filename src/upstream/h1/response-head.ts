@@ -1,0 +1,121 @@
+import type { ResponseHead } from '../transport.ts'
+
+/** A head as read from the wire, with what its framing headers said. */
+export interface ParsedHead extends ResponseHead {
+  readonly isChunked: boolean
+  /** Whether the connection may serve again after this response, as far as the head says. */
+  readonly mayReuse: boolean
+}
+
+/** Thrown for a response that RFC 9112 does not allow or that could be read in two ways. */
+export class MalformedResponseError extends Error {
+  override readonly name = 'MalformedResponseError'
+}
+
+/** Controls other than TAB, CR and LF. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that must not pass
+const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
+const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const DIGITS = /^\d{1,15}$/
+
+/** What the headers that frame a message add up to. */
+class Framing {
+  contentLength: number | undefined
+  isChunked = false
+  mayReuse: boolean
+  /** Names that `Connection` nominates: they are meant for this hop (RFC 9110 §7.6.1). */
+  nominated: string[] | undefined
+
+  constructor(isHttp11: boolean) {
+    this.mayReuse = isHttp11
+  }
+}
+
+/** Takes a header out of the message's own list: it is about this connection. */
+type Read = (framing: Framing, value: string) => 'drop' | 'keep'
+
+const FRAMING_HEADERS: ReadonlyMap<string, Read> = new Map<string, Read>([
+  ['connection', readConnection],
+  ['keep-alive', () => 'drop'],
+  ['proxy-connection', () => 'drop'],
+  ['trailer', () => 'drop'],
+  ['upgrade', () => 'drop'],
+  ['content-length', readContentLength],
+  ['transfer-encoding', readTransferEncoding],
+])
+const FRAMING_LENGTHS = new Set([...FRAMING_HEADERS.keys()].map((name) => name.length))
+
+/** Parses a head without its final blank line. Throws {@link MalformedResponseError}. */
+export function parseResponseHead(head: string): ParsedHead {
+  if (FORBIDDEN.test(head)) throw new MalformedResponseError('control character in the response head')
+  const lines = head.split('\r\n')
+  const status = STATUS_LINE.exec(lines[0]!)
+  if (!status)
+    throw new MalformedResponseError(`not a status line: ${JSON.stringify(lines[0]!.slice(0, 60))}`)
+  const framing = new Framing(status[1] === '1')
+  const headers: string[] = []
+  for (let i = 1; i < lines.length; i++) readLine(lines[i]!, framing, headers)
+  if (framing.isChunked && framing.contentLength !== undefined) {
+    throw new MalformedResponseError('both Content-Length and Transfer-Encoding')
+  }
+  return {
+    status: Number(status[2]),
+    reason: status[3] ?? '',
+    headers: framing.nominated ? without(headers, framing.nominated) : headers,
+    bodyLength: framing.contentLength,
+    isChunked: framing.isChunked,
+    mayReuse: framing.mayReuse,
+  }
+}
+
+function readLine(line: string, framing: Framing, headers: string[]): void {
+  const colon = line.indexOf(':')
+  const name = line.slice(0, Math.max(colon, 0))
+  if (!TOKEN.test(name))
+    throw new MalformedResponseError(`bad header line: ${JSON.stringify(line.slice(0, 60))}`)
+  if (line.includes('\r') || line.includes('\n')) {
+    throw new MalformedResponseError(`bare line break in header "${name}"`)
+  }
+  const value = line.slice(colon + 1).trim()
+  const read = FRAMING_LENGTHS.has(name.length) ? FRAMING_HEADERS.get(name.toLowerCase()) : undefined
+  if (read?.(framing, value) === 'drop') return
+  headers.push(name, value)
+}
+
+function readConnection(framing: Framing, value: string): 'drop' {
+  for (const part of value.toLowerCase().split(',')) {
+    const option = part.trim()
+    if (option === 'close') framing.mayReuse = false
+    else if (option === 'keep-alive') framing.mayReuse = true
+    else if (option !== '') framing.nominated = [...(framing.nominated ?? []), option]
+  }
+  return 'drop'
+}
+
+function without(headers: readonly string[], lowerNames: readonly string[]): string[] {
+  return headers.filter((_, i) => !lowerNames.includes(headers[i - (i % 2)]!.toLowerCase()))
+}
+
+function readContentLength(framing: Framing, value: string): 'keep' | 'drop' {
+  if (!DIGITS.test(value))
+    throw new MalformedResponseError(`bad Content-Length ${JSON.stringify(value.slice(0, 40))}`)
+  const length = Number(value)
+  if (framing.contentLength === undefined) {
+    framing.contentLength = length
+    return 'keep'
+  }
+  if (framing.contentLength !== length)
+    throw new MalformedResponseError('two different Content-Length values')
+  return 'drop'
+}
+
+function readTransferEncoding(framing: Framing, value: string): 'drop' {
+  if (framing.isChunked || value.toLowerCase() !== 'chunked') {
+    throw new MalformedResponseError(
+      `Transfer-Encoding ${JSON.stringify(value.slice(0, 40))} is not understood`,
+    )
+  }
+  framing.isChunked = true
+  return 'drop'
+}

@@ -1,0 +1,97 @@
+import type { UpstreamTls } from '../model/types.ts'
+import { type ForwardScheme, formatAddress, type NodeSpec, type UpstreamSpec } from './spec.ts'
+import type { ConnectionPool } from './transport.ts'
+
+/** What a pool's connections have in common; two nodes share a pool exactly when all of it is equal. */
+export interface PoolIdentity {
+  readonly scheme: ForwardScheme
+  readonly host: string
+  readonly port: number
+  /** The name asked for in the TLS handshake, absent for plain connections. */
+  readonly serverName: string | undefined
+  readonly tls: UpstreamTls | undefined
+  readonly keepalive: UpstreamSpec['keepalive']
+}
+
+export type OpenPool = (identity: PoolIdentity) => ConnectionPool
+
+interface Entry {
+  readonly pool: ConnectionPool
+  users: number
+}
+
+/** A share of a pool; released when the node that took it is no longer configured. */
+export interface PoolShare {
+  readonly pool: ConnectionPool
+  readonly key: string
+  release(): void
+}
+
+/** Pools by identity, shared by every upstream that has the same node, closed when the last one lets go. */
+export class PoolRegistry {
+  readonly #open: OpenPool
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(open: OpenPool) {
+    this.#open = open
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  acquire(identity: PoolIdentity): PoolShare {
+    const key = keyOf(identity)
+    let entry = this.#entries.get(key)
+    if (!entry) {
+      entry = { pool: this.#open(identity), users: 0 }
+      this.#entries.set(key, entry)
+    }
+    entry.users++
+    return { pool: entry.pool, key, release: once(() => this.#release(key)) }
+  }
+
+  /** Closes every pool, whoever uses it; for the end of the process. */
+  closeAll(): void {
+    for (const { pool } of this.#entries.values()) pool.close()
+    this.#entries.clear()
+  }
+
+  #release(key: string): void {
+    const entry = this.#entries.get(key)
+    if (!entry || --entry.users > 0) return
+    this.#entries.delete(key)
+    entry.pool.close()
+  }
+}
+
+export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
+  return {
+    scheme: spec.scheme,
+    host: node.host,
+    port: node.port,
+    serverName: spec.scheme === 'https' ? (spec.upstreamHost ?? node.host) : undefined,
+    tls: spec.scheme === 'https' ? spec.tls : undefined,
+    keepalive: spec.keepalive,
+  }
+}
+
+function keyOf(identity: PoolIdentity): string {
+  const { scheme, host, port, serverName, tls, keepalive } = identity
+  return JSON.stringify([
+    scheme,
+    formatAddress(host, port),
+    serverName,
+    tls && [tls.client_cert_id, tls.client_cert, tls.client_key, tls.verify],
+    [keepalive.size, keepalive.idleMs, keepalive.requests],
+  ])
+}
+
+function once(action: () => void): () => void {
+  let isDone = false
+  return () => {
+    if (isDone) return
+    isDone = true
+    action()
+  }
+}

@@ -1,0 +1,119 @@
+import type {
+  HashOn,
+  Node,
+  PassHost,
+  Timeout,
+  Upstream as UpstreamDocument,
+  UpstreamTls,
+} from '../model/types.ts'
+
+/** The schemes that requests are forwarded with. */
+export type ForwardScheme = 'http' | 'https'
+
+export interface NodeSpec {
+  /** Name or IP, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+  /** Whether the document names the port; `pass_host: node` shows it only then or when it is not the scheme's own. */
+  readonly weight: number
+  readonly priority: number
+}
+
+export interface TimeoutsMs {
+  readonly connectMs: number
+  readonly sendMs: number
+  readonly readMs: number
+}
+
+/** An upstream document in the form the data path uses: every default applied, units in ms. */
+export interface UpstreamSpec {
+  readonly type: string
+  readonly nodes: readonly NodeSpec[]
+  readonly scheme: ForwardScheme
+  readonly hashOn: HashOn
+  readonly hashKey: string | undefined
+  readonly passHost: PassHost
+  readonly upstreamHost: string | undefined
+  /** Extra attempts after the first; `undefined` means one for each further node. */
+  readonly retries: number | undefined
+  /** 0 means no limit. */
+  readonly retryTimeoutMs: number
+  readonly timeouts: TimeoutsMs
+  readonly keepalive: { readonly size: number; readonly idleMs: number; readonly requests: number }
+  readonly tls: UpstreamTls | undefined
+}
+
+const SCHEME_PORT: Readonly<Record<ForwardScheme, number>> = { http: 80, https: 443 }
+
+/** nginx's own 60 s, three times (contract §0.11). */
+export const DEFAULT_TIMEOUTS: TimeoutsMs = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 }
+
+/** Reads a checked document. Throws with the reason when it asks for something that is not served. */
+export function readUpstream(document: UpstreamDocument): UpstreamSpec {
+  const scheme = forwardScheme(document.scheme ?? 'http')
+  return {
+    type: document.type ?? 'roundrobin',
+    nodes: readNodes(document.nodes ?? [], scheme),
+    scheme,
+    hashOn: document.hash_on ?? 'vars',
+    hashKey: document.key,
+    passHost: document.pass_host ?? 'pass',
+    upstreamHost: document.upstream_host,
+    retries: document.retries,
+    retryTimeoutMs: (document.retry_timeout ?? 0) * 1000,
+    timeouts: readTimeouts(document.timeout) ?? DEFAULT_TIMEOUTS,
+    keepalive: {
+      size: document.keepalive_pool?.size ?? 320,
+      idleMs: (document.keepalive_pool?.idle_timeout ?? 60) * 1000,
+      requests: document.keepalive_pool?.requests ?? 1000,
+    },
+    tls: document.tls,
+  }
+}
+
+export function readTimeouts(timeout: Timeout | undefined): TimeoutsMs | undefined {
+  return (
+    timeout && { connectMs: timeout.connect * 1000, sendMs: timeout.send * 1000, readMs: timeout.read * 1000 }
+  )
+}
+
+function forwardScheme(scheme: string): ForwardScheme {
+  if (scheme === 'http' || scheme === 'https') return scheme
+  throw new Error(`upstream scheme "${scheme}" is not served yet; use http or https`)
+}
+
+function readNodes(nodes: Record<string, number> | Node[], scheme: ForwardScheme): NodeSpec[] {
+  if (Array.isArray(nodes)) {
+    return nodes.map((node) => ({
+      host: bare(node.host),
+      port: node.port ?? SCHEME_PORT[scheme],
+      weight: node.weight,
+      priority: node.priority ?? 0,
+    }))
+  }
+  return Object.entries(nodes).map(([address, weight]) => {
+    const { host, port } = splitAddress(address)
+    return { host, port: port ?? SCHEME_PORT[scheme], weight, priority: 0 }
+  })
+}
+
+/** `host`, `host:port`, `[v6]`, `[v6]:port`. */
+function splitAddress(address: string): { host: string; port: number | undefined } {
+  const found = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(address)
+  if (!found) throw new Error(`upstream node "${address}" is no host:port; write IPv6 addresses in brackets`)
+  return { host: bare(found[1]!), port: found[2] === undefined ? undefined : Number(found[2]) }
+}
+
+function bare(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
+}
+
+/** Whether `port` goes without saying for the scheme. */
+export function isSchemePort(scheme: ForwardScheme, port: number): boolean {
+  return SCHEME_PORT[scheme] === port
+}
+
+/** `host:port` as it stands in a URL: IPv6 in brackets. */
+export function formatAddress(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+}

@@ -1,0 +1,96 @@
+/** One attempt's request as it goes on the wire. */
+export interface OutgoingRequest {
+  readonly method: string
+  /** Path and query. */
+  readonly target: string
+  /** Flat `[name, value, …]`, Host included, framing headers excluded: the transport writes those. */
+  readonly headers: readonly string[]
+  readonly body: OutgoingBody | undefined
+  readonly connectMs: number
+  readonly sendMs: number
+  /** Longest gap before the response head and between two parts of its body. */
+  readonly readMs: number
+}
+
+/** A request body that one attempt after the other may read from. At most one consumer is attached at a time. */
+export interface OutgoingBody {
+  /** Bytes, or `undefined` when it is not known ahead: then it goes chunked. */
+  readonly length: number | undefined
+  /** Begins to give chunks, never before this call returns to the event loop or from within another attach. */
+  attach(consumer: BodyConsumer): void
+  /** Goes on after a consumer answered false. */
+  resume(): void
+  /** The attempt is over; nothing more is given to its consumer. */
+  detach(): void
+}
+
+export interface BodyConsumer {
+  /** Returns false to be given nothing more until {@link OutgoingBody.resume}. */
+  onChunk(chunk: Uint8Array): boolean
+  onEnd(): void
+}
+
+/** Why an attempt failed. */
+export type FailureKind =
+  | 'connect'
+  | 'connect-timeout'
+  | 'queue-full'
+  | 'send-timeout'
+  | 'read-timeout'
+  | 'reset'
+  | 'protocol'
+
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  readonly kind: FailureKind
+  /** True when no byte of the request can have reached the node. */
+  readonly isUnsent: boolean
+  /** True when the connection had served before and closed without a byte of an answer: the keep-alive race. */
+  readonly isStaleConnection: boolean
+
+  constructor(
+    kind: FailureKind,
+    message: string,
+    flags: { isUnsent?: boolean; isStaleConnection?: boolean } = {},
+  ) {
+    super(message)
+    this.kind = kind
+    this.isUnsent = flags.isUnsent ?? false
+    this.isStaleConnection = flags.isStaleConnection ?? false
+  }
+}
+
+/** The status line and headers of a final response, framing already taken from them. */
+export interface ResponseHead {
+  readonly status: number
+  readonly reason: string
+  /** Flat, in wire order, without `Connection`, `Keep-Alive` and `Transfer-Encoding`; handed over. */
+  readonly headers: string[]
+  /** Bytes the body will have: 0 for a response without one, `undefined` when only its end will tell. */
+  readonly bodyLength: number | undefined
+}
+
+/** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. */
+export interface ResponseSink {
+  onHead(head: ResponseHead): void
+  /** The bytes are lent: they are overwritten once the call returns. Returns false to pause; {@link Sending.resume} goes on. */
+  onData(chunk: Buffer): boolean
+  onEnd(): void
+  /** All that one read of the socket brought was delivered and more is to come: a moment to flush. */
+  onLull(): void
+  onError(error: TransportError): void
+}
+
+/** An attempt under way. */
+export interface Sending {
+  resume(): void
+  /** Gives up: the connection is discarded, and the sink hears nothing more. */
+  abort(): void
+}
+
+/** Connections to one node under one identity (scheme, address, TLS). Bounded; what does not fit waits, bounded too. */
+export interface ConnectionPool {
+  send(request: OutgoingRequest, sink: ResponseSink): Sending
+  /** No new attempts; idle connections close now, busy ones after their response. */
+  close(): void
+}
