@@ -289,6 +289,11 @@ describe('the configuration of limit-count', () => {
     assert.match(refused({ ...window, policy: 'memcached' }) ?? '', /matches none of the enum values/)
   })
 
+  it('refuses a header prefix that no header could have', () => {
+    const rules = [{ ...window, key: '$http_a', header_prefix: 'a b' }]
+    assert.match(refused({ rules }) ?? '', /failed to match pattern/)
+  })
+
   it('bounds sync_interval', () => {
     assert.equal(refused({ ...window, sync_interval: 0.05 }), 'sync_interval should not be smaller than 0.1')
     assert.equal(

@@ -1,3 +1,5 @@
+const HEADER_TOKEN = '^[0-9A-Za-z_-]+$'
+
 const amount = (what: string) =>
   ({ oneOf: [{ type: 'integer', exclusiveMinimum: 0 }, { type: 'string' }], description: what }) as const
 
@@ -24,7 +26,7 @@ export const schema = {
           },
           header_prefix: {
             type: 'string',
-            minLength: 1,
+            pattern: HEADER_TOKEN,
             description: "Put into the names of the rule's headers; its number by default.",
           },
         },
@@ -87,7 +89,7 @@ export const schema = {
 } as const
 
 const headerName = (name: string, what: string) =>
-  ({ type: 'string', minLength: 1, default: name, description: what }) as const
+  ({ type: 'string', pattern: HEADER_TOKEN, default: name, description: what }) as const
 
 export const metadataSchema = {
   type: 'object',
