@@ -1,0 +1,28 @@
+/** What goes to the client: `json` is encoded with a newline, `text` goes as it is. Neither is an empty body. */
+export interface Answer {
+  readonly status: number
+  readonly json?: unknown
+  readonly text?: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** Ends a request with an answer that is no success. */
+export class Refusal extends Error {
+  override readonly name = 'Refusal'
+  readonly answer: Answer
+
+  constructor(answer: Answer) {
+    super(answer.text ?? JSON.stringify(answer.json))
+    this.answer = answer
+  }
+}
+
+/** `{"error_msg": message}`, the shape of the admin API's own errors (contract §1.3). */
+export function refuse(status: number, message: string): Refusal {
+  return new Refusal({ status, json: { error_msg: message } })
+}
+
+/** The answer of GET, PATCH and DELETE for what is not there. */
+export function keyNotFound(): Refusal {
+  return new Refusal({ status: 404, json: { message: 'Key not found' } })
+}

@@ -1,0 +1,63 @@
+import type { Kind, Ref } from '../../src/model/kind.ts'
+import type { Logger } from '../../src/observe/logger.ts'
+import type { PluginChecker } from '../../src/snapshot/validate.ts'
+import type { ConfigStore } from '../../src/store/config-store.ts'
+
+/** What the admin API shows of a plugin; a plugin's definition is one. */
+export interface PluginDescription {
+  readonly name: string
+  readonly priority: number
+  readonly schema: object
+  readonly consumerSchema?: object
+  readonly metadataSchema?: object
+  readonly type?: string
+  readonly scope?: string
+  /** The field of a consumer's configuration that no other consumer may share. */
+  readonly consumerKey?: string
+}
+
+/** The plugin registry as the admin API needs it. */
+export interface PluginCatalogue extends PluginChecker {
+  /** The enabled plugins, highest priority first. */
+  all(): readonly PluginDescription[]
+  get(name: string): PluginDescription | undefined
+}
+
+export interface Dependent {
+  readonly kind: Kind
+  readonly id: string
+  /** By an id of its own, or inside a plugin's configuration. */
+  readonly via: 'reference' | 'plugin'
+}
+
+/** One entry of `deployment.admin.admin_key`. */
+export interface AdminKey {
+  readonly key: string
+  readonly role: 'admin' | 'viewer'
+  readonly name: string
+}
+
+/** Everything the admin API needs of the process around it. */
+export interface AdminDeps {
+  readonly store: ConfigStore
+  /** Where resources stand in the store: `/apisix`. The paths of the API are `/apisix/admin` whatever it is. */
+  readonly prefix: string
+  readonly plugins: PluginCatalogue
+  /** Who refers to what, as of the last snapshot. */
+  readonly graph: { dependents(ref: Ref): readonly Dependent[] }
+  readonly keys: readonly AdminKey[]
+  readonly keyRequired: boolean
+  /** Addresses and CIDR blocks that may connect; absent allows all, an empty list none. */
+  readonly allowAdmin?: readonly string[] | undefined
+  readonly enableCors: boolean
+  /** Gatewright's own version. */
+  readonly version: string
+  /** Wall clock in ms since the epoch. */
+  readonly clock: { now(): number }
+  readonly logger: Logger
+  /** Bytes; default {@link DEFAULT_BODY_LIMIT}. */
+  readonly bodyLimit?: number | undefined
+}
+
+/** 1.5 MiB (contract §1.1). */
+export const DEFAULT_BODY_LIMIT = 1572864

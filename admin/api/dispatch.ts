@@ -1,0 +1,57 @@
+import { type Answer, refuse } from './answer.ts'
+import type { Call, Endpoint } from './call.ts'
+import { remove } from './delete.ts'
+import type { AdminDeps } from './deps.ts'
+import { patch } from './patch.ts'
+import { createPluginRoutes } from './plugin-routes.ts'
+import { read } from './read.ts'
+import { RESOURCES, type Resource } from './resources.ts'
+import { showSchema, validateAgainstSchema } from './schema-routes.ts'
+import { post, put } from './write.ts'
+
+type Operation = (deps: AdminDeps, resource: Resource, call: Call) => Promise<Answer>
+
+const OPERATIONS: Readonly<Record<string, Operation>> = {
+  GET: read,
+  PUT: put,
+  POST: post,
+  PATCH: patch,
+  DELETE: remove,
+}
+
+/** Finds what answers a method and the segments below `/apisix/admin`; throws the 404 of contract §1.2. */
+export type Dispatch = (method: string, segments: readonly string[]) => Endpoint
+
+export function createDispatch(deps: AdminDeps): Dispatch {
+  const plugins = createPluginRoutes(deps)
+  /** What is answered by GET alone; `true` marks answers with `X-API-VERSION`. */
+  const special: Readonly<Record<string, Endpoint>> = {
+    'GET plugins/list': { answer: plugins.list, isVersioned: false },
+    'GET plugins': { answer: plugins.describe, isVersioned: true },
+    'GET schema': { answer: (call) => showSchema(call, plugins), isVersioned: true },
+    'POST schema/validate': { answer: validateAgainstSchema, isVersioned: false },
+  }
+  return (method, [first = '', second, third]) => {
+    const found = special[`${method} ${first}/${second}`] ?? special[`${method} ${first}`]
+    if (found !== undefined) return found
+    if (first === 'plugins' || first === 'schema') throw refuse(404, 'not found')
+    const resource = RESOURCES.get(first)
+    const nested = first === 'consumers' && third === 'credentials' ? third : undefined
+    // A credential is a resource of its own: were its path read as its consumer's, DELETE would take the consumer.
+    if (resource === undefined || nested) throw refuse(404, `Unsupported resource type: ${nested ?? first}`)
+    return { answer: (call) => operate(deps, resource, call), isVersioned: true }
+  }
+}
+
+function operate(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  if (resource.forbids.includes(call.method)) {
+    throw refuse(405, `not supported \`${call.method}\` method for ${resource.word}`)
+  }
+  if (call.method !== 'GET' && deps.store.isReadOnly) {
+    throw refuse(
+      405,
+      `the configuration comes from the ${deps.store.name} store, which is read-only: change it there; the admin API can only read it`,
+    )
+  }
+  return OPERATIONS[call.method]!(deps, resource, call)
+}

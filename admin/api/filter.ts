@@ -1,0 +1,67 @@
+import { createContext, Script } from 'node:vm'
+import { compilePcre } from '../../src/lib/pcre.ts'
+import type { Kind } from '../../src/model/kind.ts'
+import { isObject } from '../../src/model/schema-value.ts'
+import { refuse } from './answer.ts'
+import type { ShownItem } from './stored.ts'
+
+/** How long the patterns of one request may search all items. */
+const SEARCH_LIMIT_MS = 200
+
+type Test = (document: Readonly<Record<string, unknown>>) => boolean
+type Filter = (argument: string, kind: Kind) => Test
+
+/** By query argument (contract §1.4). */
+const FILTERS: Readonly<Record<string, Filter>> = {
+  name: (pattern) => searching(pattern, ({ name }) => [name]),
+  uri: (pattern) => searching(pattern, ({ uri, uris }) => [uri, ...(Array.isArray(uris) ? uris : [])]),
+  label:
+    (key) =>
+    ({ labels }) =>
+      isObject(labels) && Object.hasOwn(labels, key),
+  filter: (argument, kind) => referring(kind, new URLSearchParams(argument)),
+}
+
+/** The items that pass every filter of the query. Throws a 400 when a pattern takes too long. */
+export function filterItems(
+  items: readonly ShownItem[],
+  kind: Kind,
+  query: URLSearchParams,
+): readonly ShownItem[] {
+  const tests = Object.entries(FILTERS).flatMap(([name, filter]) => {
+    const argument = query.get(name)
+    return argument === null ? [] : [filter(argument, kind)]
+  })
+  if (tests.length === 0) return items
+  return within(SEARCH_LIMIT_MS, () =>
+    items.filter(({ value }) => tests.every((test) => test(isObject(value) ? value : {}))),
+  )
+}
+
+/** A pattern that is none finds nothing. */
+function searching(pattern: string, texts: (document: Readonly<Record<string, unknown>>) => unknown[]): Test {
+  const compiled = compilePcre(pattern)
+  if (compiled === undefined) return () => false
+  return (document) => texts(document).some((text) => typeof text === 'string' && compiled.test(text))
+}
+
+function referring(kind: Kind, wanted: URLSearchParams): Test {
+  if (kind !== 'routes') return () => true
+  return (document) =>
+    ['service_id', 'upstream_id'].every((field) => {
+      const id = wanted.get(field)
+      return id === null || document[field] === id
+    })
+}
+
+const RUN = new Script('run()')
+
+/** A pattern such as `(a+)+$` can search for years; the engine's own time limit is the one way to stop it. */
+function within<T>(limitMs: number, run: () => T): T {
+  try {
+    return RUN.runInContext(createContext({ run }), { timeout: limitMs }) as T
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error
+    throw refuse(400, 'the pattern takes too long to search for; use a simpler one')
+  }
+}

@@ -1,0 +1,24 @@
+import { type Answer, keyNotFound } from './answer.ts'
+import type { Call } from './call.ts'
+import type { AdminDeps } from './deps.ts'
+import { filterItems } from './filter.ts'
+import { paginate } from './paging.ts'
+import type { Resource } from './resources.ts'
+import { keyOf, listDirectory, show } from './stored.ts'
+
+/** GET of one resource, or of all of a kind. */
+export async function read(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  return call.id === undefined ? readAll(deps, resource, call) : readOne(deps, resource, call.id)
+}
+
+async function readOne({ store, prefix }: AdminDeps, { kind }: Resource, id: string): Promise<Answer> {
+  const item = await store.get(keyOf(prefix, kind, id))
+  if (item === undefined) throw keyNotFound()
+  return { status: 200, json: show(item) }
+}
+
+async function readAll({ store, prefix }: AdminDeps, { kind }: Resource, { query }: Call): Promise<Answer> {
+  const items = (await listDirectory(store, prefix, kind)).map(show)
+  const found = filterItems(items, kind, query)
+  return { status: 200, json: { total: found.length, list: paginate(found, query) } }
+}

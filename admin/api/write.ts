@@ -1,0 +1,67 @@
+import { checkWithReferences } from '../../src/snapshot/validate.ts'
+import { type Answer, refuse } from './answer.ts'
+import { asDocument } from './body.ts'
+import type { Call } from './call.ts'
+import type { AdminDeps } from './deps.ts'
+import type { Resource, WriteMethod } from './resources.ts'
+import { keyOf, parseStored } from './stored.ts'
+import { refuseTimestamps, unixSeconds } from './timestamps.ts'
+import { putWithTtl } from './ttl.ts'
+
+type Document = Record<string, unknown>
+
+/** PUT: creates or replaces. Nothing is written before every check has passed. */
+export async function put(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  const document = await prepare(deps, resource, { call, method: 'PUT' })
+  const key = keyOf(deps.prefix, resource.kind, resource.keyId(document))
+  if (resource.hasTimestamps) {
+    const now = unixSeconds(deps.clock)
+    const stored = await deps.store.get(key)
+    document['create_time'] = createTime(stored && parseStored(stored.value)) ?? now
+    document['update_time'] = now
+  }
+  const { previous } = await putWithTtl(deps.store, { key, value: document }, call.ttl)
+  return { status: previous === undefined ? 201 : 200, json: { key, value: document } }
+}
+
+/** POST: creates under a new id, the revision of a write to `gen_id` (contract §0 item 6). */
+export async function post(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  const document = await prepare(deps, resource, { call, method: 'POST' })
+  const { revision } = await deps.store.put(`${deps.prefix}/gen_id`, '1')
+  const id = String(revision).padStart(20, '0')
+  const now = unixSeconds(deps.clock)
+  const value = { ...document, id, create_time: now, update_time: now }
+  const key = keyOf(deps.prefix, resource.kind, id)
+  await putWithTtl(deps.store, { key, value }, call.ttl)
+  return { status: 201, json: { key, value } }
+}
+
+/** The document of a PUT or POST with its id, after all checks in the order of contract §1.3. */
+async function prepare(
+  deps: AdminDeps,
+  resource: Resource,
+  { call, method }: { call: Call; method: WriteMethod },
+): Promise<Document> {
+  const document = asDocument(call.body)
+  if (document === undefined) throw refuse(400, 'missing configurations')
+  resource.adoptId(document, call.id, method)
+  refuseTimestamps(document)
+  resource.preCheck?.(document, call.id)
+  await checkDocument(deps, resource, document)
+  return document
+}
+
+/** Checks a copy, so that the schema's defaults are not stored (contract §0 item 1). Throws the 400. */
+export async function checkDocument(deps: AdminDeps, resource: Resource, document: Document): Promise<void> {
+  const message = await checkWithReferences(resource.kind, structuredClone(document), {
+    plugins: deps.plugins,
+    exists: async ({ directory, id }) =>
+      (await deps.store.get(keyOf(deps.prefix, directory, id))) !== undefined,
+  })
+  if (message !== undefined) throw refuse(400, message)
+  await resource.extraCheck?.(deps, document, String(document['id'] ?? document['username']))
+}
+
+function createTime(stored: unknown): unknown {
+  return (stored as { create_time?: unknown } | null | undefined)?.create_time
+}
