@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { createAdminApi } from '../../admin/api/index.ts'
+import { catalogue } from '../../plugins/catalogue.ts'
+import { createGateway, type Gateway, type GatewayAddresses } from '../../src/gateway/gateway.ts'
+import type { Catalogue } from '../../src/gateway/load-plugins.ts'
+import type { Kind } from '../../src/model/kind.ts'
+import type { Documents } from '../../src/model/types.ts'
+import { createLogger } from '../../src/observe/logger.ts'
+import { loadSettings } from '../../src/settings/load.ts'
+import type { ConfigStore } from '../../src/store/config-store.ts'
+
+export const ADMIN_KEY = 'test-key-0123456789-0123456789-ab'
+
+/** Documents by kind and id, put into the store before the gateway starts. */
+export type Resources = { readonly [K in Kind]?: Readonly<Record<string, Partial<Documents[K]>>> }
+
+export interface StartOptions {
+  /** Dotted paths of the settings file and their values. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Plugins beside the catalogue's. */
+  readonly plugins?: Catalogue
+  readonly store?: ConfigStore
+}
+
+export interface TestGateway {
+  readonly gateway: Gateway
+  readonly addresses: GatewayAddresses
+  /** `http://127.0.0.1:PORT` of the first proxy listener. */
+  readonly proxyUrl: string
+  readonly proxyPort: number
+  /** Lines of the structured log, parsed. */
+  readonly logs: readonly Readonly<Record<string, unknown>>[]
+  /** Calls the admin API with the admin key; waits until the change is served. */
+  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }>
+  /** Writes a document through the admin API and waits until it is served; throws when it is refused. */
+  put<K extends Kind>(kind: K, id: string, document: Partial<Documents[K]>): Promise<void>
+  stop(): Promise<{ readonly forced: number }>
+}
+
+/** A whole gateway in this process: real sockets on free ports, memory store, stopped when the test ends. */
+export async function startGateway(
+  t: Pick<TestContext, 'after'>,
+  resources: Resources = {},
+  options: StartOptions = {},
+): Promise<TestGateway> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'gatewright-test-'))
+  t.after(() => rm(dataDir, { recursive: true, force: true }))
+  const logs: Record<string, unknown>[] = []
+  const logger = createLogger('debug', { write: (line: string) => void logs.push(JSON.parse(line)) })
+  const { settings } = loadSettings({
+    env: {},
+    workingDirectory: dataDir,
+    flags: { ...FREE_PORTS, 'gatewright.data_dir': dataDir, ...options.settings },
+  })
+  const gateway = createGateway({
+    settings,
+    catalogue: { ...catalogue, ...options.plugins },
+    adminApi: createAdminApi,
+    logger,
+    ...(options.store && { store: options.store }),
+  })
+  t.after(() => gateway.stop('test ended'))
+  const addresses = await gateway.start()
+  const { port = 0 } = addresses.proxy[0] ?? {}
+  const started: TestGateway = {
+    gateway,
+    addresses,
+    proxyPort: port,
+    proxyUrl: `http://127.0.0.1:${port}`,
+    logs,
+    admin: (method, path, body) => callAdmin(gateway, addresses, { method, path, body }),
+    put: async (kind, id, document) => {
+      const { status, body } = await callAdmin(gateway, addresses, {
+        method: 'PUT',
+        path: `${kind}/${id}`,
+        body: document,
+      })
+      if (status >= 300) throw new Error(`${kind}/${id} was refused: ${status} ${JSON.stringify(body)}`)
+    },
+    stop: () => gateway.stop('test'),
+  }
+  for (const kind of Object.keys(resources) as Kind[]) {
+    for (const [id, document] of Object.entries(resources[kind] ?? {})) await started.put(kind, id, document)
+  }
+  return started
+}
+
+const FREE_PORTS = {
+  'gatewright.store': 'memory',
+  'gatewright.log.access_log': 'off',
+  'apisix.node_listen': [{ ip: '127.0.0.1', port: 0 }],
+  'apisix.status': { ip: '127.0.0.1', port: 0 },
+  'apisix.control': { ip: '127.0.0.1', port: 0 },
+  'plugin_attr.prometheus.export_addr': { ip: '127.0.0.1', port: 0 },
+  'deployment.admin.admin_listen': { ip: '127.0.0.1', port: 0 },
+  'deployment.admin.admin_key': [{ name: 'admin', key: ADMIN_KEY, role: 'admin' }],
+}
+
+async function callAdmin(
+  gateway: Gateway,
+  addresses: GatewayAddresses,
+  { method, path, body }: { method: string; path: string; body: unknown },
+): Promise<{ status: number; body: any }> {
+  const response = await fetch(`http://127.0.0.1:${addresses.admin!.port}/apisix/admin/${path}`, {
+    method,
+    headers: { 'x-api-key': ADMIN_KEY, 'content-type': 'application/json' },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  })
+  const text = await response.text()
+  await gateway.settled()
+  return { status: response.status, body: text === '' ? undefined : JSON.parse(text) }
+}
