@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Commit, LeaseRow, StoredRecord } from './storage-medium.ts'
 
 interface Entry {
@@ -7,19 +7,25 @@ interface Entry {
   cancelTimer: () => void
 }
 
+/** Timers run on the monotonic clock; deadlines, which outlive the process, are told in wall-clock milliseconds since the epoch. */
+export interface LeaseTime {
+  readonly clock: Clock
+  wallNowMs(): number
+}
+
 /** A lease whose end could not be written is tried again after this time. */
 const RETRY_MS = 1000
 
 /** The live leases, the keys each holds, and the timers that end them. Follows commits; never writes by itself. */
 export class LeaseTable {
-  readonly #clock: Clock
+  readonly #time: LeaseTime
   readonly #onDue: (row: LeaseRow) => Promise<void>
   readonly #entries = new Map<string, Entry>()
   readonly #leaseOfKey = new Map<string, string>()
 
   /** `onDue` is called when the time of a row is up and should end the lease unless it has a newer row; it never rejects. */
-  constructor(clock: Clock, onDue: (row: LeaseRow) => Promise<void>) {
-    this.#clock = clock
+  constructor(time: LeaseTime, onDue: (row: LeaseRow) => Promise<void>) {
+    this.#time = time
     this.#onDue = onDue
   }
 
@@ -55,12 +61,12 @@ export class LeaseTable {
     entry.row = row
     this.#entries.set(id, entry)
     // A clock that was set back must not stretch a lease beyond its own length.
-    this.#arm(entry, Math.min(Math.max(0, row.deadlineMs - this.#clock.now()), row.ttlSeconds * 1000))
+    this.#arm(entry, Math.min(Math.max(0, row.deadlineMs - this.#time.wallNowMs()), row.ttlSeconds * 1000))
   }
 
   #arm(entry: Entry, delayMs: number): void {
     const { row } = entry
-    entry.cancelTimer = this.#clock.schedule(() => void this.#end(entry, row), delayMs)
+    entry.cancelTimer = this.#time.clock.schedule(delayMs, () => void this.#end(entry, row))
   }
 
   async #end(entry: Entry, row: LeaseRow): Promise<void> {

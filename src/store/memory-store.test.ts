@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { eventually, record } from '../../test/support/watch-recording.ts'
 import { createLogger } from '../observe/logger.ts'
 import { MemoryStore } from './memory-store.ts'
-import { eventually, record, storeContract } from './store-contract.ts'
+import { storeContract } from './store-contract.ts'
 
-const log = createLogger('silent')
+const logger = createLogger('silent')
 
 storeContract('memory', async (t) => {
-  const store = new MemoryStore({ log })
+  const store = new MemoryStore({ logger })
   t.after(() => store.close())
   return store
 })
 
 describe('MemoryStore', () => {
   it('ends a watch as compacted when its revision has fallen out of the history', async () => {
-    const store = new MemoryStore({ log, history: { maxEvents: 3 } })
+    const store = new MemoryStore({ logger, history: { maxEvents: 3 } })
     for (let i = 0; i < 5; i++) await store.put(`/a/${i}`, 'v')
     const { revision } = await store.list('/')
     const gone = record(store, '/', revision - 3)
@@ -27,7 +28,7 @@ describe('MemoryStore', () => {
   })
 
   it('bounds the history by size as well as by count', async () => {
-    const store = new MemoryStore({ log, history: { maxCharacters: 1000 } })
+    const store = new MemoryStore({ logger, history: { maxCharacters: 1000 } })
     await store.put('/a', 'x'.repeat(900))
     await store.put('/b', 'x'.repeat(900))
     const seen = record(store, '/', 2)
@@ -37,7 +38,7 @@ describe('MemoryStore', () => {
   })
 
   it('starts at revision 1 and raises it by one for each write', async () => {
-    const store = new MemoryStore({ log })
+    const store = new MemoryStore({ logger })
     assert.equal((await store.list('/')).revision, 1)
     assert.equal((await store.put('/a', 'v')).revision, 2)
     assert.equal((await store.delete('/b')).revision, 2)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type Clock, systemClock } from './clock.ts'
+import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
 import {
   type ConfigStore,
   type DeleteResult,
@@ -15,7 +15,7 @@ import {
 import { Draft, toItem } from './draft.ts'
 import { EventHistory, type HistoryLimits } from './event-history.ts'
 import { asUtf8, checkKey } from './keys.ts'
-import { LeaseTable } from './lease-table.ts'
+import { LeaseTable, type LeaseTime } from './lease-table.ts'
 import type { LeaseRow, StorageMedium } from './storage-medium.ts'
 import type { StoreLog } from './store-log.ts'
 import { WatchHub } from './watch-hub.ts'
@@ -30,8 +30,10 @@ import {
 } from './write-plans.ts'
 
 export interface RevisionedStoreOptions {
-  readonly log: StoreLog
+  readonly logger: StoreLog
   readonly clock?: Clock
+  /** Milliseconds since the epoch; what deadlines of leases are told in. */
+  readonly wallNowMs?: () => number
   readonly history?: HistoryLimits
 }
 
@@ -54,8 +56,8 @@ export class RevisionedStore implements ConfigStore {
   readonly name: string
   readonly isReadOnly = false
   readonly #medium: StorageMedium
-  readonly #clock: Clock
-  readonly #log: StoreLog
+  readonly #time: LeaseTime
+  readonly #logger: StoreLog
   readonly #hub: WatchHub
   readonly #leases: LeaseTable
   #waiting: Waiting[] = []
@@ -65,10 +67,10 @@ export class RevisionedStore implements ConfigStore {
   constructor(name: string, medium: StorageMedium, options: RevisionedStoreOptions) {
     this.name = name
     this.#medium = medium
-    this.#clock = options.clock ?? systemClock
-    this.#log = options.log
-    this.#hub = new WatchHub(new EventHistory(medium.revision(), options.history), options.log)
-    this.#leases = new LeaseTable(this.#clock, (row) => this.#expire(row))
+    this.#time = { clock: options.clock ?? SYSTEM_CLOCK, wallNowMs: options.wallNowMs ?? Date.now }
+    this.#logger = options.logger
+    this.#hub = new WatchHub(new EventHistory(medium.revision(), options.history), options.logger)
+    this.#leases = new LeaseTable(this.#time, (row) => this.#expire(row))
     const leases = medium.leases()
     if (leases.length > 0) this.#leases.load(leases, medium.range('').records)
   }
@@ -110,11 +112,11 @@ export class RevisionedStore implements ConfigStore {
     if (!(ttlSeconds >= 1))
       throw new RangeError(`a lease of ${ttlSeconds} seconds is too short; use at least 1`)
     const id = randomBytes(8).toString('hex')
-    const deadlineMs = this.#clock.now() + ttlSeconds * 1000
+    const deadlineMs = this.#time.wallNowMs() + ttlSeconds * 1000
     await this.#write((draft) => draft.setLease(id, { id, ttlSeconds, deadlineMs }))
     return {
       id,
-      keepAlive: () => this.#write((draft) => planKeepAlive(draft, id, this.#clock.now())),
+      keepAlive: () => this.#write((draft) => planKeepAlive(draft, id, this.#time.wallNowMs())),
       revoke: () => this.#write((draft) => planRevoke(draft, id)),
     }
   }
@@ -188,7 +190,7 @@ export class RevisionedStore implements ConfigStore {
       await this.#write((draft) => planExpire(draft, due))
     } catch (error) {
       if (!this.#closing)
-        this.#log.warn({ err: error, leaseId: due.id }, 'a lease could not be ended; trying again')
+        this.#logger.warn({ err: error, leaseId: due.id }, 'a lease could not be ended; trying again')
     }
   }
 

@@ -1,52 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { brief, eventually, record } from '../../test/support/watch-recording.ts'
 import {
   type ConfigStore,
   LeaseLostError,
   RevisionConflictError,
-  type StoreEvent,
   StoreUnavailableError,
-  type Watch,
-  type WatchEnd,
 } from './config-store.ts'
-
-/** Everything one watch was told, with a way to wait for it. */
-export interface Recording {
-  readonly events: StoreEvent[]
-  /** The revision of each delivery, in order. */
-  readonly revisions: number[]
-  readonly ends: WatchEnd[]
-  readonly watch: Watch
-}
-
-/** Watches and records; the test closes the watch or the store. */
-export function record(store: ConfigStore, prefix: string, fromRevision: number): Recording {
-  const events: StoreEvent[] = []
-  const revisions: number[] = []
-  const ends: WatchEnd[] = []
-  const watch = store.watch(prefix, fromRevision, {
-    onEvents(batch, revision) {
-      events.push(...batch)
-      revisions.push(revision)
-    },
-    onEnd: (cause) => ends.push(cause),
-  })
-  return { events, revisions, ends, watch }
-}
-
-/** Polls until `condition` holds; fails with `what` when it does not within the deadline. */
-export async function eventually(what: string, condition: () => unknown, deadlineMs = 10_000): Promise<void> {
-  const end = Date.now() + deadlineMs
-  while (!(await condition())) {
-    if (Date.now() > end) assert.fail(`not within ${deadlineMs} ms: ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
-
-/** An event in one word, for comparing sequences. */
-export function brief(event: StoreEvent): string {
-  return event.type === 'put' ? `put ${event.item.key}=${event.item.value}` : `delete ${event.key}`
-}
 
 /** Makes the store under test; registers its clean-up with `t.after`. Other tests may use the same data meanwhile. */
 export type OpenStore = (t: TestContext) => Promise<ConfigStore>
@@ -59,10 +19,9 @@ interface Bench {
 
 type Case = (bench: Bench) => Promise<void>
 
-let prefixes = 0
-
 /** What every writable store owes; called once per implementation. Cases run side by side, each under a prefix of its own. */
 export function storeContract(name: string, open: OpenStore): void {
+  let prefixes = 0
   describe(`the ${name} store`, { concurrency: true }, () => {
     for (const [sentence, run] of Object.entries({
       ...READ_AND_WRITE,

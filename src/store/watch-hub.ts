@@ -14,12 +14,12 @@ interface Watcher {
 /** Hands committed revisions to the watches of one process, each in order and whole. */
 export class WatchHub {
   readonly #history: EventHistory
-  readonly #log: StoreLog
+  readonly #logger: StoreLog
   readonly #watchers = new Set<Watcher>()
 
-  constructor(history: EventHistory, log: StoreLog) {
+  constructor(history: EventHistory, logger: StoreLog) {
     this.#history = history
-    this.#log = log
+    this.#logger = logger
   }
 
   /** Replays from `fromRevision`, then stays live. Calls the sink only after it has returned. */
@@ -92,7 +92,7 @@ export class WatchHub {
     try {
       call()
     } catch (error) {
-      this.#log.error(
+      this.#logger.error(
         { err: error },
         'a watcher of the configuration store threw; its events count as delivered',
       )
