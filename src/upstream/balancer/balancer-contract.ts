@@ -38,6 +38,11 @@ export function countPicks(
   return counts
 }
 
+/** The same balancer for {@link countPicks} to hold on to what it picked: nothing is released. */
+export function holding(balancer: Balancer<BalancerNode>): Balancer<BalancerNode> {
+  return { pick: (context) => balancer.pick(context) }
+}
+
 /** Repeatable numbers, uniform in [0, 1); the same seed gives the same row (a 32-bit xorshift). */
 export function seededRandom(seed: number): () => number {
   let state = seed | 1
@@ -52,11 +57,18 @@ export function seededRandom(seed: number): () => number {
 export interface ContractOptions {
   /** How far a node's part of 20,000 picks may be from its part of the weights, as a fraction of the latter. */
   readonly shareTolerance: number
+  /**
+   * Whose parts the weights are: of all picks (the default), of the attempts under way, so that the shares show only while
+   * nothing is released, or of nothing, every node of any weight getting the same.
+   */
+  readonly sharesAre?: 'of picks' | 'of attempts under way' | 'equal'
 }
 
 /** What every balancer owes, whatever its idea. Call it once per factory. */
 export function testBalancerContract(type: string, factory: BalancerFactory, options: ContractOptions): void {
   const create = (nodes: readonly BalancerNode[], seed = 7) => factory.create(nodes, seededRandom(seed))
+  const createForShares = (nodes: readonly BalancerNode[]) =>
+    options.sharesAre === 'of attempts under way' ? holding(create(nodes)) : create(nodes)
 
   describe(`${type}, as any balancer`, () => {
     it('picks nothing when there are no nodes', () => {
@@ -72,7 +84,7 @@ export function testBalancerContract(type: string, factory: BalancerFactory, opt
     })
 
     it('reaches every node', () => {
-      assert.equal(countPicks(create(nodesOf(1, 2, 3, 4, 5)), 2000).size, 5)
+      assert.equal(countPicks(createForShares(nodesOf(1, 2, 3, 4, 5)), 2000).size, 5)
     })
 
     it('hands out the very node objects it was given', () => {
@@ -133,9 +145,9 @@ export function testBalancerContract(type: string, factory: BalancerFactory, opt
 
     it('gives each node its part of the picks', () => {
       const weights = [1, 2, 5]
-      const counts = countPicks(create(nodesOf(...weights)), 20_000)
+      const counts = countPicks(createForShares(nodesOf(...weights)), 20_000)
       weights.forEach((weight, index) => {
-        const expected = (20_000 * weight) / 8
+        const expected = 20_000 * (options.sharesAre === 'equal' ? 1 / 3 : weight / 8)
         const actual = counts.get(`10.0.0.${index + 1}:8080`) ?? 0
         assert.ok(
           Math.abs(actual - expected) <= expected * options.shareTolerance,

@@ -4,6 +4,8 @@ export interface BalancerNode {
   readonly address: string
   /** 0 means: never, unless every node has 0. */
   readonly weight: number
+  /** Higher is used first; the next level only when every node of this one is excluded. 0 when absent. */
+  readonly priority?: number
 }
 
 /** What one request tells a balancer; implemented by the attempt loop, so that picking allocates nothing. */

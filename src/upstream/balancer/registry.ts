@@ -1,14 +1,24 @@
 import type { BalancerFactory } from './balancer.ts'
 import { chash, ketama } from './chash.ts'
+import { ewma } from './ewma.ts'
+import { leastConn } from './least-conn.ts'
+import { byPriority } from './priority.ts'
+import { randomly } from './random.ts'
 import { roundrobin } from './roundrobin.ts'
 
 const BALANCERS: ReadonlyMap<string, BalancerFactory> = new Map([
-  ['chash', chash],
-  ['ketama', ketama],
-  ['roundrobin', roundrobin],
+  ['chash', byPriority(chash)],
+  ['ewma', byPriority(ewma)],
+  ['ketama', byPriority(ketama)],
+  ['least_conn', byPriority(leastConn)],
+  ['random', byPriority(randomly)],
+  ['roundrobin', byPriority(roundrobin)],
 ])
 
-/** The balancer for an upstream's `type`, or `undefined` for a type that does not exist: the caller refuses the upstream (decisions 20). */
+/**
+ * The balancer for an upstream's `type`, with the levels of `priority` over it; `undefined` for a type that does not exist: the
+ * caller refuses the upstream (decisions 20).
+ */
 export function findBalancer(type: string): BalancerFactory | undefined {
   return BALANCERS.get(type)
 }

@@ -114,14 +114,17 @@ describe('roundrobin', () => {
     assert.equal(lettersOf(nodes, roundrobin.create(nodes, withoutOffset, first), 3), 'cab')
   })
 
+  it('carries on for a node whose weight alone was edited', () => {
+    const first = roundrobin.create(nodesOf(1, 1, 1), withoutOffset)
+    countPicks(first, 1)
+    const edited = nodesOf(1, 2, 1)
+    assert.equal(lettersOf(edited, roundrobin.create(edited, withoutOffset, first), 4), 'bcba')
+  })
+
   it('does not starve a node whose weight was lowered a thousandfold', () => {
-    const a = { address: '10.0.0.1:8080', weight: 1000 }
-    const b = { address: '10.0.0.2:8080', weight: 999 }
-    const before = roundrobin.create([a, b], withoutOffset)
+    const before = roundrobin.create(nodesOf(1000, 999), withoutOffset)
     countPicks(before, 1)
-    a.weight = 1
-    b.weight = 1
-    const counts = countPicks(roundrobin.create([a, b], withoutOffset, before), 10)
-    assert.deepEqual([counts.get(a.address), counts.get(b.address)], [5, 5])
+    const counts = countPicks(roundrobin.create(nodesOf(1, 1), withoutOffset, before), 10)
+    assert.deepEqual([counts.get('10.0.0.1:8080'), counts.get('10.0.0.2:8080')], [5, 5])
   })
 })

@@ -38,11 +38,12 @@ class RoundRobin<N extends BalancerNode> implements Balancer<N> {
   }
 
   static following<N extends BalancerNode>(nodes: readonly N[], previous: RoundRobin<N>): RoundRobin<N> {
-    const known = new Map(previous.#nodes.map((node, index) => [node, previous.#shareOwed(index)]))
+    // By address: a node whose weight was edited is a new object in the same place.
+    const known = new Map(previous.#nodes.map(({ address }, index) => [address, previous.#shareOwed(index)]))
     const balancer = new RoundRobin(nodes, new Array<number>(nodes.length).fill(0))
     const total = sum(balancer.#weights)
     nodes.forEach((node, index) => {
-      balancer.#credits[index] = Math.round((known.get(node) ?? 0) * total)
+      balancer.#credits[index] = Math.round((known.get(node.address) ?? 0) * total)
     })
     return balancer
   }
