@@ -72,7 +72,7 @@ export default definePlugin<FromSchema<typeof schema>>({
         let id = context.headers.get(lowerName)
         if (id === undefined) {
           id = generate()
-          context.headers.set(name, id)
+          context.headers.append(name, id)
         }
         if (isInResponse) context.set(issued, { header: lowerName, id, next: context.get(issued) })
       },
@@ -82,7 +82,7 @@ export default definePlugin<FromSchema<typeof schema>>({
           if (headers.has(lowerName)) return
           let one = context.get(issued)
           while (one && one.header !== lowerName) one = one.next
-          if (one) headers.set(name, one.id)
+          if (one) headers.append(name, one.id)
         },
       }),
     }

@@ -34,6 +34,11 @@ export function tableIn(readme: string): string | undefined {
   return start === -1 || end < start ? undefined : readme.slice(start + OPEN.length, end).trim()
 }
 
+/** A table without its alignment, which the formatter of the tree chooses. */
+export function unaligned(table: string): string {
+  return table.replace(/ *\| */g, '|').replace(/-{3,}/g, '---')
+}
+
 /** The README with `table` between its markers. */
 export function withTable(readme: string, table: string): string {
   const start = readme.indexOf(OPEN) + OPEN.length
