@@ -1,5 +1,8 @@
 import type { Answer } from './answer.ts'
 
+/** No id is longer; what the path says beyond is not asked of the store, whose keys have a limit. */
+export const MAX_ID_LENGTH = 256
+
 /** One request to a resource, after it was let in. */
 export interface Call {
   readonly method: string

@@ -1,5 +1,5 @@
-import { type Answer, refuse } from './answer.ts'
-import type { Call, Endpoint } from './call.ts'
+import { type Answer, keyNotFound, refuse } from './answer.ts'
+import { type Call, type Endpoint, MAX_ID_LENGTH } from './call.ts'
 import { remove } from './delete.ts'
 import type { AdminDeps } from './deps.ts'
 import { patch } from './patch.ts'
@@ -53,5 +53,6 @@ function operate(deps: AdminDeps, resource: Resource, call: Call): Promise<Answe
       `the configuration comes from the ${deps.store.name} store, which is read-only: change it there; the admin API can only read it`,
     )
   }
+  if (call.id !== undefined && call.id.length > MAX_ID_LENGTH && call.method !== 'PUT') throw keyNotFound()
   return OPERATIONS[call.method]!(deps, resource, call)
 }

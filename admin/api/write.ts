@@ -1,3 +1,4 @@
+import { isId } from '../../src/model/id.ts'
 import { checkWithReferences } from '../../src/snapshot/validate.ts'
 import { type Answer, refuse } from './answer.ts'
 import { asDocument } from './body.ts'
@@ -55,8 +56,9 @@ async function prepare(
 export async function checkDocument(deps: AdminDeps, resource: Resource, document: Document): Promise<void> {
   const message = await checkWithReferences(resource.kind, structuredClone(document), {
     plugins: deps.plugins,
+    // The schema lets a secret reference stand for an id: nothing is stored under one.
     exists: async ({ directory, id }) =>
-      (await deps.store.get(keyOf(deps.prefix, directory, id))) !== undefined,
+      isId(id) && (await deps.store.get(keyOf(deps.prefix, directory, id))) !== undefined,
   })
   if (message !== undefined) throw refuse(400, message)
   await resource.extraCheck?.(deps, document, String(document['id'] ?? document['username']))

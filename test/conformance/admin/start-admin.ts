@@ -16,8 +16,8 @@ export const NOW = 1_700_000_000
 const compile = () => ({})
 
 /** A plugin with a required number, one that identifies consumers, and one with metadata. */
-export const TEST_PLUGINS = [
-  definePlugin<{ count: number }>({
+export const TEST_PLUGINS = {
+  limit: definePlugin<{ count: number }>({
     name: 'test-limit',
     priority: 100,
     schema: {
@@ -33,7 +33,7 @@ export const TEST_PLUGINS = [
     },
     compile,
   }),
-  definePlugin<object>({
+  auth: definePlugin<object>({
     name: 'test-auth',
     priority: 2000,
     type: 'auth',
@@ -42,7 +42,7 @@ export const TEST_PLUGINS = [
     consumerKey: 'key',
     compile,
   }),
-  definePlugin<object>({
+  log: definePlugin<object>({
     name: 'test-log',
     priority: 10,
     scope: 'global',
@@ -54,10 +54,10 @@ export const TEST_PLUGINS = [
     },
     compile,
   }),
-]
+}
 
 const REGISTRY = new PluginRegistry()
-for (const plugin of TEST_PLUGINS) REGISTRY.register(plugin)
+for (const plugin of Object.values(TEST_PLUGINS)) REGISTRY.register(plugin)
 
 export interface Shown {
   readonly status: number
