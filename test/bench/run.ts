@@ -1,0 +1,96 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { DEFAULT_OPTIONS, type EndToEndOptions, run as runEndToEnd } from './end-to-end.ts'
+import { allowedCores } from './servers/tools.ts'
+
+/** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
+const PARTS = ['router', 'publish', 'memory', 'mount']
+const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
+  NAME: ${[...PARTS, 'end-to-end'].join(', ')}`
+
+interface Wanted {
+  readonly names: ReadonlySet<string>
+  readonly options: EndToEndOptions
+}
+
+/** What the command line asks for. Throws an error with the usage in it. */
+function readCommandLine(args: string[]): Wanted {
+  const number = { type: 'string' } as const
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: 'string', multiple: true },
+      rounds: number,
+      seconds: number,
+      connections: number,
+    },
+  })
+  const known = [...PARTS, 'end-to-end']
+  const names = values.only ?? known
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')} names no bench\n${USAGE}`)
+  const positive = (name: keyof EndToEndOptions) => {
+    const text = values[name]
+    if (text === undefined) return DEFAULT_OPTIONS[name]
+    if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
+    throw new Error(`--${name} ${text} is no whole number above 0\n${USAGE}`)
+  }
+  return {
+    names: new Set(names),
+    options: {
+      rounds: positive('rounds'),
+      seconds: positive('seconds'),
+      connections: positive('connections'),
+    },
+  }
+}
+
+/** Binds every thread of this process to one core; without taskset it stays where it is. */
+function pinSelf(core: number): void {
+  spawnSync('taskset', ['-a', '-c', '-p', String(core), String(process.pid)], { stdio: 'ignore' })
+}
+
+/** Benches that measure memory need to collect garbage first; they find `gc` where --expose-gc would have put it. */
+function exposeGc(): void {
+  setFlagsFromString('--expose-gc')
+  globalThis.gc = runInNewContext('gc')
+}
+
+async function runParts(names: ReadonlySet<string>): Promise<void> {
+  for (const name of PARTS.filter((part) => names.has(part))) {
+    const file = new URL(`${name}.ts`, import.meta.url)
+    if (!existsSync(file)) continue
+    const part: { run(): unknown } = await import(file.href)
+    await part.run()
+    console.log()
+  }
+}
+
+function buildProgram(): void {
+  const { status } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
+  if (status !== 0) throw new Error(`npm run build ended with ${status}`)
+}
+
+async function main(): Promise<void> {
+  const { names, options } = readCommandLine(process.argv.slice(2))
+  // An ordinary exit ends the servers; a signal alone would leave them behind.
+  process.once('SIGINT', () => process.exit(130))
+  process.once('SIGTERM', () => process.exit(143))
+  exposeGc()
+  const cores = process.platform === 'linux' ? allowedCores() : [0]
+  pinSelf(cores[0]!)
+  await runParts(names)
+  if (!names.has('end-to-end')) return
+  buildProgram()
+  // Out of the way of the servers that are measured.
+  pinSelf(cores.at(-1)!)
+  await runEndToEnd(options)
+}
+
+await main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  process.exitCode = 1
+})
