@@ -1,5 +1,5 @@
 import type { Leaf } from './leaf.ts'
-import { nextShorter, RadixTree } from './radix-tree.ts'
+import { PrefixMap } from './prefix-map.ts'
 import type { Search } from './search.ts'
 import { UriTable } from './uri-table.ts'
 
@@ -10,7 +10,7 @@ import { UriTable } from './uri-table.ts'
 export class HostTable<T> {
   readonly #exact = new Map<string, UriTable<T>>()
   /** By what the host has to end with: `*.a.com` under `.a.com`, `*` under nothing. */
-  readonly #suffixes = new RadixTree<UriTable<T>>(true)
+  readonly #suffixes = new PrefixMap<UriTable<T>>({ fromEnd: true, boundary: '.' })
   readonly #anyHost = new UriTable<T>()
 
   get isEmpty(): boolean {
@@ -44,16 +44,16 @@ export class HostTable<T> {
     const { host } = search.request
     const taken = this.#exact.get(host)?.search(search)
     if (taken !== undefined) return taken
-    let node = this.#suffixes.longest(host)
-    while (node !== undefined) {
-      const takenHere = node.value!.search(search)
+    let suffix = this.#suffixes.longest(host, Number.POSITIVE_INFINITY)
+    while (suffix !== undefined) {
+      const takenHere = suffix.value.search(search)
       if (takenHere !== undefined) return takenHere
-      node = nextShorter(node)
+      suffix = this.#suffixes.longest(host, suffix.key.length)
     }
     return this.#anyHost.search(search)
   }
 
-  #place(host: string): [Map<string, UriTable<T>> | RadixTree<UriTable<T>>, string] {
+  #place(host: string): [Map<string, UriTable<T>> | PrefixMap<UriTable<T>>, string] {
     return host.startsWith('*') ? [this.#suffixes, host.slice(1)] : [this.#exact, host]
   }
 }

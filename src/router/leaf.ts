@@ -6,31 +6,34 @@ import type { RouteEntry, RouterType } from './router.ts'
 
 /** One route under one of its patterns: what the tables hold and a match tries. Never changed. */
 export class Leaf<T> {
-  readonly entry: RouteEntry<T>
-  readonly uri: string
-  /** The key of the table: a whole path when `isExact`, else a prefix. */
-  readonly key: string
-  readonly isExact: boolean
-  /** In bytes, as APISIX counts it. */
-  readonly uriLength: number
-  readonly uriIndex: number
+  // What every match reads stands first and together, so that it is one cache line in a large table.
   /** 0 means any method. */
   readonly methodMask: number
   readonly conditions: Conditions | undefined
   readonly glob: Glob | undefined
   readonly tailName: string | undefined
+  readonly target: T
+  /** The key of the table: a whole path when `isExact`, else a prefix. */
+  readonly key: string
+  readonly isExact: boolean
+  readonly entry: RouteEntry<T>
+  readonly uri: string
+  /** In bytes, as APISIX counts it. */
+  readonly uriLength: number
+  readonly uriIndex: number
 
   constructor(entry: RouteEntry<T>, pattern: UriPattern, shared: SharedParts) {
-    this.entry = entry
-    this.uri = pattern.source
-    this.key = pattern.key
-    this.isExact = pattern.isExact
-    this.uriLength = Buffer.byteLength(pattern.source)
-    this.uriIndex = entry.uris.indexOf(pattern.source)
     this.methodMask = shared.methodMask
     this.conditions = shared.conditions
     this.glob = pattern.glob
     this.tailName = pattern.tailName
+    this.target = entry.target
+    this.key = pattern.key
+    this.isExact = pattern.isExact
+    this.entry = entry
+    this.uri = pattern.source
+    this.uriLength = Buffer.byteLength(pattern.source)
+    this.uriIndex = entry.uris.indexOf(pattern.source)
   }
 }
 

@@ -57,7 +57,7 @@ class LeafRouter<T> implements Router<T> {
   match(request: MatchRequest): T | undefined {
     const leaf = this.#table.search(new Search<T>(request, undefined))
     request.pathParams = leaf === undefined ? undefined : pathParamsOf(leaf, request.path)
-    return leaf?.entry.target
+    return leaf?.target
   }
 
   explain(request: MatchRequest): Candidate[] {

@@ -1,14 +1,16 @@
 import { addLeaf, type Bucket, removeLeaf } from './bucket.ts'
 import type { Leaf } from './leaf.ts'
-import { nextShorter, RadixTree } from './radix-tree.ts'
+import { PrefixMap } from './prefix-map.ts'
 import type { Search } from './search.ts'
+
+const PATHS = { fromEnd: false, boundary: '/' }
 
 /** Routes by path: exact paths, then prefixes from the longest to the shortest (contract §4.2). */
 export class UriTable<T> {
   readonly #host: string | undefined
   // Made when first needed: a gateway with a hundred thousand hosts has as many of these tables.
   #exact: Map<string, Bucket<T>> | undefined
-  #prefixes: RadixTree<Bucket<T>> | undefined
+  #prefixes: PrefixMap<Bucket<T>> | undefined
 
   /** `host`: the pattern of the hosts whose routes these are, for explanations. */
   constructor(host?: string) {
@@ -25,7 +27,7 @@ export class UriTable<T> {
       this.#exact ??= new Map()
       this.#exact.set(key, addLeaf(this.#exact.get(key), leaf))
     } else {
-      this.#prefixes ??= new RadixTree(false)
+      this.#prefixes ??= new PrefixMap(PATHS)
       this.#prefixes.set(key, addLeaf(this.#prefixes.get(key), leaf))
     }
   }
@@ -46,11 +48,11 @@ export class UriTable<T> {
       const taken = search.take(exact, this.#host)
       if (taken !== undefined) return taken
     }
-    let node = this.#prefixes?.longest(path)
-    while (node !== undefined) {
-      const taken = search.take(node.value!, this.#host)
+    let prefix = this.#prefixes?.longest(path, Number.POSITIVE_INFINITY)
+    while (prefix !== undefined) {
+      const taken = search.take(prefix.value, this.#host)
       if (taken !== undefined) return taken
-      node = nextShorter(node)
+      prefix = this.#prefixes?.longest(path, prefix.key.length)
     }
     return undefined
   }
