@@ -31,7 +31,8 @@ export function storeContract(name: string, open: OpenStore): void {
     })) {
       it(sentence, async (t) => {
         prefixes++
-        await run({ store: await open(t), prefix: `/contract-${process.pid}-${prefixes}/` })
+        const prefix = `/contract-${process.pid}-${prefixes}/`
+        await run({ store: await open(t), prefix })
       })
     }
   })

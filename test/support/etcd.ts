@@ -1,0 +1,151 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Whoever runs the clean-up: a test's context, or `{ after }` of a suite. */
+export interface EtcdOwner {
+  after(release: () => Promise<void>): void
+}
+
+export interface EtcdOptions {
+  /** Further command line options, such as `--quota-backend-bytes=…`. */
+  readonly args?: readonly string[]
+}
+
+/** A real etcd of one member on loopback, with a data directory that is removed at the end. */
+export interface RunningEtcd {
+  /** `http://127.0.0.1:<port>`; stays the same over restarts. */
+  readonly endpoint: string
+  readonly port: number
+  /** Kills the process as a crash would. */
+  kill9(): Promise<void>
+  /** Starts it again on the same ports after {@link kill9}; with `isEmptied` without any of its data. */
+  restart(options?: { readonly isEmptied?: boolean }): Promise<void>
+  /** Forgets the history below `revision`. */
+  compact(revision: number): Promise<void>
+  stop(): Promise<void>
+}
+
+const START_DEADLINE_MS = 20_000
+
+/** Starts etcd from the PATH and waits until it is healthy. Stops it, by its own pid, when the owner ends. */
+export async function startEtcd(owner: EtcdOwner, options: EtcdOptions = {}): Promise<RunningEtcd> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnFreePorts(owner, options)
+    } catch (error) {
+      // Someone else may have taken a port between finding and using it.
+      if (attempt === 3) throw error
+    }
+  }
+}
+
+async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise<RunningEtcd> {
+  const directory = mkdtempSync(join(tmpdir(), 'gatewright-etcd-'))
+  const port = await freePort()
+  const launch = {
+    dataDirectory: join(directory, 'data'),
+    port,
+    peerPort: await freePort(),
+    args: options.args ?? [],
+  }
+  const endpoint = `http://127.0.0.1:${port}`
+  let server: ChildProcess | undefined
+  const kill = async (signal: NodeJS.Signals) => {
+    const running = server
+    server = undefined
+    if (!running || running.exitCode !== null || running.signalCode !== null) return
+    running.kill(signal)
+    await once(running, 'exit')
+  }
+  const killAtExit = () => server?.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  const stop = async () => {
+    process.off('exit', killAtExit)
+    await kill('SIGKILL')
+    rmSync(directory, { recursive: true, force: true })
+  }
+  owner.after(stop)
+  server = await launchEtcd(launch)
+  return {
+    endpoint,
+    port,
+    kill9: () => kill('SIGKILL'),
+    async restart({ isEmptied = false } = {}) {
+      await kill('SIGKILL')
+      if (isEmptied) rmSync(launch.dataDirectory, { recursive: true, force: true })
+      server = await launchEtcd(launch)
+    },
+    async compact(revision) {
+      const body = JSON.stringify({ revision: String(revision), physical: true })
+      const answer = await fetch(`${endpoint}/v3/kv/compaction`, { method: 'POST', body })
+      if (!answer.ok) throw new Error(`etcd did not compact to ${revision}: ${await answer.text()}`)
+    },
+    stop,
+  }
+}
+
+interface Launch {
+  readonly dataDirectory: string
+  readonly port: number
+  readonly peerPort: number
+  readonly args: readonly string[]
+}
+
+async function launchEtcd({ dataDirectory, port, peerPort, args }: Launch): Promise<ChildProcess> {
+  const client = `http://127.0.0.1:${port}`
+  const peer = `http://127.0.0.1:${peerPort}`
+  const server = spawn('etcd', [
+    ...['--name', 'one', '--data-dir', dataDirectory, '--initial-cluster', `one=${peer}`],
+    ...['--listen-client-urls', client, '--advertise-client-urls', client],
+    ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
+    // One member elects itself; short terms make it do so at once and allow leases of one second.
+    ...['--heartbeat-interval', '20', '--election-timeout', '200', ...args],
+  ])
+  let output = ''
+  for (const stream of [server.stdout, server.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      output = (output + chunk).slice(-4000)
+    })
+  }
+  let failure: Error | undefined
+  server.once('error', (error) => {
+    failure = new Error(`etcd could not be started: ${error.message}; put an etcd 3.4 or later on the PATH`)
+  })
+  server.once('exit', () => {
+    failure ??= new Error(`etcd ended while starting:\n${output}`)
+  })
+  const deadline = Date.now() + START_DEADLINE_MS
+  while (!(await isHealthy(client))) {
+    if (Date.now() > deadline)
+      failure ??= new Error(`etcd was not healthy within ${START_DEADLINE_MS} ms:\n${output}`)
+    if (failure) {
+      server.kill('SIGKILL')
+      throw failure
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return server
+}
+
+async function isHealthy(endpoint: string): Promise<boolean> {
+  try {
+    const answer = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(1000) })
+    return answer.ok && ((await answer.json()) as { health?: string }).health === 'true'
+  } catch {
+    // Not listening yet; the caller has a deadline.
+    return false
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no port was given')
+  return address.port
+}
