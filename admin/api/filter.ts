@@ -2,8 +2,9 @@ import { createContext, Script } from 'node:vm'
 import { compilePcre } from '../../src/lib/pcre.ts'
 import type { Kind } from '../../src/model/kind.ts'
 import { isObject } from '../../src/model/schema-value.ts'
+import type { StoredItem } from '../../src/store/config-store.ts'
 import { refuse } from './answer.ts'
-import type { ShownItem } from './stored.ts'
+import { parseStored } from './stored.ts'
 
 /** How long the patterns of one request may search all items; a second because a busy machine counts against it too. */
 const SEARCH_LIMIT_MS = 1000
@@ -24,16 +25,20 @@ const FILTERS: Readonly<Record<string, Filter>> = {
 
 /** The items that pass every filter of the query. Throws a 400 when a pattern takes too long. */
 export function filterItems(
-  items: readonly ShownItem[],
+  items: readonly StoredItem[],
   kind: Kind,
   query: URLSearchParams,
-): readonly ShownItem[] {
+): readonly StoredItem[] {
   const tests = Object.entries(FILTERS).flatMap(([name, filter]) => {
     const argument = query.get(name)
     return argument === null ? [] : [filter(argument, kind)]
   })
   if (tests.length === 0) return items
-  const search = () => items.filter(({ value }) => tests.every((test) => test(isObject(value) ? value : {})))
+  const search = () =>
+    items.filter((item) => {
+      const value = parseStored(item.value)
+      return tests.every((test) => test(isObject(value) ? value : {}))
+    })
   return query.has('name') || query.has('uri') ? within(SEARCH_LIMIT_MS, search) : search()
 }
 

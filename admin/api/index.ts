@@ -1,10 +1,4 @@
-import type {
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-  FastifyServerOptions,
-} from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { canonicalizeTarget } from '../../src/lib/canonical-path.ts'
 import { createIpSet } from '../../src/lib/ip-set.ts'
@@ -43,16 +37,6 @@ export function createAdminApi(deps: AdminDeps): FastifyPluginAsync {
     name: 'gatewright-admin-api',
     fastify: '5.x',
   })
-}
-
-/** Options for the Fastify instance that carries the admin API: targets that its router cannot read get the API's own answer. */
-export function adminServerOptions(deps: AdminDeps): Pick<FastifyServerOptions, 'frameworkErrors'> {
-  return {
-    frameworkErrors: (_error, request, reply) => {
-      setCommonHeaders(reply as unknown as FastifyReply, deps)
-      send(reply as unknown as FastifyReply, bareStatus(400, request.headers.accept))
-    },
-  }
 }
 
 function install(app: FastifyInstance, deps: AdminDeps): void {

@@ -1,20 +1,20 @@
+import type { StoredItem } from '../../src/store/config-store.ts'
 import { Refusal } from './answer.ts'
-import type { ShownItem } from './stored.ts'
 
 const MIN_PAGE_SIZE = 10
 const MAX_PAGE_SIZE = 500
 
 /**
- * The page that `page` and `page_size` ask for, in order of creation; all items as they are when either is no number. An empty page
- * is an empty object, as clients of APISIX know it (contract §0 item 9). Throws the 400 of contract §1.4.
+ * The page that `page` and `page_size` ask for, in order of creation; all items as they are when either is no number. Throws the
+ * 400 of contract §1.4.
  */
 export function paginate(
-  items: readonly ShownItem[],
+  items: readonly StoredItem[],
   query: URLSearchParams,
-): readonly ShownItem[] | Record<string, never> {
+): { readonly isPaged: boolean; readonly items: readonly StoredItem[] } {
   const page = readNumber(query.get('page'))
   const size = readNumber(query.get('page_size'))
-  if (page === undefined || size === undefined) return items
+  if (page === undefined || size === undefined) return { isPaged: false, items }
   if (size < MIN_PAGE_SIZE || size > MAX_PAGE_SIZE) {
     throw new Refusal({
       status: 400,
@@ -22,10 +22,8 @@ export function paginate(
     })
   }
   const first = (Math.max(1, Math.floor(page)) - 1) * Math.floor(size)
-  const shown = [...items]
-    .sort((a, b) => a.createdIndex - b.createdIndex)
-    .slice(first, first + Math.floor(size))
-  return shown.length > 0 ? shown : {}
+  const inOrder = [...items].sort((a, b) => a.createRevision - b.createRevision)
+  return { isPaged: true, items: inOrder.slice(first, first + Math.floor(size)) }
 }
 
 function readNumber(text: string | null): number | undefined {

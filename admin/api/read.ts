@@ -18,7 +18,9 @@ async function readOne({ store, prefix }: AdminDeps, { kind }: Resource, id: str
 }
 
 async function readAll({ store, prefix }: AdminDeps, { kind }: Resource, { query }: Call): Promise<Answer> {
-  const items = (await listDirectory(store, prefix, kind)).map(show)
-  const found = filterItems(items, kind, query)
-  return { status: 200, json: { total: found.length, list: paginate(found, query) } }
+  const found = filterItems(await listDirectory(store, prefix, kind), kind, query)
+  const page = paginate(found, query)
+  // Past the end stands an empty object, as clients of APISIX know it (contract §0 item 9).
+  const list = page.isPaged && page.items.length === 0 ? {} : page.items.map(show)
+  return { status: 200, json: { total: found.length, list } }
 }
