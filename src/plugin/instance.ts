@@ -1,8 +1,8 @@
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import type { AnyPlugin, Clock, PluginInstance } from './definition.ts'
-import { type CompiledMeta, compileMeta } from './meta.ts'
+import type { AnyPlugin, Clock, InstanceHost, PluginInstance } from './definition.ts'
+import type { CompiledMeta } from './meta.ts'
 import type { PreparedConfig } from './registry.ts'
 
 /** One compiled configuration of one plugin for one owner. Lives as long as a snapshot holds it. */
@@ -44,7 +44,7 @@ export class InstanceFactory {
   }
 
   /** Compiles one configuration. What `compile` had started is released when it throws. */
-  create(prepared: PreparedConfig, owner: Ref): Instance {
+  create(prepared: PreparedConfig, owner: Ref, print = fingerprint(prepared)): Instance {
     const { plugin, config, meta } = prepared
     const releases: Release[] = []
     try {
@@ -53,9 +53,9 @@ export class InstanceFactory {
         owner,
         priority: meta.priority ?? plugin.priority,
         phases: plugin.compile(config, this.#host(plugin, owner, releases)),
-        meta: compileMeta(plugin.name, meta),
+        meta: prepared.compiledMeta,
         config,
-        fingerprint: fingerprint(prepared),
+        fingerprint: print,
       }
       this.#live.set(instance, releases)
       return instance
@@ -78,17 +78,8 @@ export class InstanceFactory {
     await Promise.all(own.map((instance) => this.dispose(instance)))
   }
 
-  #host(plugin: AnyPlugin, owner: Ref, releases: Release[]) {
-    const environment = this.#environment
-    return {
-      logger: environment.logger.child({ plugin: plugin.name, [owner.kind]: owner.id }),
-      metrics: environment.metrics,
-      clock: environment.clock,
-      attr: environment.attr(plugin.name),
-      owner,
-      metadata: () => environment.metadata(plugin.name),
-      own: (release: Release) => void releases.push(release),
-    }
+  #host(plugin: AnyPlugin, owner: Ref, releases: Release[]): InstanceHost {
+    return new Host({ plugin, owner, releases, environment: this.#environment })
   }
 
   async #release(plugin: string, releases: Release[]): Promise<void> {
@@ -99,6 +90,53 @@ export class InstanceFactory {
         this.#environment.logger.error({ plugin, err: error }, 'a plugin failed to release what it owns')
       }
     }
+  }
+}
+
+interface HostParts {
+  readonly plugin: AnyPlugin
+  readonly owner: Ref
+  readonly releases: Release[]
+  readonly environment: InstanceEnvironment
+}
+
+class Host implements InstanceHost {
+  readonly #parts: HostParts
+  #logger: Logger | undefined
+
+  constructor(parts: HostParts) {
+    this.#parts = parts
+  }
+
+  /** Made when it is first asked for: most instances never log. */
+  get logger(): Logger {
+    const { plugin, owner, environment } = this.#parts
+    this.#logger ??= environment.logger.child({ plugin: plugin.name, [owner.kind]: owner.id })
+    return this.#logger
+  }
+
+  get metrics(): MetricRegistry {
+    return this.#parts.environment.metrics
+  }
+
+  get clock(): Clock {
+    return this.#parts.environment.clock
+  }
+
+  get attr(): Readonly<Record<string, unknown>> {
+    return this.#parts.environment.attr(this.#parts.plugin.name)
+  }
+
+  get owner(): Ref {
+    return this.#parts.owner
+  }
+
+  metadata(): Readonly<Record<string, unknown>> {
+    return this.#parts.environment.metadata(this.#parts.plugin.name)
+  }
+
+  own(release: Release): void {
+    this.#parts.releases.push(release)
   }
 }
 

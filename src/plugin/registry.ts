@@ -1,7 +1,7 @@
 import type { Validator } from '../model/validator.ts'
 import { compileValidator } from '../model/validator.ts'
 import type { AnyPlugin, Schema } from './definition.ts'
-import { compileMeta, META_SCHEMA, type PluginMeta } from './meta.ts'
+import { type CompiledMeta, compileMeta, META_SCHEMA, type PluginMeta } from './meta.ts'
 
 /** Where a configuration stands: under a consumer, auth plugins are checked against their `consumerSchema`. */
 export type ConfigPlace = 'resource' | 'consumer'
@@ -11,6 +11,7 @@ export interface PreparedConfig {
   readonly plugin: AnyPlugin
   readonly config: Readonly<Record<string, unknown>>
   readonly meta: PluginMeta
+  readonly compiledMeta: CompiledMeta
 }
 
 interface Registered {
@@ -22,6 +23,11 @@ interface Registered {
 /** The enabled plugins of the process by name. Filled once at start; duplicate names are refused. */
 export class PluginRegistry {
   readonly #plugins = new Map<string, Registered>()
+  /** What was prepared from a configuration object lately: it is checked first and compiled right after. */
+  readonly #prepared: Record<ConfigPlace, WeakMap<object, PreparedConfig>> = {
+    resource: new WeakMap(),
+    consumer: new WeakMap(),
+  }
   readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
 
   register(definition: AnyPlugin): void {
@@ -51,17 +57,15 @@ export class PluginRegistry {
 
   /** The message of contract §1.7, or `undefined` when the configuration may be stored. */
   check(name: string, config: unknown, place: ConfigPlace): string | undefined {
-    if (!isTable(config)) return `invalid plugin conf ${shown(config)} for plugin [${name}]`
-    if (!this.#plugins.has(name)) return `unknown plugin [${name}]`
     const prepared = this.#prepare(name, config, place)
     return typeof prepared === 'string' ? prepared : undefined
   }
 
   /** Throws an Error with the message of {@link check} when the configuration is not usable. */
   prepare(name: string, config: unknown, place: ConfigPlace): PreparedConfig {
-    const problem = this.check(name, config, place)
-    if (problem !== undefined) throw new Error(problem)
-    return this.#prepare(name, config as Record<string, unknown>, place) as PreparedConfig
+    const prepared = this.#prepare(name, config, place)
+    if (typeof prepared === 'string') throw new Error(prepared)
+    return prepared
   }
 
   /** Checks plugin metadata and fills its defaults in; `undefined` value means "none stored". */
@@ -87,23 +91,37 @@ export class PluginRegistry {
     return defaults
   }
 
-  #prepare(name: string, config: Record<string, unknown>, place: ConfigPlace): PreparedConfig | string {
-    const registered = this.#plugins.get(name)!
-    const copy = structuredClone(config) as Record<string, unknown>
-    const isDisabled = (config['_meta'] as PluginMeta | undefined)?.disable === true
-    const problem = registered.validators[place](copy) ?? checkRules(registered.definition, copy, place)
-    // A disabled plugin is stored whatever its configuration says (contract §1.7); it never runs.
-    if (problem !== undefined && !isDisabled) {
-      return `failed to check the configuration of plugin ${name} err: ${problem}`
-    }
-    const { _meta, ...rest } = copy
-    const meta = (_meta ?? {}) as PluginMeta
-    try {
-      compileMeta(name, meta)
-    } catch (error) {
-      return (error as Error).message
-    }
-    return { plugin: registered.definition, config: rest, meta }
+  #prepare(name: string, config: unknown, place: ConfigPlace): PreparedConfig | string {
+    if (!isTable(config)) return `invalid plugin conf ${shown(config)} for plugin [${name}]`
+    const registered = this.#plugins.get(name)
+    if (!registered) return `unknown plugin [${name}]`
+    const known = this.#prepared[place].get(config)
+    if (known?.plugin === registered.definition) return known
+    const prepared = prepare(registered, config, place)
+    if (typeof prepared !== 'string') this.#prepared[place].set(config, prepared)
+    return prepared
+  }
+}
+
+function prepare(
+  { definition, validators }: Registered,
+  config: Record<string, unknown>,
+  place: ConfigPlace,
+): PreparedConfig | string {
+  const { name } = definition
+  const copy = structuredClone(config)
+  const isDisabled = (config['_meta'] as PluginMeta | undefined)?.disable === true
+  const problem = validators[place](copy) ?? checkRules(definition, copy, place)
+  // A disabled plugin is stored whatever its configuration says (contract §1.7); it never runs.
+  if (problem !== undefined && !isDisabled) {
+    return `failed to check the configuration of plugin ${name} err: ${problem}`
+  }
+  const { _meta, ...rest } = copy
+  const meta = (_meta ?? {}) as PluginMeta
+  try {
+    return { plugin: definition, config: rest, meta, compiledMeta: compileMeta(name, meta) }
+  } catch (error) {
+    return (error as Error).message
   }
 }
 

@@ -1,11 +1,13 @@
 import type { Route, Service } from '../model/types.ts'
+import type { Chain } from '../plugin/chain.ts'
 import type { RouteView } from '../plugin/context/request-context.ts'
 import type { Reply } from '../plugin/definition.ts'
 import type { RouteEntry } from '../router/router.ts'
+import type { TimeoutsMs } from '../upstream/spec.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { CompiledOwner, CompiledRoute, CompiledService } from './compile-kinds.ts'
-import { ConsumerChains, chainOf, mergeRoute } from './merge.ts'
-import type { Plan } from './plan.ts'
+import { ConsumerChains, chainOf, type InstanceMap, mergeRoute } from './merge.ts'
+import type { ConsumerChain, ConsumerEntry, Plan } from './plan.ts'
 
 /** A route with everything it refers to, as far as it exists. */
 export interface PlanParts {
@@ -21,6 +23,7 @@ export interface PlanParts {
   findUpstream(id: string): Upstream | undefined
 }
 
+const NO_HOSTS: readonly string[] = []
 const NO_UPSTREAM: Reply = {
   status: 503,
   body: { error_msg: 'missing upstream configuration in Route or Service' },
@@ -38,24 +41,49 @@ export function buildEntry(parts: PlanParts): RouteEntry<Plan> {
     id,
     order,
     ...compiled.matcher,
-    hosts: hosts.map((host) => host.toLowerCase()),
+    hosts: hosts.length === 0 ? NO_HOSTS : hosts.map((host) => host.toLowerCase()),
     target: buildPlan(parts, hosts[0]),
   }
 }
 
 function buildPlan(parts: PlanParts, host: string | undefined): Plan {
   const { route, compiled, service, pluginConfig } = parts
-  const instances = mergeRoute(compiled.instances, pluginConfig?.instances, service?.compiled.instances)
-  const chain = chainOf(instances)
-  const consumers = new ConsumerChains(instances, chain)
-  return {
+  return new RoutePlan({
+    instances: mergeRoute(compiled.instances, pluginConfig?.instances, service?.compiled.instances),
     route: viewOf(parts, host),
-    chain,
     upstream: upstreamOf(parts),
     refusal: refusalOf(parts),
     timeouts: compiled.timeouts,
     isWebsocketEnabled: route.enable_websocket ?? service?.document.enable_websocket ?? false,
-    chainFor: (consumer) => consumers.for(consumer),
+  })
+}
+
+class RoutePlan implements Plan {
+  readonly route: RouteView
+  readonly chain: Chain
+  readonly upstream: Upstream | Reply
+  readonly refusal: Reply | undefined
+  readonly timeouts: TimeoutsMs | undefined
+  readonly isWebsocketEnabled: boolean
+  readonly #instances: InstanceMap
+  #consumers: ConsumerChains | undefined
+
+  constructor({
+    instances,
+    ...plan
+  }: Omit<Plan, 'chain' | 'chainFor'> & { readonly instances: InstanceMap }) {
+    this.route = plan.route
+    this.chain = chainOf(instances)
+    this.upstream = plan.upstream
+    this.refusal = plan.refusal
+    this.timeouts = plan.timeouts
+    this.isWebsocketEnabled = plan.isWebsocketEnabled
+    this.#instances = instances
+  }
+
+  chainFor(consumer: ConsumerEntry): ConsumerChain {
+    this.#consumers ??= new ConsumerChains(this.#instances, this.chain)
+    return this.#consumers.for(consumer)
   }
 }
 

@@ -142,11 +142,13 @@ function inlineUpstream(
   )
 }
 
+const NOTHING: readonly string[] = []
+
 function matcherOf(route: Route): RouteMatcher {
   return {
     uris: route.uris ?? [route.uri!],
-    methods: route.methods ?? [],
-    remoteAddrs: route.remote_addrs ?? (route.remote_addr === undefined ? [] : [route.remote_addr]),
+    methods: route.methods ?? NOTHING,
+    remoteAddrs: route.remote_addrs ?? (route.remote_addr === undefined ? NOTHING : [route.remote_addr]),
     priority: route.priority ?? 0,
     vars: route.vars && compileExpression(route.vars),
     filter: route.filter_func === undefined ? undefined : compileFilterFunction(route.filter_func),

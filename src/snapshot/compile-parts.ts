@@ -21,12 +21,15 @@ export interface InstanceSource {
   readonly previous: InstanceMap | undefined
 }
 
+const NO_INSTANCES: InstanceMap = new Map()
+
 /** One instance per enabled plugin; an instance whose effective configuration did not change is kept with its state (house rule 3). */
 export function compileInstances(
   source: InstanceSource,
   { plugins: registry, instances }: CompileEnvironment,
   transaction: Transaction,
 ): InstanceMap {
+  if (!source.plugins && !source.previous?.size) return NO_INSTANCES
   const compiled = new Map<string, Instance | undefined>()
   for (const [name, config] of Object.entries(source.plugins ?? {})) {
     const prepared = registry.prepare(name, config, source.place)
@@ -35,11 +38,12 @@ export function compileInstances(
       continue
     }
     const known = source.previous?.get(name)
-    if (known && known.fingerprint === fingerprint(prepared)) {
+    const print = fingerprint(prepared)
+    if (known && known.fingerprint === print) {
       compiled.set(name, known)
       continue
     }
-    const instance = instances.create(prepared, source.owner)
+    const instance = instances.create(prepared, source.owner, print)
     transaction.onFailure(() => void instances.dispose(instance))
     compiled.set(name, instance)
   }
@@ -67,12 +71,12 @@ export function compileUpstream(
 ): Upstream | undefined {
   const { owner, document, previous } = source
   if (!document) {
-    if (previous) transaction.onRetire(() => previous.dispose())
+    if (previous) transaction.onRetire(() => previous.dispose(upstreams))
     return undefined
   }
   if (!previous) {
     const created = Upstream.create(nameOf(owner), document, upstreams)
-    transaction.onFailure(() => created.dispose())
+    transaction.onFailure(() => created.dispose(upstreams))
     return created
   }
   const edit = previous.prepare(document, upstreams)

@@ -165,7 +165,7 @@ export class Compiler {
     }
     if (kind !== 'consumers' && 'upstream' in compiled) {
       const { upstream } = compiled
-      if (upstream) transaction.onRetire(() => upstream.dispose())
+      if (upstream) transaction.onRetire(() => upstream.dispose(this.#environment.upstreams))
     }
     this.#round.transactions.push(transaction)
   }

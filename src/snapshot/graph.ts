@@ -22,25 +22,22 @@ export interface Dependent extends Ref {
 
 /** All resources that serve, and who refers to whom, also to what is not there. */
 export class Graph {
-  readonly #resources = new Map<string, Resource>()
+  readonly #resources = new Map<Kind, Map<string, Resource>>()
   /** Target to the dependents on it; the inner key is the dependent's name. */
   readonly #dependents = new Map<string, Map<string, Dependent>>()
   #nextOrder = 0
 
   get<K extends Kind>(kind: K, id: string): Resource<K> | undefined {
-    return this.#resources.get(nameOf({ kind, id })) as Resource<K> | undefined
+    return this.#resources.get(kind)?.get(id) as Resource<K> | undefined
   }
 
-  *list<K extends Kind>(kind: K): Generator<Resource<K>> {
-    for (const resource of this.#resources.values()) {
-      if (resource.kind === kind) yield resource as Resource<K>
-    }
+  /** In the order of first appearance. */
+  list<K extends Kind>(kind: K): Iterable<Resource<K>> {
+    return (this.#resources.get(kind)?.values() ?? []) as Iterable<Resource<K>>
   }
 
   count(kind: Kind): number {
-    let count = 0
-    for (const resource of this.#resources.values()) if (resource.kind === kind) count++
-    return count
+    return this.#resources.get(kind)?.size ?? 0
   }
 
   /** Who refers to `ref`, whether it exists or not. */
@@ -50,21 +47,25 @@ export class Graph {
 
   /** Adds or replaces; an update keeps its rank. */
   set(resource: Omit<Resource, 'order'>): Resource {
-    const name = nameOf(resource)
-    const previous = this.#resources.get(name)
+    const { kind, id } = resource
+    const previous = this.get(kind, id)
     if (previous) this.#unlink(previous)
-    const placed = { ...resource, order: previous?.order ?? this.#nextOrder++ } as Resource
-    this.#resources.set(name, placed)
+    const placed: Resource = { ...resource, order: previous?.order ?? this.#nextOrder++ }
+    let ofKind = this.#resources.get(kind)
+    if (!ofKind) {
+      ofKind = new Map()
+      this.#resources.set(kind, ofKind)
+    }
+    ofKind.set(id, placed)
     this.#link(placed)
     return placed
   }
 
-  delete(ref: Ref): Resource | undefined {
-    const name = nameOf(ref)
-    const resource = this.#resources.get(name)
+  delete({ kind, id }: Ref): Resource | undefined {
+    const resource = this.get(kind, id)
     if (!resource) return undefined
     this.#unlink(resource)
-    this.#resources.delete(name)
+    this.#resources.get(kind)!.delete(id)
     return resource
   }
 

@@ -5,9 +5,12 @@ import type { ConsumerChain, ConsumerEntry } from './plan.ts'
 /** Instances by plugin name; `undefined` stands for a plugin that is configured but disabled, which hides a weaker one. */
 export type InstanceMap = ReadonlyMap<string, Instance | undefined>
 
+const NOTHING: InstanceMap = new Map()
+
 /** Precedence of contract §4.6, strongest first: route, plugin_config, service. */
 export function mergeRoute(...strongestFirst: readonly (InstanceMap | undefined)[]): InstanceMap {
   const present = strongestFirst.filter((map): map is InstanceMap => map !== undefined && map.size > 0)
+  if (present.length === 0) return NOTHING
   if (present.length === 1) return present[0]!
   const merged = new Map<string, Instance | undefined>()
   for (const map of present.reverse()) for (const [name, instance] of map) merged.set(name, instance)

@@ -211,7 +211,11 @@ export class Publisher {
       this.#compiler.delete(address)
       return
     }
-    if (this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) return
+    if (this.#quarantine.get(name)?.modRevision === item.modRevision) return
+    if (this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) {
+      this.#quarantine.delete(name)
+      return
+    }
     try {
       const value = this.#checked(address, parseDocument(item.value))
       const { createRevision, modRevision } = item

@@ -3,7 +3,7 @@ export type Disposal = () => void
 
 interface Epoch {
   pins: number
-  garbage: Disposal[]
+  garbage: readonly Disposal[]
   isCurrent: boolean
 }
 
@@ -33,7 +33,7 @@ export class Retirement {
   advance(garbage: readonly Disposal[]): void {
     const old = this.#epochs.at(-1)!
     old.isCurrent = false
-    old.garbage.push(...garbage)
+    old.garbage = garbage
     this.#epochs.push({ pins: 0, garbage: [], isCurrent: true })
     this.sweep()
   }

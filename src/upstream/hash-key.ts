@@ -27,9 +27,13 @@ const READ: Readonly<Record<UpstreamSpec['hashOn'], Read>> = {
 }
 
 export function compileHashKey(spec: Pick<UpstreamSpec, 'hashOn' | 'hashKey'>): HashKey {
+  if (spec.hashOn === 'vars' && spec.hashKey === undefined) return clientAddress
   const read = READ[spec.hashOn](spec.hashKey ?? '')
   return (source) => {
     const value = read(source)
     return value === undefined || value === '' ? source.remoteAddr : String(value)
   }
 }
+
+/** Shared by all upstreams that do not hash on anything. */
+const clientAddress: HashKey = (source) => source.remoteAddr

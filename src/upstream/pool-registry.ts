@@ -17,14 +17,13 @@ export type OpenPool = (identity: PoolIdentity) => ConnectionPool
 
 interface Entry {
   readonly pool: ConnectionPool
+  readonly key: string
   users: number
 }
 
 /** A share of a pool; released when the node that took it is no longer configured. */
 export interface PoolShare {
   readonly pool: ConnectionPool
-  readonly key: string
-  release(): void
 }
 
 /** Pools by identity, shared by every upstream that has the same node, closed when the last one lets go. */
@@ -44,24 +43,25 @@ export class PoolRegistry {
     const key = keyOf(identity)
     let entry = this.#entries.get(key)
     if (!entry) {
-      entry = { pool: this.#open(identity), users: 0 }
+      entry = { pool: this.#open(identity), key, users: 0 }
       this.#entries.set(key, entry)
     }
     entry.users++
-    return { pool: entry.pool, key, release: once(() => this.#release(key)) }
+    return entry
+  }
+
+  /** Gives a share back; exactly once for each {@link acquire}. The last one closes the pool. */
+  release(share: PoolShare): void {
+    const entry = share as Entry
+    if (--entry.users > 0 || this.#entries.get(entry.key) !== entry) return
+    this.#entries.delete(entry.key)
+    entry.pool.close()
   }
 
   /** Closes every pool, whoever uses it; for the end of the process. */
   closeAll(): void {
     for (const { pool } of this.#entries.values()) pool.close()
     this.#entries.clear()
-  }
-
-  #release(key: string): void {
-    const entry = this.#entries.get(key)
-    if (!entry || --entry.users > 0) return
-    this.#entries.delete(key)
-    entry.pool.close()
   }
 }
 
@@ -85,13 +85,4 @@ function keyOf(identity: PoolIdentity): string {
     tls && [tls.client_cert_id, tls.client_cert, tls.client_key, tls.verify],
     [keepalive.size, keepalive.idleMs, keepalive.requests],
   ])
-}
-
-function once(action: () => void): () => void {
-  let isDone = false
-  return () => {
-    if (isDone) return
-    isDone = true
-    action()
-  }
 }

@@ -1,5 +1,6 @@
 import type {
   HashOn,
+  KeepalivePool,
   Node,
   PassHost,
   Timeout,
@@ -14,7 +15,6 @@ export interface NodeSpec {
   /** Name or IP, IPv6 without brackets. */
   readonly host: string
   readonly port: number
-  /** Whether the document names the port; `pass_host: node` shows it only then or when it is not the scheme's own. */
   readonly weight: number
   readonly priority: number
 }
@@ -23,6 +23,13 @@ export interface TimeoutsMs {
   readonly connectMs: number
   readonly sendMs: number
   readonly readMs: number
+}
+
+/** How many idle connections to a node are kept, how long, and how many requests one serves. */
+export interface KeepaliveSpec {
+  readonly size: number
+  readonly idleMs: number
+  readonly requests: number
 }
 
 /** An upstream document in the form the data path uses: every default applied, units in ms. */
@@ -39,7 +46,7 @@ export interface UpstreamSpec {
   /** 0 means no limit. */
   readonly retryTimeoutMs: number
   readonly timeouts: TimeoutsMs
-  readonly keepalive: { readonly size: number; readonly idleMs: number; readonly requests: number }
+  readonly keepalive: KeepaliveSpec
   readonly tls: UpstreamTls | undefined
 }
 
@@ -47,6 +54,17 @@ const SCHEME_PORT: Readonly<Record<ForwardScheme, number>> = { http: 80, https: 
 
 /** nginx's own 60 s, three times (contract §0.11). */
 export const DEFAULT_TIMEOUTS: TimeoutsMs = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 }
+
+const DEFAULT_KEEPALIVE: KeepaliveSpec = { size: 320, idleMs: 60_000, requests: 1000 }
+
+function readKeepalive({ size, idle_timeout, requests }: KeepalivePool): KeepaliveSpec {
+  const fallback = DEFAULT_KEEPALIVE
+  return {
+    size: size ?? fallback.size,
+    idleMs: idle_timeout === undefined ? fallback.idleMs : idle_timeout * 1000,
+    requests: requests ?? fallback.requests,
+  }
+}
 
 /** Reads a checked document. Throws with the reason when it asks for something that is not served. */
 export function readUpstream(document: UpstreamDocument): UpstreamSpec {
@@ -62,11 +80,7 @@ export function readUpstream(document: UpstreamDocument): UpstreamSpec {
     retries: document.retries,
     retryTimeoutMs: (document.retry_timeout ?? 0) * 1000,
     timeouts: readTimeouts(document.timeout) ?? DEFAULT_TIMEOUTS,
-    keepalive: {
-      size: document.keepalive_pool?.size ?? 320,
-      idleMs: (document.keepalive_pool?.idle_timeout ?? 60) * 1000,
-      requests: document.keepalive_pool?.requests ?? 1000,
-    },
+    keepalive: document.keepalive_pool ? readKeepalive(document.keepalive_pool) : DEFAULT_KEEPALIVE,
     tls: document.tls,
   }
 }

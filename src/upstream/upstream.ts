@@ -23,7 +23,7 @@ export interface UpstreamState {
 }
 
 interface OwnedState extends UpstreamState {
-  readonly shares: ReadonlyMap<UpstreamNode, PoolShare>
+  readonly shares: readonly PoolShare[]
 }
 
 /** The parts of the process that upstreams are made with. */
@@ -66,15 +66,15 @@ export class Upstream {
     return {
       publish: () => {
         this.#state = next
-        release(previous)
+        release(previous, environment)
       },
-      discard: () => release(next),
+      discard: () => release(next, environment),
     }
   }
 
   /** Lets go of its connections. Requests under way finish on theirs. */
-  dispose(): void {
-    release(this.#state)
+  dispose(environment: UpstreamEnvironment): void {
+    release(this.#state, environment)
   }
 }
 
@@ -92,20 +92,33 @@ function buildState(
   const factory = findBalancer(spec.type)
   if (!factory) throw new Error(`upstream type "${spec.type}" is not a known balancer`)
   const hashKey = compileHashKey(spec)
-  const known = new Map(previous?.nodes.map((node) => [identity(node), node]))
-  const shares = new Map<UpstreamNode, PoolShare>()
-  for (const node of spec.nodes) {
-    const share = pools.acquire(identityOf(node, spec))
-    const fresh: UpstreamNode = { ...node, address: formatAddress(node.host, node.port), pool: share.pool }
-    const kept = known.get(identity(fresh))
-    const isKept = kept !== undefined && kept.pool === fresh.pool && !shares.has(kept)
-    shares.set(isKept ? kept : fresh, share)
-  }
-  const nodes = [...shares.keys()]
+  const shares = spec.nodes.map((node) => pools.acquire(identityOf(node, spec)))
+  const nodes = keepKnown(
+    spec.nodes.map((node, index) => ({
+      host: node.host,
+      port: node.port,
+      weight: node.weight,
+      priority: node.priority,
+      address: formatAddress(node.host, node.port),
+      pool: shares[index]!.pool,
+    })),
+    previous?.nodes ?? [],
+  )
   const balancer = isSameChoice(spec, nodes, previous)
     ? previous!.balancer
     : factory.create(nodes, random, previous?.spec.type === spec.type ? previous.balancer : undefined)
   return { spec, nodes, balancer, hashKey, shares }
+}
+
+/** The nodes, each as the object that it was before where nothing about it changed. */
+function keepKnown(nodes: readonly UpstreamNode[], previous: readonly UpstreamNode[]): UpstreamNode[] {
+  if (previous.length === 0) return [...nodes]
+  const known = new Map(previous.map((node) => [identity(node), node]))
+  return nodes.map((node) => {
+    const kept = known.get(identity(node))
+    known.delete(identity(node))
+    return kept && kept.pool === node.pool ? kept : node
+  })
 }
 
 function identity(node: UpstreamNode): string {
@@ -125,6 +138,6 @@ function isSameChoice(
   )
 }
 
-function release(state: OwnedState): void {
-  for (const share of state.shares.values()) share.release()
+function release(state: OwnedState, { pools }: UpstreamEnvironment): void {
+  for (const share of state.shares) pools.release(share)
 }
