@@ -64,7 +64,8 @@ export class WatchHub {
       return
     }
     watcher.isLive = true
-    this.#deliver(watcher, revisions)
+    if (revisions.length > 0) this.#deliver(watcher, revisions)
+    else this.#tell(() => watcher.sink.onProgress?.(watcher.nextRevision - 1))
   }
 
   #deliver(watcher: Watcher, revisions: readonly Revision[]): void {

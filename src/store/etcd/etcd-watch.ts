@@ -115,8 +115,7 @@ export class EtcdWatch implements Watch {
     this.#silentIntervals = 0
     if (response.canceled || Number(response.compact_revision) > 0) this.#endCanceled(response)
     else if (response.events.length > 0) this.#deliver(response)
-    // Where a stream begins says nothing about what was delivered.
-    else if (!response.created) this.#noteProgress(response)
+    else this.#noteProgress(response)
   }
 
   #deliver(response: IWatchResponse): void {
@@ -132,8 +131,9 @@ export class EtcdWatch implements Watch {
     const revision = Number(response.header.revision)
     const isBehind = revision < this.#applied || response.header.cluster_id !== this.#clusterId
     if (isBehind) void this.#recheck()
-    // The answer to a request may be ahead of events not sent yet (etcd#15220): it proves life, not progress.
-    if (response.watch_id !== NO_WATCH) this.#applied = Math.max(this.#applied, revision)
+    // Where a stream begins says nothing about what was delivered, and the answer to a request may be ahead of events not sent
+    // yet (etcd#15220): both prove life, not progress.
+    if (!response.created && response.watch_id !== NO_WATCH) this.#applied = Math.max(this.#applied, revision)
     this.#tell(() => this.#options.sink.onProgress?.(this.#applied))
   }
 
