@@ -1,6 +1,7 @@
 import { VERSION } from '../lib/version.ts'
 import type { GeneratedKey } from '../settings/admin-key.ts'
 import type { LoadedSettings } from '../settings/load.ts'
+import { listenersOf } from '../settings/rules.ts'
 import type { ListenAddress, Settings, StoreSettings } from '../settings/settings.ts'
 import type { Addresses } from './command.ts'
 
@@ -30,6 +31,15 @@ export function addressLines(addresses: Addresses, settings: Settings): string[]
   add('control', addresses.control, '/v1')
   add('metrics', addresses.metrics, settings.plugin_attr.prometheus.export_uri)
   return lines
+}
+
+/** For a start that failed because a port is taken: which key asks for it. Undefined for any other failure. */
+export function takenPortLine(error: unknown, settings: Settings): string | undefined {
+  const { code, port, address } = error as { code?: unknown; port?: unknown; address?: unknown }
+  if (code !== 'EADDRINUSE') return undefined
+  const listeners = listenersOf(settings).filter((listener) => listener.address.port === port)
+  const path = (listeners.find((listener) => listener.address.ip === address) ?? listeners[0])?.path
+  return `the gateway cannot start: port ${port} on ${address} is taken${path ? ` (${path})` : ''}; stop what listens there or choose another port`
 }
 
 /** `http://127.0.0.1:9080`; IPv6 in brackets. */

@@ -85,10 +85,27 @@ describe('gatewright start', () => {
   })
 
   it('ends with 1 and the cause when the gateway cannot start', async (t) => {
-    const at = bench(t, { start: () => Promise.reject(new Error('listen EADDRINUSE: 0.0.0.0:9080')) })
+    const at = bench(t, { start: () => Promise.reject(new Error('no such disk')) })
     assert.equal(await runCli(['start'], at), 1)
-    assert.match(at.notes.at(-1) ?? '', /the gateway cannot start: listen EADDRINUSE: 0\.0\.0\.0:9080/)
+    assert.equal(at.notes.at(-1), 'the gateway cannot start: no such disk')
     assert.equal(at.stops.length, 1)
+  })
+
+  it('names the key of a port that is taken', async (t) => {
+    const taken = Object.assign(new Error('x'), { code: 'EADDRINUSE', address: '127.0.0.1', port: 9180 })
+    const at = bench(t, { start: () => Promise.reject(taken) })
+    assert.equal(await runCli(['start'], at), 1)
+    assert.match(
+      at.notes.at(-1) ?? '',
+      /port 9180 on 127\.0\.0\.1 is taken \(deployment\.admin\.admin_listen\);/,
+    )
+  })
+
+  it('ends with 0 on a signal that comes before the gateway is put together', async (t) => {
+    const at = bench(t)
+    const launch = () => new Promise<never>(() => at.events.emit('SIGTERM'))
+    assert.equal(await runCli(['start'], { ...at, launch }), 0)
+    assert.deepEqual(at.stops, [])
   })
 
   it('ends with 2 when work was cut', async (t) => {

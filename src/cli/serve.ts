@@ -3,9 +3,9 @@ import { type RunProblem, runUntilStopped } from '../lifecycle/run-until-stopped
 import { resolveAdminKey } from '../settings/admin-key.ts'
 import type { LoadedSettings } from '../settings/load.ts'
 import type { Settings } from '../settings/settings.ts'
-import { addressLines, keyNotice, noticesOf } from './announce.ts'
+import { addressLines, keyNotice, noticesOf, takenPortLine } from './announce.ts'
 import { catalogueWarnings } from './catalogue-warnings.ts'
-import type { Addresses, CliContext } from './command.ts'
+import type { Addresses, CliContext, LaunchedGateway } from './command.ts'
 
 /** A gateway stops by its own deadline; this much later it is taken for hung. */
 const AFTER_DRAIN_MS = 1500
@@ -30,26 +30,29 @@ export async function serve(
   // Before anything can fail: the next start would not show a key that exists by then.
   if (generated) context.note(keyNotice(generated))
 
-  const gateway = await context.launch(settings)
+  let gateway: LaunchedGateway | undefined
   const start = async (): Promise<void> => {
+    gateway = await context.launch(settings)
     const addresses = await gateway.start()
     await hooks.afterStart?.(addresses, settings)
     const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]
     for (const line of lines) context.note(line)
   }
   return runUntilStopped(
-    { start, stop: (reason) => gateway.stop(reason) },
+    { start, stop: async (reason) => (await gateway?.stop(reason)) ?? { forced: 0 } },
     {
       events: context.events,
       clock: SYSTEM_CLOCK,
       hardStopMs: settings.gatewright.shutdown.max_drain_ms + AFTER_DRAIN_MS,
       fastStopMs: FAST_STOP_MS,
-      onProblem: (problem) => context.note(problemLine(problem)),
+      onProblem: (problem) => context.note(problemLine(problem, settings)),
     },
   )
 }
 
-function problemLine({ kind, error }: RunProblem): string {
+function problemLine({ kind, error }: RunProblem, settings: Settings): string {
+  const takenPort = kind === 'start' ? takenPortLine(error, settings) : undefined
+  if (takenPort !== undefined) return takenPort
   const what = {
     start: 'the gateway cannot start',
     stop: 'the stop was not clean',
