@@ -141,10 +141,10 @@ function report({ options, serverCore, loadCore }: Bench, rows: readonly Row[]):
   console.log(
     `end to end: ${rounds} rounds of ${seconds} s, ${connections} connections, one core (${serverCore}) for each server,`,
   )
-  console.log(`  core ${loadCore} for wrk and the origin; medians, the quarters of the ratios in brackets`)
+  console.log(`  core ${loadCore} for wrk and the origin; medians, and the middle half of the ratios`)
   console.log(`  ${versions().join(', ')}`)
   const reference = rows.find(({ name }) => name === REFERENCE)
-  const head = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'RSS MiB', `× ${REFERENCE}`, 'quarters']
+  const head = ['', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs/req', 'RSS MiB', `× ${REFERENCE}`, 'middle half']
   console.log(renderTable([head, ...rows.map((row) => cells(row, reference))]))
 }
 

@@ -16,18 +16,19 @@ interface Wanted {
   readonly options: EndToEndOptions
 }
 
+function parseFlags(args: string[]) {
+  const number = { type: 'string' } as const
+  const only = { type: 'string', multiple: true } as const
+  try {
+    return parseArgs({ args, options: { only, rounds: number, seconds: number, connections: number } }).values
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\n${USAGE}`, { cause: error })
+  }
+}
+
 /** What the command line asks for. Throws an error with the usage in it. */
 function readCommandLine(args: string[]): Wanted {
-  const number = { type: 'string' } as const
-  const { values } = parseArgs({
-    args,
-    options: {
-      only: { type: 'string', multiple: true },
-      rounds: number,
-      seconds: number,
-      connections: number,
-    },
-  })
+  const values = parseFlags(args)
   const known = [...PARTS, 'end-to-end']
   const names = values.only ?? known
   const unknown = names.filter((name) => !known.includes(name))
