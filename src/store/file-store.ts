@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto'
+import { readFile, stat } from 'node:fs/promises'
+import { extname, resolve } from 'node:path'
+import { LineCounter, parseDocument } from 'yaml'
+import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
+import {
+  type ConfigStore,
+  type DeleteResult,
+  type Lease,
+  type Listing,
+  type PutResult,
+  ReadOnlyStoreError,
+  type StoredItem,
+  StoreUnavailableError,
+  type Watch,
+  type WatchSink,
+} from './config-store.ts'
+import type { Environment } from './env-variables.ts'
+import { type FileFormat, readFileContent } from './file-format.ts'
+import { FileWatcher } from './file-watcher.ts'
+import { MemoryStore } from './memory-store.ts'
+import type { StoreLog } from './store-log.ts'
+
+export interface FileStoreOptions {
+  readonly path: string
+  /** Default: what the file's name ends in; JSON for `.json`, else YAML. */
+  readonly format?: FileFormat
+  /** Put before every key, such as `/apisix`; no slash at its end. */
+  readonly prefix: string
+  readonly logger: StoreLog
+  /** Default: the variables of the process. */
+  readonly env?: Environment
+  readonly clock?: Clock
+  /** Default 1,000. */
+  readonly pollIntervalMs?: number
+  /** Told when a file was taken, and when one could not be used. */
+  readonly onStatus?: (status: FileStatus) => void
+}
+
+export interface FileStatus {
+  readonly path: string
+  /** When the content that is served was read, in ms since the epoch; absent before the first good one. */
+  readonly loadedAtMs?: number
+  /** Why the file as it is now cannot be used; the last good content goes on being served. */
+  readonly problem?: string
+}
+
+/** Serves `apisix.yaml` or `apisix.json` (contract §2.3): read-only, read again when it changes, the last good content kept. */
+export class FileStore implements ConfigStore {
+  readonly name = 'file'
+  readonly isReadOnly = true
+  readonly #options: FileStoreOptions
+  readonly #path: string
+  readonly #content: MemoryStore
+  readonly #watcher: FileWatcher
+  readonly #firstLoad: Promise<void>
+  #status: FileStatus
+  /** What the file looked like when it was last read, from outside and inside. */
+  #seenStat = ''
+  #seenHash = ''
+
+  /** Begins to read; `list` waits for that and rejects as long as there was no good content. */
+  constructor(options: FileStoreOptions) {
+    const { logger, clock = SYSTEM_CLOCK, pollIntervalMs = 1000 } = options
+    this.#options = options
+    this.#path = resolve(options.path)
+    this.#status = { path: this.#path }
+    this.#content = new MemoryStore({ logger, clock })
+    this.#watcher = new FileWatcher({
+      path: this.#path,
+      clock,
+      logger,
+      pollIntervalMs,
+      check: () => this.#check(),
+    })
+    this.#firstLoad = this.#watcher.check()
+  }
+
+  status(): FileStatus {
+    return this.#status
+  }
+
+  async list(prefix: string): Promise<Listing> {
+    await this.#checkLoaded()
+    return this.#content.list(prefix)
+  }
+
+  async get(key: string): Promise<StoredItem | undefined> {
+    await this.#checkLoaded()
+    return this.#content.get(key)
+  }
+
+  async put(): Promise<PutResult> {
+    throw this.#readOnly()
+  }
+
+  async delete(): Promise<DeleteResult> {
+    throw this.#readOnly()
+  }
+
+  async deletePrefix(): Promise<DeleteResult> {
+    throw this.#readOnly()
+  }
+
+  async grantLease(): Promise<Lease> {
+    throw this.#readOnly()
+  }
+
+  watch(prefix: string, fromRevision: number, sink: WatchSink): Watch {
+    return this.#content.watch(prefix, fromRevision, sink)
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close()
+    await this.#content.close()
+  }
+
+  async #checkLoaded(): Promise<void> {
+    await this.#firstLoad
+    if (this.#status.loadedAtMs !== undefined) return
+    throw new StoreUnavailableError(
+      `${this.#path} cannot be used: ${this.#status.problem ?? 'it was not read'}`,
+    )
+  }
+
+  async #check(): Promise<void> {
+    try {
+      await this.#reloadIfChanged()
+    } catch (error) {
+      // A file that is back counts as new, even with the content it had.
+      if (isFileError(error)) this.#forgetSeen()
+      this.#reject(error instanceof Error ? error.message : String(error))
+    }
+  }
+
+  async #reloadIfChanged(): Promise<void> {
+    const facts = await stat(this.#path, { bigint: true })
+    const seen = [facts.ino, facts.size, facts.mtimeNs, facts.ctimeNs].join()
+    if (seen === this.#seenStat) return
+    const text = await readFile(this.#path, 'utf8')
+    // Told from outside before reading, so that a change during the read is seen at the next look.
+    this.#seenStat = seen
+    const hash = createHash('sha256').update(text).digest('base64')
+    if (hash === this.#seenHash) return
+    this.#seenHash = hash
+    await this.#take(text, Number(facts.mtimeMs))
+  }
+
+  async #take(text: string, modifiedAtMs: number): Promise<void> {
+    const { prefix, env = process.env, logger } = this.#options
+    const format = this.#options.format ?? (extname(this.#path) === '.json' ? 'json' : 'yaml')
+    const { values, warnings } = readFileContent(text, { format, prefix, env, parseYaml })
+    for (const warning of warnings) logger.warn({ path: this.#path }, warning)
+    // As in APISIX the time of the file is its version, so that a restart does not look like a step back.
+    const changed = await this.#content.replaceAll(values, Math.floor(modifiedAtMs))
+    logger.info({ path: this.#path, items: values.size, changed }, 'read the configuration file')
+    this.#setStatus({ path: this.#path, loadedAtMs: Date.now() })
+  }
+
+  #reject(problem: string): void {
+    if (problem === this.#status.problem) return
+    const isServing = this.#status.loadedAtMs !== undefined
+    const consequence = isServing ? 'the last good content stays' : 'there is no content yet'
+    this.#options.logger.error(
+      { path: this.#path, reason: problem },
+      `the configuration file cannot be used; ${consequence}`,
+    )
+    this.#setStatus({ ...this.#status, problem })
+  }
+
+  #forgetSeen(): void {
+    this.#seenStat = ''
+    this.#seenHash = ''
+  }
+
+  #setStatus(status: FileStatus): void {
+    this.#status = status
+    this.#options.onStatus?.(status)
+  }
+
+  #readOnly(): ReadOnlyStoreError {
+    return new ReadOnlyStoreError(`the configuration comes from ${this.#path}; change that file instead`)
+  }
+}
+
+function isFileError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error
+}
+
+/** Many references to one anchor are usual in such files; an unbounded expansion is not. */
+const MAX_ALIASES = 10_000
+
+function parseYaml(text: string): unknown {
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error', lineCounter })
+  const [error] = document.errors
+  if (error) throw notYaml(error, ` (line ${lineCounter.linePos(error.pos[0]).line})`)
+  try {
+    return document.toJS({ maxAliasCount: MAX_ALIASES })
+  } catch (unresolved) {
+    throw notYaml(unresolved as Error, '')
+  }
+}
+
+/** Behind a colon the parser quotes the text, and the text may hold secrets. */
+function notYaml(error: Error, place: string): Error {
+  return new Error(`it is not valid YAML${place}: ${error.message.split(':')[0]}`)
+}
