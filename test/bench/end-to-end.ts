@@ -54,9 +54,13 @@ interface Bench {
 
 /**
  * Starts every contender on one core, the load and its origin on another, measures them in turn, and prints one table. Needs
- * Linux, nginx and wrk; says so and returns when they cannot be had. Everything it started has ended when it settles.
+ * Linux, nginx and wrk; says so and returns when they cannot be had. Everything it started has ended when it settles. The servers
+ * get the first of `cores`, load and origin the last.
  */
-export async function run(options: EndToEndOptions = DEFAULT_OPTIONS): Promise<void> {
+export async function run(
+  options: EndToEndOptions = DEFAULT_OPTIONS,
+  cores: readonly number[] = allowedCores(),
+): Promise<void> {
   if (process.platform !== 'linux') {
     console.log('end to end: skipped, because CPU time and pinning are those of Linux')
     return
@@ -69,7 +73,6 @@ export async function run(options: EndToEndOptions = DEFAULT_OPTIONS): Promise<v
     )
     return
   }
-  const cores = allowedCores()
   const folder = await mkdtemp(join(tmpdir(), 'gatewright-bench-'))
   const bench: Bench = { options, serverCore: cores[0]!, loadCore: cores.at(-1)!, started: [] }
   try {

@@ -81,6 +81,7 @@ async function main(): Promise<void> {
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
   exposeGc()
+  // Read before this process binds itself to one of them.
   const cores = process.platform === 'linux' ? allowedCores() : [0]
   pinSelf(cores[0]!)
   await runParts(names)
@@ -88,7 +89,7 @@ async function main(): Promise<void> {
   buildProgram()
   // Out of the way of the servers that are measured.
   pinSelf(cores.at(-1)!)
-  await runEndToEnd(options)
+  await runEndToEnd(options, cores)
 }
 
 await main().catch((error: unknown) => {
