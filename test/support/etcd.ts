@@ -61,10 +61,7 @@ async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise
     running.kill(signal)
     await once(running, 'exit')
   }
-  const killAtExit = () => server?.kill('SIGKILL')
-  process.once('exit', killAtExit)
   const stop = async () => {
-    process.off('exit', killAtExit)
     await kill('SIGKILL')
     rmSync(directory, { recursive: true, force: true })
   }
@@ -118,6 +115,7 @@ async function launchEtcd({ dataDirectory, port, peerPort, args }: Launch): Prom
   server.once('exit', () => {
     failure ??= new Error(`etcd ended while starting:\n${output}`)
   })
+  endWithThisProcess(server)
   const deadline = Date.now() + START_DEADLINE_MS
   while (!(await isHealthy(client))) {
     if (Date.now() > deadline)
@@ -129,6 +127,18 @@ async function launchEtcd({ dataDirectory, port, peerPort, args }: Launch): Prom
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   return server
+}
+
+const servers = new Set<ChildProcess>()
+
+/** A test file that fails early must not leave servers behind. */
+function endWithThisProcess(server: ChildProcess): void {
+  if (servers.size === 0) {
+    process.once('exit', () => {
+      for (const left of servers) left.kill('SIGKILL')
+    })
+  }
+  servers.add(server)
 }
 
 async function isHealthy(endpoint: string): Promise<boolean> {

@@ -37,6 +37,8 @@ const CHANNEL_OPTIONS = {
   'grpc.max_send_message_length': 128 * 1024 * 1024,
   'grpc.initial_reconnect_backoff_ms': 200,
   'grpc.max_reconnect_backoff_ms': 5_000,
+  // Connections of its own: out of the shared pool a new client would get the silent connection that the old one gave up.
+  'grpc.use_local_subchannel_pool': 1,
 }
 
 /** Opens no connection yet. Throws a TypeError for hosts that cannot be used. The caller closes the client. */
