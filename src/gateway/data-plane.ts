@@ -33,6 +33,7 @@ export class DataPlane {
         report: failureReport(environment),
         observers: this.#observers(),
       }),
+      logger,
     )
   }
 

@@ -10,14 +10,15 @@ export type RequestObserver = (context: Context) => void
 /** nginx's word for a client that left before there was an answer. */
 const CLIENT_CLOSED_REQUEST = 499
 
-/** Ends an exchange: exactly once, however it ended. Gives up an attempt that is still under way. Never throws. */
+/** Ends an exchange: exactly once, however it ended. Gives up an attempt that is still under way. Throws only what an observer throws. */
 export function closeExchange(exchange: Exchange, observers: readonly RequestObserver[]): void {
   if (exchange.isOver) return
   exchange.isOver = true
-  exchange.abortAttempt?.()
+  exchange.attempts?.abort()
   const { context, globalChain, chain, report, body } = exchange
   context.stats.endedAt = performance.now()
   context.stats.requestBodyBytes = body?.bytesRead ?? 0
+  body?.discard()
   if (!context.hasResponse) {
     context.beginResponse(new Response(CLIENT_CLOSED_REQUEST, new HeaderList(), 'gateway'))
   }

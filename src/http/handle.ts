@@ -5,13 +5,13 @@ import type { Context } from '../plugin/context/context.ts'
 import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import type { Exchange, ProxyOptions } from '../proxy/exchange.ts'
-import type { GatewayError } from '../proxy/gateway-error.ts'
-import { bodyOf, type RequestBody } from '../proxy/request-body.ts'
+import { GatewayError } from '../proxy/gateway-error.ts'
+import { type BodyOwner, bodyOf, type RequestBody } from '../proxy/request-body.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { closeExchange, type RequestObserver } from './close.ts'
-import { type FrontDoor, openRequest, type Refusal } from './open.ts'
-import { renderReply, writeReply } from './reply-error.ts'
+import { type FrontDoor, openRequest } from './open.ts'
+import { writeBareStatus, writeReply } from './reply-error.ts'
 import { walk } from './walk.ts'
 
 /** Gives the snapshot that a request begins with, and holds what it consists of. */
@@ -31,25 +31,47 @@ export interface HandlerOptions {
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
 
-/** The data path's entry: one call per request, from any listener. */
+/** The data path's entry: one call per request, from any listener. Never throws. */
 export function createHandler(options: HandlerOptions): RequestHandler {
   return (request, response) => {
-    const snapshot = options.snapshots.current
-    const opened = openRequest(request, snapshot.consumers, options.door)
-    if (!('context' in opened)) {
-      refuse(response, opened, options.proxy.serverHeader)
-      return
-    }
-    const { context, matchPath } = opened
     const pin = options.snapshots.pin()
-    const plan = snapshot.match(matchPath === context.path ? context : withPath(context, matchPath))
-    const exchange = new HttpExchange({ request, response, context, plan, snapshot }, options)
-    response.on('close', () => {
-      closeExchange(exchange, options.observers)
-      pin.release()
-    })
-    walk(exchange)
+    try {
+      const exchange = begin(request, response, options)
+      if (exchange) {
+        response.on('close', () => exchange.close(pin))
+        walk(exchange)
+        return
+      }
+    } catch (error) {
+      options.logger.error({ err: error, target: request.url }, 'a request could not be matched')
+      refuse(response, 500, options)
+    }
+    pin.release()
   }
+}
+
+/** Reads and matches a request; refuses what cannot be read. */
+function begin(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: HandlerOptions,
+): HttpExchange | undefined {
+  const snapshot = options.snapshots.current
+  const opened = openRequest(request, snapshot.consumers, options.door)
+  if (!('context' in opened)) {
+    const { status, reason } = opened
+    options.logger.info({ peer: request.socket.remoteAddress, status, reason }, 'a request was refused')
+    refuse(response, status, options)
+    return undefined
+  }
+  const { context, matchPath } = opened
+  const plan = snapshot.match(matchPath === context.path ? context : withPath(context, matchPath))
+  return new HttpExchange({ request, response, context, plan, snapshot }, options)
+}
+
+/** No route, no plugin, and the connection is not used again. */
+function refuse(response: ServerResponse, status: number, { proxy }: HandlerOptions): void {
+  writeBareStatus(response, status, { serverHeader: proxy.serverHeader, mayReuse: false })
 }
 
 interface ExchangeParts {
@@ -60,7 +82,7 @@ interface ExchangeParts {
   readonly snapshot: Snapshot
 }
 
-class HttpExchange implements Exchange {
+class HttpExchange implements Exchange, BodyOwner {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly context: Context
@@ -71,18 +93,18 @@ class HttpExchange implements Exchange {
   globalChain: Exchange['globalChain']
   chain: Exchange['chain']
   isOver = false
-  abortAttempt: (() => void) | undefined = undefined
-  readonly #logger: Logger
+  attempts: Exchange['attempts'] = undefined
+  readonly #handler: HandlerOptions
 
-  constructor({ request, response, context, plan, snapshot }: ExchangeParts, options: HandlerOptions) {
+  constructor({ request, response, context, plan, snapshot }: ExchangeParts, handler: HandlerOptions) {
     this.request = request
     this.response = response
     this.context = context
     this.plan = plan
-    this.body = bodyOf(request, () => continueIfExpected(request, response))
-    this.options = options.proxy
-    this.report = options.report
-    this.#logger = options.logger
+    this.body = bodyOf(request, this)
+    this.options = handler.proxy
+    this.report = handler.report
+    this.#handler = handler
     this.globalChain = snapshot.global.for(plan)
     this.chain = plan?.chain ?? EMPTY_CHAIN
     context.route = plan?.route
@@ -90,37 +112,58 @@ class HttpExchange implements Exchange {
 
   answer(reply: Reply): void {
     if (this.isOver || this.response.headersSent) return
-    writeReply(this, reply)
+    try {
+      writeReply(this, reply)
+    } catch (error) {
+      this.crash(error)
+    }
   }
 
   fail(error: GatewayError): void {
-    const { context } = this
-    this.#logger.warn(
-      {
-        request: context.id,
-        route: context.route?.id,
-        code: error.code,
-        upstream: context.var('upstream_addr'),
-      },
-      error.message,
-    )
-    this.answer({ status: error.status })
+    const { context, response } = this
+    const { logger } = this.#handler
+    const facts = { request: context.id, route: context.route?.id, code: error.code }
+    logger.warn({ ...facts, upstream: context.var('upstream_addr') }, error.message)
+    // Part of a response is out: to cut the connection is the only way not to present it as the whole.
+    if (response.headersSent) response.destroy()
+    else this.answer({ status: error.status })
   }
-}
 
-/** The interim answer is given only when the body is wanted: a request that is refused is not asked for its body. */
-function continueIfExpected(request: IncomingMessage, response: ServerResponse): void {
-  if (request.headers.expect?.toLowerCase() === '100-continue') response.writeContinue()
-}
+  crash(error: unknown): void {
+    const { context, response } = this
+    const facts = { request: context.id, route: context.route?.id, err: error }
+    this.#handler.logger.error(facts, 'a request failed inside the gateway')
+    this.attempts?.abort()
+    if (this.isOver) return
+    if (response.headersSent) {
+      response.destroy()
+      return
+    }
+    const { serverHeader } = this.options
+    context.beginResponse(writeBareStatus(response, 500, { serverHeader, mayReuse: !this.body?.isHeldBack }))
+  }
 
-/** A request that could not be read: no route, no plugin, and the connection is not used again. */
-function refuse(response: ServerResponse, { status }: Refusal, serverHeader: string | false): void {
-  const { headers, body } = renderReply({ status }, undefined)
-  if (serverHeader !== false) headers.set('Server', serverHeader)
-  headers.set('Content-Length', String(body.length))
-  headers.set('Connection', 'close')
-  response.writeHead(status, headers.raw() as string[])
-  response.end(body)
+  /** The response has ended or the client has left. */
+  close(pin: { release(): void }): void {
+    try {
+      closeExchange(this, this.#handler.observers)
+    } catch (error) {
+      this.#handler.logger.error({ err: error }, 'what watches requests failed')
+    } finally {
+      pin.release()
+    }
+  }
+
+  onBodyWanted(): void {
+    this.response.writeContinue()
+  }
+
+  onBodyStalled(): void {
+    this.attempts?.abort()
+    this.response.shouldKeepAlive = false
+    const message = 'the client sent nothing of its body for too long'
+    this.fail(new GatewayError('client_body_timeout', 'client', { status: 408, message }))
+  }
 }
 
 /** The same request, matched with another form of its path. */

@@ -4,7 +4,7 @@ import { parseHost } from '../lib/host.ts'
 import { type ConsumerLookup, Context } from '../plugin/context/context.ts'
 import { clientAddress, type RealIpRule } from './client-address.ts'
 import { connectionFacts, type TrustedPeers } from './connection-facts.ts'
-import { dropForwarded } from './untrusted-headers.ts'
+import { dropForwarded, dropNominated } from './dropped-headers.ts'
 
 /** How requests are read; fixed for the process. */
 export interface FrontDoor {
@@ -37,6 +37,8 @@ export function openRequest(
   const target = canonicalizeTarget(rawTarget, door.target)
   if (!target.ok) return { status: 400, reason: target.reason }
   if (target.form === 'asterisk') return { status: 400, reason: 'asterisk-form' }
+  if (request.method === 'TRACE') return { status: 405, reason: 'TRACE' }
+  if (!isExpectationKnown(request)) return { status: 417, reason: 'unknown expectation' }
   const rawHost = target.authority ?? request.headers.host ?? ''
   const host = rawHost === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(rawHost)
   if (!host) return { status: 400, reason: 'bad Host' }
@@ -44,6 +46,11 @@ export function openRequest(
     context: contextOf(request, { target, rawTarget, host: host.host, rawHost }, { consumers, door }),
     matchPath: target.matchPath,
   }
+}
+
+/** HTTP/1.0 has no expectations; what asks for one in an odd form would be answered in one way and forwarded in another. */
+function isExpectationKnown({ headers: { expect }, httpVersionMinor }: IncomingMessage): boolean {
+  return expect === undefined || httpVersionMinor === 0 || expect.toLowerCase() === '100-continue'
 }
 
 /** HTTP/1.0 needs no Host. */
@@ -64,6 +71,7 @@ function contextOf(
   const connection = connectionFacts(request.socket, door.trusted)
   const { rawHeaders } = request
   if (!connection.isTrusted) dropForwarded(rawHeaders)
+  dropNominated(rawHeaders, request.headers.connection)
   return new Context({
     method: request.method ?? 'GET',
     rawTarget,

@@ -2,7 +2,11 @@ import { createServer, METHODS, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance } from 'fastify'
+import type { Logger } from '../observe/logger.ts'
+import { Drainable } from './drainable.ts'
 import type { RequestHandler } from './handle.ts'
+import { takeInTurn } from './in-turn.ts'
+import { endWith, refuseUnread } from './refuse-connection.ts'
 
 export interface ListenAddress {
   readonly ip: string
@@ -11,10 +15,10 @@ export interface ListenAddress {
 
 /** Client headers must be complete within this time, or the connection is closed. */
 const HEADERS_TIMEOUT_MS = 10_000
+/** How often that is looked at. */
+const TIMEOUT_CHECK_MS = 1000
 const KEEP_ALIVE_TIMEOUT_MS = 60_000
 const MAX_HEADER_BYTES = 32 * 1024
-/** How often idle connections are closed while the process drains. */
-const IDLE_SWEEP_MS = 100
 
 /** Not offered by Fastify's own router, and valid on the proxy all the same; CONNECT never reaches a route. */
 const EXTRA_METHODS = METHODS.filter((method) => method !== 'CONNECT')
@@ -27,17 +31,21 @@ const EXTRA_METHODS = METHODS.filter((method) => method !== 'CONNECT')
 export class ProxyApp {
   readonly app: FastifyInstance
   readonly #handle: RequestHandler
-  readonly #servers: Server[] = []
+  readonly #logger: Logger
+  readonly #servers: Drainable[] = []
   #isDraining = false
 
-  constructor(handle: RequestHandler) {
+  constructor(handle: RequestHandler, logger: Logger) {
     this.#handle = handle
+    this.#logger = logger
     this.app = Fastify({
       logger: false,
       // The target is read by the gateway itself; to Fastify every request is the same static route.
       rewriteUrl: () => '/',
       genReqId: () => '',
       serverFactory: () => this.#addServer(),
+      // Every server has its own, Fastify's first one included.
+      clientErrorHandler: () => {},
     })
   }
 
@@ -68,12 +76,15 @@ export class ProxyApp {
   /** Listens on every address. Rejects, with nothing left open, when one is taken. */
   async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
     while (this.#servers.length < addresses.length) this.#addServer()
-    try {
-      return await Promise.all(addresses.map((address, index) => listenOn(this.#servers[index]!, address)))
-    } catch (error) {
-      for (const server of this.#servers) server.close()
-      throw error
+    const results = await Promise.allSettled(
+      addresses.map((address, index) => listenOn(this.#servers[index]!.server, address)),
+    )
+    const failure = results.find((result) => result.status === 'rejected')
+    if (failure) {
+      for (const { server } of this.#servers) server.close()
+      throw failure.reason
     }
+    return results.map((result) => (result as PromiseFulfilledResult<ListenAddress>).value)
   }
 
   /** From now on every response ends its connection. */
@@ -87,13 +98,13 @@ export class ProxyApp {
    */
   async drain(cut: AbortSignal): Promise<number> {
     this.startDraining()
-    const counts = await Promise.all(this.#servers.map((server) => drainServer(server, cut)))
+    const counts = await Promise.all(this.#servers.map((server) => server.drain(cut)))
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
   #take: RequestHandler = (request, response) => {
     if (this.#isDraining) response.shouldKeepAlive = false
-    this.#handle(request, response)
+    takeInTurn(this.#handle, request, response)
   }
 
   #addServer(): Server {
@@ -101,13 +112,18 @@ export class ProxyApp {
       noDelay: true,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
       requestTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     })
     server.on('request', (request, response) => this.app.routing(request, response))
     // The gateway says "continue" itself, once it wants the body.
     server.on('checkContinue', (request, response) => this.app.routing(request, response))
-    this.#servers.push(server)
+    server.on('connect', (_request, socket) => endWith(socket, 405))
+    server.on('clientError', refuseUnread)
+    // Of accepting, once it listens (too many open files): the listener goes on, the process must too.
+    server.on('error', (error) => this.#logger.error({ err: error }, 'a proxy listener failed'))
+    this.#servers.push(new Drainable(server))
     return server
   }
 }
@@ -121,27 +137,4 @@ function listenOn(server: Server, { ip, port }: ListenAddress): Promise<ListenAd
       resolve({ ip: address.address, port: address.port })
     })
   })
-}
-
-async function drainServer(server: Server, cut: AbortSignal): Promise<number> {
-  if (!server.listening) return 0
-  let forced = 0
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_SWEEP_MS)
-  const force = () => {
-    server.getConnections((_error, count) => {
-      forced = count
-      server.closeAllConnections()
-    })
-  }
-  try {
-    const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-    server.closeIdleConnections()
-    if (cut.aborted) force()
-    else cut.addEventListener('abort', force, { once: true })
-    await closed
-    return forced
-  } finally {
-    cut.removeEventListener('abort', force)
-    clearInterval(sweep)
-  }
 }

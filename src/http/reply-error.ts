@@ -1,11 +1,11 @@
-import { STATUS_CODES } from 'node:http'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import { Response } from '../plugin/context/context.ts'
 import { HeaderList } from '../plugin/context/header-list.ts'
-import { headBytes } from '../plugin/context/stats.ts'
 import type { Reply } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import { filterChunk, filterEnd } from '../proxy/body-filters.ts'
 import type { Exchange } from '../proxy/exchange.ts'
+import { writeHead } from '../proxy/write-head.ts'
 
 const JSON_TYPE = 'application/json'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
@@ -17,7 +17,8 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
   const { headers, body } = renderReply(reply, context.headers.get('accept'))
   const { serverHeader } = exchange.options
   if (serverHeader !== false) headers.set('Server', serverHeader)
-  if (reply.status >= 500 && context.upstreamStatuses !== undefined) {
+  const isShown = exchange.options.showUpstreamStatus || reply.status >= 500
+  if (isShown && context.upstreamStatuses !== undefined) {
     headers.set('X-APISIX-Upstream-Status', context.upstreamStatuses)
   }
   const made = new Response(reply.status, headers, 'gateway')
@@ -29,11 +30,28 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
     ...collectBodyFilters(chain.bodyFilter, context, report),
   ]
   const bytes = filters.length === 0 ? body : filtered(filters, body)
+  // Ours alone to say, whatever a plugin copied from elsewhere.
+  headers.remove('transfer-encoding')
   if (mayHaveBody(made.status)) headers.set('Content-Length', String(bytes.length))
-  context.stats.responseHeadBytes = headBytes(30, headers.raw())
-  context.stats.responseBodyBytes = bytes.length
-  response.writeHead(made.status, headers.raw() as string[])
+  else headers.remove('content-length')
+  writeHead(exchange, made)
+  if (mayHaveBody(made.status) && context.method !== 'HEAD') context.stats.responseBodyBytes = bytes.length
   response.end(bytes)
+}
+
+/** Writes a bare status past every plugin: for a request that cannot be read, and for one that a plugin broke. Returns what was sent. */
+export function writeBareStatus(
+  response: ServerResponse,
+  status: number,
+  { serverHeader, mayReuse }: { serverHeader: string | false; mayReuse: boolean },
+): Response {
+  const { headers, body } = renderReply({ status }, undefined)
+  if (serverHeader !== false) headers.set('Server', serverHeader)
+  headers.set('Content-Length', String(body.length))
+  if (!mayReuse) headers.set('Connection', 'close')
+  response.writeHead(status, headers.raw() as string[])
+  response.end(body)
+  return new Response(status, headers, 'gateway')
 }
 
 function filtered(filters: Parameters<typeof filterChunk>[0], body: Uint8Array): Uint8Array {

@@ -22,13 +22,26 @@ const HOPS: readonly Hop[] = [
   (exchange) => runRequestPhase(exchange.chain.access, 'access', exchange),
 ]
 
-/** Walks the hops from `index` on and forwards the request when none of them answered. */
+/** Walks the hops from `index` on and forwards the request when none of them answered. Never throws, not later either. */
 export function walk(exchange: Exchange, index = 0): void {
+  try {
+    walkFrom(exchange, index)
+  } catch (error) {
+    exchange.crash(error)
+  }
+}
+
+function walkFrom(exchange: Exchange, index: number): void {
   for (let hop = index; hop < HOPS.length; hop++) {
     const result = HOPS[hop]!(exchange)
     if (result === undefined) continue
-    if (result instanceof Promise) void result.then((reply) => goOn(exchange, hop + 1, reply))
-    else exchange.answer(result)
+    if (!(result instanceof Promise)) exchange.answer(result)
+    else {
+      void result.then(
+        (reply) => goOn(exchange, hop + 1, reply),
+        (error) => exchange.crash(error),
+      )
+    }
     return
   }
   leave(exchange)

@@ -30,9 +30,18 @@ export interface Exchange {
   chain: Chain
   /** True once the client has left or the response has ended: nothing may be written any more. */
   isOver: boolean
-  /** Set while an attempt is under way: ends it without a word. */
-  abortAttempt: (() => void) | undefined
-  /** Answers in the gateway's own name. Only as long as nothing was written. */
+  /** Set while attempts are under way. */
+  attempts: Attempts | undefined
+  /** Answers in the gateway's own name, as long as nothing was written. Never throws. */
   answer(reply: Reply): void
+  /** Ends a request that cannot be served: with an answer, or by cutting the connection when one has begun. Never throws. */
   fail(error: GatewayError): void
+  /** The same for what nothing expected: a bland 500, the cause in the log. Never throws. */
+  crash(error: unknown): void
+}
+
+/** The attempts of one request at its upstream. */
+export interface Attempts {
+  /** Ends them without a word. */
+  abort(): void
 }

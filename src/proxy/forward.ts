@@ -1,39 +1,43 @@
+import type { Steps } from '../plugin/chain.ts'
+import type { Reply } from '../plugin/definition.ts'
 import { runRequestPhase } from '../plugin/run.ts'
 import type { PickContext } from '../upstream/balancer/balancer.ts'
 import type { ResponseHead, ResponseSink, Sending, TransportError } from '../upstream/transport.ts'
 import type { Upstream, UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
-import type { Exchange } from './exchange.ts'
+import type { Attempts, Exchange } from './exchange.ts'
 import { GatewayError } from './gateway-error.ts'
 import { Relay } from './relay.ts'
 import { sendAttempt } from './send.ts'
-import { judge, type Verdict } from './verdict.ts'
+import { judge, type Outcome, type Verdict } from './verdict.ts'
 
 /** Sends the request to the upstream, to one node after the other as far as the rules allow, and relays what comes back. */
 export function forward(exchange: Exchange, upstream: Upstream): void {
   new Forwarding(exchange, upstream.state).next()
 }
 
-/** The attempts of one request. */
-class Forwarding implements PickContext<UpstreamNode>, ResponseSink {
+/** The attempts of one request. As a sink it never throws: what goes wrong in here ends the request, not the connection's reader. */
+class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   readonly #exchange: Exchange
   readonly #state: UpstreamState
   readonly #relay: Relay
-  readonly #startedAt: number
   #retriesLeft: number
   #tried: UpstreamNode[] | undefined
   #node: UpstreamNode | undefined
   #sending: Sending | undefined
+  #attemptAt = 0
   #hasHead = false
+  /** The balancer is owed a release for the current node. */
   #isPicked = false
-  #hadFreshConnection = false
+  /** The next attempt goes to the same node, which only closed an idle connection; allowed once a request. */
+  #isRepeat = false
+  #mayRepeat = true
 
   constructor(exchange: Exchange, state: UpstreamState) {
     this.#exchange = exchange
     this.#state = state
-    this.#relay = new Relay(exchange, () => this.#sending?.resume())
+    this.#relay = new Relay(exchange, this)
     this.#retriesLeft = state.spec.retries ?? state.nodes.length - 1
-    this.#startedAt = performance.now()
-    exchange.abortAttempt = () => this.#abort()
+    exchange.attempts = this
   }
 
   hashKey(): string {
@@ -44,35 +48,63 @@ class Forwarding implements PickContext<UpstreamNode>, ResponseSink {
     return this.#tried?.includes(node) ?? false
   }
 
-  /** Picks the next node and attempts it. */
+  /** Picks a node, unless the last one is asked once more, and attempts it. */
   next(): void {
-    const { nodes, balancer } = this.#state
-    if (nodes.length === 0) {
-      this.#fail('no_nodes', { status: 503, message: 'the upstream has no nodes' })
-      return
+    if (this.#exchange.isOver) return
+    try {
+      const node = this.#isRepeat ? this.#node : this.#pick()
+      if (node) this.#prepare(node)
+    } catch (error) {
+      this.#crash(error)
     }
-    const node = nodes.length === 1 ? nodes[0] : balancer.pick(this)
-    if (node) this.#prepare(node)
-    else this.#giveUp(LAST_NODE_FAILED, 'every node of the upstream was tried')
+  }
+
+  /** Asks the node for more after the relay said to pause. */
+  resume(): void {
+    this.#sending?.resume(this)
+  }
+
+  abort(): void {
+    const sending = this.#sending
+    this.#over()
+    sending?.abort(this)
   }
 
   onHead(head: ResponseHead): void {
     this.#hasHead = true
     this.#noteStatus(head.status)
-    this.#relay.begin(head)
+    try {
+      this.#relay.begin(head)
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   onData(chunk: Buffer): boolean {
-    return this.#relay.write(chunk)
+    try {
+      return this.#relay.write(chunk)
+    } catch (error) {
+      this.#crash(error)
+      return true
+    }
   }
 
   onLull(): void {
-    if (this.#hasHead) this.#relay.flush()
+    if (!this.#hasHead) return
+    try {
+      this.#relay.flush()
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   onEnd(): void {
     this.#over()
-    this.#relay.end()
+    try {
+      this.#relay.end()
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   onError(error: TransportError): void {
@@ -80,33 +112,42 @@ class Forwarding implements PickContext<UpstreamNode>, ResponseSink {
     const { context, body } = this.#exchange
     const verdict = judge(error, context.upstream.method, body?.isReplayable ?? true)
     if (this.#hasHead) {
-      this.#over()
-      // Part of the response is out: ending the connection is the only way not to present it as the whole.
-      this.#exchange.response.destroy(error)
+      this.#fail(verdict, error.message)
       return
     }
     this.#noteStatus(verdict.status)
-    this.#release()
     this.#again(verdict, error.message)
+  }
+
+  #pick(): UpstreamNode | undefined {
+    const { nodes, balancer } = this.#state
+    if (nodes.length === 1) return nodes[0]
+    if (nodes.length === 0) {
+      this.#fail(NO_NODES, 'the upstream has no nodes')
+      return undefined
+    }
+    const node = balancer.pick(this)
+    this.#isPicked = node !== undefined
+    if (!node) this.#giveUp(LAST_NODE_FAILED, 'every node of the upstream was tried')
+    return node
   }
 
   #prepare(node: UpstreamNode): void {
     const { context, globalChain, chain, report } = this.#exchange
     this.#node = node
-    this.#isPicked = true
     context.node = node
-    const walk = { context, report }
-    if (globalChain.beforeProxy.length + chain.beforeProxy.length === 0) {
+    const steps = joined(globalChain.beforeProxy, chain.beforeProxy)
+    if (steps.length === 0) {
       this.#send(node)
       return
     }
-    const steps = [...globalChain.beforeProxy, ...chain.beforeProxy]
-    const result = runRequestPhase(steps, 'beforeProxy', walk)
-    if (result instanceof Promise) void result.then((reply) => this.#afterPhase(node, reply))
-    else this.#afterPhase(node, result)
+    const result = runRequestPhase(steps, 'beforeProxy', { context, report })
+    if (result instanceof Promise) {
+      void result.then((reply) => this.#afterPhase(node, reply)).catch((error) => this.#crash(error))
+    } else this.#afterPhase(node, result)
   }
 
-  #afterPhase(node: UpstreamNode, reply: Parameters<Exchange['answer']>[0] | undefined): void {
+  #afterPhase(node: UpstreamNode, reply: Reply | undefined): void {
     if (this.#exchange.isOver) return
     if (!reply) {
       this.#send(node)
@@ -118,42 +159,44 @@ class Forwarding implements PickContext<UpstreamNode>, ResponseSink {
 
   #send(node: UpstreamNode): void {
     const { stats } = this.#exchange.context
-    stats.upstreamStartedAt ||= performance.now()
-    const sending = sendAttempt(this.#exchange, { node, state: this.#state }, this)
-    // A failure may have been told already, and another attempt begun.
-    if (this.#node === node && !this.#sending && !this.#exchange.isOver) this.#sending = sending
+    const needsFreshConnection = this.#isRepeat
+    this.#isRepeat = false
+    this.#attemptAt = performance.now()
+    stats.upstreamStartedAt ||= this.#attemptAt
+    this.#sending = sendAttempt(this.#exchange, { node, state: this.#state, needsFreshConnection }, this)
   }
 
-  #again(verdict: Verdict, message: string): void {
-    if (this.#exchange.isOver) return
-    if (verdict.retry === 'fresh-connection' && !this.#hadFreshConnection) {
-      this.#hadFreshConnection = true
-      setImmediate(() => this.#retry())
+  #again({ retry, ...outcome }: Verdict, message: string): void {
+    if (retry === 'fresh-connection' && this.#mayRepeat) {
+      this.#mayRepeat = false
+      this.#isRepeat = true
+    } else if (retry === 'never' || this.#retriesLeft <= 0) {
+      this.#fail(outcome, message)
       return
+    } else {
+      this.#release()
+      if (this.#isPastDeadline()) {
+        this.#giveUp(RETRY_TIMEOUT, message)
+        return
+      }
+      this.#retriesLeft--
+      if (this.#state.nodes.length > 1) this.#tried = [...(this.#tried ?? []), this.#node!]
     }
-    if (verdict.retry === 'never' || this.#retriesLeft <= 0) {
-      this.#fail(verdict.code, { status: verdict.status, message })
-      return
-    }
-    const { retryTimeoutMs } = this.#state.spec
-    if (retryTimeoutMs > 0 && performance.now() - this.#startedAt >= retryTimeoutMs) {
-      this.#giveUp(RETRY_TIMEOUT, message)
-      return
-    }
-    this.#retriesLeft--
-    if (this.#state.nodes.length > 1) this.#tried = [...(this.#tried ?? []), this.#node!]
     // On a clean stack: a chain of refused connections must not recurse.
     setImmediate(() => this.next())
   }
 
-  #retry(): void {
-    if (!this.#exchange.isOver) this.#prepare(this.#node!)
+  #isPastDeadline(): boolean {
+    const { retryTimeoutMs } = this.#state.spec
+    const { upstreamStartedAt } = this.#exchange.context.stats
+    return retryTimeoutMs > 0 && performance.now() - upstreamStartedAt >= retryTimeoutMs
   }
 
   /** A further attempt was due and could not be made: the trailing ` :` says so (contract §5.1). */
-  #giveUp(end: { readonly code: string; readonly status: number }, message: string): void {
-    this.#exchange.context.upstreamStatuses += ' :'
-    this.#fail(end.code, { status: end.status, message })
+  #giveUp(outcome: Outcome, message: string): void {
+    const { context } = this.#exchange
+    if (context.upstreamStatuses !== undefined) context.upstreamStatuses += ' :'
+    this.#fail(outcome, message)
   }
 
   #noteStatus(status: number): void {
@@ -164,31 +207,36 @@ class Forwarding implements PickContext<UpstreamNode>, ResponseSink {
 
   /** Tells the balancer that the attempt at the picked node has ended; once per pick. */
   #release(elapsedMs?: number): void {
-    const node = this.#node
-    if (node && this.#isPicked) this.#state.balancer.release?.(node, elapsedMs)
+    if (!this.#isPicked) return
     this.#isPicked = false
-  }
-
-  #abort(): void {
-    const sending = this.#sending
-    this.#over()
-    sending?.abort()
+    this.#state.balancer.release?.(this.#node!, elapsedMs)
   }
 
   /** The last attempt has ended, one way or the other. */
   #over(): void {
     const { stats } = this.#exchange.context
     this.#sending = undefined
-    this.#exchange.abortAttempt = undefined
-    stats.upstreamEndedAt ||= performance.now()
-    this.#release(this.#hasHead ? stats.upstreamEndedAt - stats.upstreamStartedAt : undefined)
+    this.#exchange.attempts = undefined
+    if (stats.upstreamStartedAt > 0) stats.upstreamEndedAt ||= performance.now()
+    this.#release(this.#hasHead ? stats.upstreamEndedAt - this.#attemptAt : undefined)
   }
 
-  #fail(code: string, { status, message }: { status: number; message: string }): void {
+  #fail({ code, status }: Outcome, message: string): void {
     this.#over()
     this.#exchange.fail(new GatewayError(code, 'upstream', { status, message }))
   }
+
+  #crash(error: unknown): void {
+    this.abort()
+    this.#exchange.crash(error)
+  }
 }
 
-const LAST_NODE_FAILED = { code: 'upstream_all_tried', status: 502 } as const
-const RETRY_TIMEOUT = { code: 'upstream_retry_timeout', status: 502 } as const
+const NO_NODES: Outcome = { code: 'no_nodes', status: 503 }
+const LAST_NODE_FAILED: Outcome = { code: 'upstream_all_tried', status: 502 }
+const RETRY_TIMEOUT: Outcome = { code: 'upstream_retry_timeout', status: 502 }
+
+function joined(first: Steps, second: Steps): Steps {
+  if (first.length === 0) return second
+  return second.length === 0 ? first : [...first, ...second]
+}

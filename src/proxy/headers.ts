@@ -21,29 +21,17 @@ const DROPPED_LENGTHS: readonly boolean[] = Array.from({ length: 32 }, (_, lengt
   [...DROPPED].some((name) => name.length === length),
 )
 
-/**
- * The headers of an attempt, `Host` first. Names that the client's `Connection` nominates are dropped before the gateway adds its
- * own, so that they can never strip those (RFC 9110 §7.6.1).
- */
+/** The headers of an attempt, `Host` first. What the client's `Connection` nominates was dropped when the head was read. */
 export function upstreamHeaders(context: Context, host: string): string[] {
   const raw = context.headers.raw()
-  const nominated = nominatedNames(context)
   const headers = ['Host', host]
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i]!
     if (DROPPED_LENGTHS[name.length] === true && DROPPED.has(name.toLowerCase())) continue
-    if (nominated?.has(name.toLowerCase())) continue
     headers.push(name, raw[i + 1]!)
   }
   addForwarded(context, headers)
   return headers
-}
-
-function nominatedNames(context: Context): ReadonlySet<string> | undefined {
-  const connection = context.headers.get('connection')
-  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined
-  const lines = context.headers.all('connection').join(',')
-  return new Set(lines.split(',').map((option) => option.trim().toLowerCase()))
 }
 
 /** A name that is there already was left by the front door for a trusted peer, or set by a plugin: it stands. */

@@ -1,14 +1,19 @@
 import { Response } from '../plugin/context/context.ts'
 import { HeaderList } from '../plugin/context/header-list.ts'
-import { headBytes } from '../plugin/context/stats.ts'
 import type { BodyFilter } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
 import { filterChunk, filterEnd } from './body-filters.ts'
 import type { Exchange } from './exchange.ts'
+import { writeHead } from './write-head.ts'
 
 /** Bodies up to this go out as one string with their head: one write instead of two. */
 const ONE_WRITE_BYTES = 16 * 1024
+
+/** Where the response comes from; asked to go on after {@link Relay.write} said to pause. */
+export interface Source {
+  resume(): void
+}
 
 /**
  * A node's response on its way to the client. The head is held back until the read that brought it is used up, so that a small
@@ -16,17 +21,16 @@ const ONE_WRITE_BYTES = 16 * 1024
  */
 export class Relay {
   readonly #exchange: Exchange
-  readonly #resumeNode: () => void
+  readonly #source: Source
   #filters: BodyFilter[] = []
   #isHeadSent = false
   #heldBody: string | undefined
   #isWaitingForDrain = false
   #sent: Response | undefined
 
-  /** `resumeNode` asks the node for more after {@link write} said to pause. */
-  constructor(exchange: Exchange, resumeNode: () => void) {
+  constructor(exchange: Exchange, source: Source) {
     this.#exchange = exchange
-    this.#resumeNode = resumeNode
+    this.#source = source
   }
 
   /** Runs the header filters over the response; nothing is written yet. */
@@ -42,7 +46,9 @@ export class Relay {
       ...collectBodyFilters(globalChain.bodyFilter, context, report),
       ...collectBodyFilters(chain.bodyFilter, context, report),
     ]
-    if (this.#filters.length > 0) response.headers.remove('content-length')
+    if (this.#filters.length > 0 || isLengthOfNoBody(this.#exchange, head)) {
+      response.headers.remove('content-length')
+    }
   }
 
   /** `chunk` is lent. Returns false when the client is slower than the node. */
@@ -63,8 +69,8 @@ export class Relay {
   flush(): void {
     if (this.#isHeadSent) return
     this.#sendHead()
-    this.#exchange.response.flushHeaders()
-    this.#writeHeld()
+    if (this.#heldBody === undefined) this.#exchange.response.flushHeaders()
+    else this.#writeHeld()
   }
 
   end(): void {
@@ -100,11 +106,8 @@ export class Relay {
   }
 
   #sendHead(): void {
-    const { response, context } = this.#exchange
-    const { status, headers } = this.#sent!
     this.#isHeadSent = true
-    context.stats.responseHeadBytes = headBytes(30, headers.raw())
-    response.writeHead(status, headers.raw() as string[])
+    writeHead(this.#exchange, this.#sent!)
   }
 
   #waitForDrain(): void {
@@ -112,9 +115,14 @@ export class Relay {
     this.#isWaitingForDrain = true
     this.#exchange.response.once('drain', () => {
       this.#isWaitingForDrain = false
-      this.#resumeNode()
+      this.#source.resume()
     })
   }
+}
+
+/** A plugin made a HEAD of the client's request: the length that the node tells is of a body that the client will not get. */
+function isLengthOfNoBody({ context }: Exchange, { bodyLength }: ResponseHead): boolean {
+  return bodyLength === 0 && context.upstream.method === 'HEAD' && context.method !== 'HEAD'
 }
 
 function addOwnHeaders({ context, options }: Exchange, response: Response): void {

@@ -3,6 +3,18 @@ import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
 
 /** How much of a body is kept for another attempt; what is longer can be sent only once. */
 const REPLAY_BYTES = 64 * 1024
+/** nginx's `client_body_timeout`: the longest gap between two parts of a body that is waited for. */
+const STALL_MS = 60_000
+/** nginx's `lingering_time`: how long the rest of a body that nobody wants any more is read and dropped. */
+const DISCARD_MS = 30_000
+
+/** What a body asks of the request that it belongs to. */
+export interface BodyOwner {
+  /** The client waits to be asked for its body (`Expect: 100-continue`), and now it is wanted. Called once at most. */
+  onBodyWanted(): void
+  /** The client was waited for, and sent nothing for too long. */
+  onBodyStalled(): void
+}
 
 /** A client's body on its way to a node. It is read only once an attempt asks for it, and as fast as the node takes it. */
 export class RequestBody implements OutgoingBody {
@@ -10,18 +22,29 @@ export class RequestBody implements OutgoingBody {
   /** Bytes read from the client so far. */
   bytesRead = 0
   readonly #request: IncomingMessage
-  readonly #onFirstRead: () => void
+  readonly #owner: BodyOwner
+  readonly #stallMs: number
+  /** Whether the client still waits to be asked for it: then the body may come, or the next request in its place. */
+  isHeldBack: boolean
   #kept: Buffer[] = []
   #isWholeKept = true
   #isReading = false
   #hasEnded = false
   #consumer: BodyConsumer | undefined
+  #timer: NodeJS.Timeout | undefined
 
-  /** `onFirstRead` is called before the first byte is asked for: the moment to answer `Expect: 100-continue`. */
-  constructor(request: IncomingMessage, length: number | undefined, onFirstRead: () => void) {
+  /** `length` is what the head announces, `undefined` for a chunked body. */
+  constructor(
+    request: IncomingMessage,
+    owner: BodyOwner,
+    { length, stallMs = STALL_MS }: { length: number | undefined; stallMs?: number },
+  ) {
     this.#request = request
+    this.#owner = owner
+    this.#stallMs = stallMs
     this.length = length
-    this.#onFirstRead = onFirstRead
+    // HTTP/1.0 knows no interim answer. Expectations but this one were refused when the head was read.
+    this.isHeldBack = request.headers.expect !== undefined && request.httpVersionMinor > 0
   }
 
   /** Whether another attempt can be given the body from its start. */
@@ -35,11 +58,13 @@ export class RequestBody implements OutgoingBody {
     for (const chunk of this.#kept) isRoomLeft = consumer.onChunk(chunk) && isRoomLeft
     if (this.#hasEnded) consumer.onEnd()
     else if (!this.#isReading) this.#read()
-    else if (isRoomLeft) this.#request.resume()
+    else if (isRoomLeft) this.resume()
   }
 
   resume(): void {
-    if (!this.#hasEnded) this.#request.resume()
+    if (this.#hasEnded) return
+    this.#timer?.refresh()
+    this.#request.resume()
   }
 
   detach(): void {
@@ -47,11 +72,29 @@ export class RequestBody implements OutgoingBody {
     if (this.#isReading && !this.#hasEnded) this.#request.pause()
   }
 
+  /** The exchange is over: what still comes is dropped for a while, so that the client can read the answer and send a next request. */
+  discard(): void {
+    clearTimeout(this.#timer)
+    this.#consumer = undefined
+    this.#kept = []
+    this.#isWholeKept = false
+    const request = this.#request
+    if (request.readableEnded || request.destroyed) return
+    this.#timer = setTimeout(() => request.socket.destroy(), DISCARD_MS).unref()
+    const stop = () => clearTimeout(this.#timer)
+    request.once('end', stop).once('close', stop).resume()
+  }
+
   #read(): void {
     this.#isReading = true
-    this.#onFirstRead()
+    if (this.isHeldBack) {
+      this.isHeldBack = false
+      this.#owner.onBodyWanted()
+    }
+    this.#timer = setTimeout(() => this.#onTimeout(), this.#stallMs).unref()
     this.#request.on('data', (chunk: Buffer) => this.#onData(chunk))
     this.#request.on('end', () => {
+      clearTimeout(this.#timer)
       this.#hasEnded = true
       this.#consumer?.onEnd()
     })
@@ -60,7 +103,13 @@ export class RequestBody implements OutgoingBody {
   #onData(chunk: Buffer): void {
     this.bytesRead += chunk.length
     if (this.#isWholeKept) this.#keep(chunk)
+    this.#timer?.refresh()
     if (this.#consumer?.onChunk(chunk) === false) this.#request.pause()
+  }
+
+  #onTimeout(): void {
+    // While it is paused it is the node that keeps everyone waiting, and the attempt has its own timeout for that.
+    if (this.#consumer && !this.#request.isPaused()) this.#owner.onBodyStalled()
   }
 
   #keep(chunk: Buffer): void {
@@ -74,10 +123,10 @@ export class RequestBody implements OutgoingBody {
 }
 
 /** The body of a request, or `undefined` when its head announces none. */
-export function bodyOf(request: IncomingMessage, onFirstRead: () => void): RequestBody | undefined {
+export function bodyOf(request: IncomingMessage, owner: BodyOwner): RequestBody | undefined {
   const { headers } = request
-  if (headers['transfer-encoding'] !== undefined) return new RequestBody(request, undefined, onFirstRead)
+  if (headers['transfer-encoding'] !== undefined)
+    return new RequestBody(request, owner, { length: undefined })
   const length = headers['content-length']
-  if (length === undefined) return undefined
-  return new RequestBody(request, Number(length), onFirstRead)
+  return length === undefined ? undefined : new RequestBody(request, owner, { length: Number(length) })
 }

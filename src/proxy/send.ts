@@ -4,10 +4,20 @@ import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders } from './headers.ts'
 
-/** Sends one attempt to `node`. What comes of it is told to `sink`, possibly before this returns. */
+/** What an attempt is made with. */
+export interface AttemptTarget {
+  readonly node: UpstreamNode
+  readonly state: UpstreamState
+  readonly needsFreshConnection: boolean
+}
+
+/**
+ * Sends one attempt to a node. What comes of it is told to `sink`, never before this returns. Throws when the request, as plugins
+ * left it, cannot be written.
+ */
 export function sendAttempt(
   exchange: Exchange,
-  { node, state }: { readonly node: UpstreamNode; readonly state: UpstreamState },
+  { node, state, needsFreshConnection }: AttemptTarget,
   sink: ResponseSink,
 ): Sending {
   const { context } = exchange
@@ -24,6 +34,7 @@ export function sendAttempt(
       connectMs,
       sendMs,
       readMs,
+      needsFreshConnection,
     },
     sink,
   )

@@ -1,20 +1,20 @@
 import type { FailureKind, TransportError } from '../upstream/transport.ts'
 
-/** What becomes of a failed attempt. */
-export interface Verdict {
+/** How a request fails. */
+export interface Outcome {
   /** The client's status when no further attempt follows, and the attempt's own in `X-APISIX-Upstream-Status`. */
   readonly status: number
+  /** Stable word for logs and metrics. */
   readonly code: string
+}
+
+/** What becomes of a failed attempt. */
+export interface Verdict extends Outcome {
   /**
    * `fresh-connection`: once more to the same node, it only closed an idle connection. `next-node`: to another one, as far as
    * retries go. `never`: the request may have had its effect.
    */
   readonly retry: 'never' | 'next-node' | 'fresh-connection'
-}
-
-interface Outcome {
-  readonly status: number
-  readonly code: string
 }
 
 /** Contract §5.1: a refused connection counts as 502, a timeout as 504. */
@@ -31,10 +31,13 @@ const OUTCOMES: Readonly<Record<FailureKind, Outcome>> = {
 /** Not sent twice once a byte of them may have arrived (contract §5.4). */
 const NOT_REPEATABLE: ReadonlySet<string> = new Set(['POST', 'LOCK', 'PATCH'])
 
+/** nginx's `proxy_next_upstream error timeout` leaves out an answer that makes no sense: the node did read the request. */
+const NOT_RETRIED: ReadonlySet<FailureKind> = new Set<FailureKind>(['protocol', 'queue-full'])
+
 /** Judges a failed attempt of a request of which nothing has been answered. `canReplayBody`: its body can be sent once more. */
 export function judge(error: TransportError, method: string, canReplayBody: boolean): Verdict {
   const outcome = OUTCOMES[error.kind]
   const mayRepeat = canReplayBody && (error.isUnsent || !NOT_REPEATABLE.has(method))
-  if (!mayRepeat || error.kind === 'queue-full') return { ...outcome, retry: 'never' }
+  if (!mayRepeat || NOT_RETRIED.has(error.kind)) return { ...outcome, retry: 'never' }
   return { ...outcome, retry: error.isStaleConnection ? 'fresh-connection' : 'next-node' }
 }

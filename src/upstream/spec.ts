@@ -85,10 +85,22 @@ export function readUpstream(document: UpstreamDocument): UpstreamSpec {
   }
 }
 
+/** A document's `timeout` in milliseconds. */
 export function readTimeouts(timeout: Timeout | undefined): TimeoutsMs | undefined {
   return (
-    timeout && { connectMs: timeout.connect * 1000, sendMs: timeout.send * 1000, readMs: timeout.read * 1000 }
+    timeout && {
+      connectMs: timerMs(timeout.connect),
+      sendMs: timerMs(timeout.send),
+      readMs: timerMs(timeout.read),
+    }
   )
+}
+
+/** A timer asked for more than this fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+function timerMs(seconds: number): number {
+  return Math.min(seconds * 1000, LONGEST_TIMER_MS)
 }
 
 function forwardScheme(scheme: string): ForwardScheme {

@@ -10,13 +10,15 @@ export interface OutgoingRequest {
   readonly sendMs: number
   /** Longest gap before the response head and between two parts of its body. */
   readonly readMs: number
+  /** Not on a connection that has served before. */
+  readonly needsFreshConnection: boolean
 }
 
 /** A request body that one attempt after the other may read from. At most one consumer is attached at a time. */
 export interface OutgoingBody {
   /** Bytes, or `undefined` when it is not known ahead: then it goes chunked. */
   readonly length: number | undefined
-  /** Begins to give chunks, never before this call returns to the event loop or from within another attach. */
+  /** Begins to give chunks from the body's start; what an attempt before has read already comes before this returns. */
   attach(consumer: BodyConsumer): void
   /** Goes on after a consumer answered false. */
   resume(): void
@@ -70,7 +72,7 @@ export interface ResponseHead {
   readonly bodyLength: number | undefined
 }
 
-/** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. */
+/** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. None of them may throw. */
 export interface ResponseSink {
   onHead(head: ResponseHead): void
   /** The bytes are lent: they are overwritten once the call returns. Returns false to pause; {@link Sending.resume} goes on. */
@@ -81,15 +83,19 @@ export interface ResponseSink {
   onError(error: TransportError): void
 }
 
-/** An attempt under way. */
+/**
+ * An attempt under way. The caller shows the sink that it sent with: what carries the attempt may carry another one afterwards, and
+ * an attempt that is over must not reach into that.
+ */
 export interface Sending {
-  resume(): void
+  resume(sink: ResponseSink): void
   /** Gives up: the connection is discarded, and the sink hears nothing more. */
-  abort(): void
+  abort(sink: ResponseSink): void
 }
 
 /** Connections to one node under one identity (scheme, address, TLS). Bounded; what does not fit waits, bounded too. */
 export interface ConnectionPool {
+  /** The sink hears nothing before this returns. Throws a TypeError for a request that cannot be written. */
   send(request: OutgoingRequest, sink: ResponseSink): Sending
   /** No new attempts; idle connections close now, busy ones after their response. */
   close(): void

@@ -104,10 +104,15 @@ function buildState(
     })),
     previous?.nodes ?? [],
   )
-  const balancer = isSameChoice(spec, nodes, previous)
-    ? previous!.balancer
-    : factory.create(nodes, random, previous?.spec.type === spec.type ? previous.balancer : undefined)
-  return { spec, nodes, balancer, hashKey, shares }
+  try {
+    const balancer = isSameChoice(spec, nodes, previous)
+      ? previous!.balancer
+      : factory.create(nodes, random, previous?.spec.type === spec.type ? previous.balancer : undefined)
+    return { spec, nodes, balancer, hashKey, shares }
+  } catch (error) {
+    for (const share of shares) pools.release(share)
+    throw error
+  }
 }
 
 /** The nodes, each as the object that it was before where nothing about it changed. */

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ProxyApp } from '../../src/http/proxy-app.ts'
+import { createLogger } from '../../src/observe/logger.ts'
 import { median, quantile, renderTable, shuffled } from './statistics.ts'
 
 const ROUNDS = 5
@@ -176,7 +177,8 @@ function mountedDispatcher(): Promise<Server> {
 }
 
 async function gatewrightMount(): Promise<Server> {
-  const proxy = new ProxyApp((_request: IncomingMessage, response: ServerResponse) => answer(response))
+  const take = (_request: IncomingMessage, response: ServerResponse) => answer(response)
+  const proxy = new ProxyApp(take, createLogger('silent'))
   await proxy.mount()
   return proxy.app.server as Server
 }

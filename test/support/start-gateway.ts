@@ -34,7 +34,7 @@ export interface TestGateway {
   /** Lines of the structured log, parsed. */
   readonly logs: readonly Readonly<Record<string, unknown>>[]
   /** Calls the admin API with the admin key; waits until the change is served. */
-  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: any }>
+  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>
   /** Writes a document through the admin API and waits until it is served; throws when it is refused. */
   put<K extends Kind>(kind: K, id: string, document: Partial<Documents[K]>): Promise<void>
   stop(): Promise<{ readonly forced: number }>
@@ -103,7 +103,7 @@ async function callAdmin(
   gateway: Gateway,
   addresses: GatewayAddresses,
   { method, path, body }: { method: string; path: string; body: unknown },
-): Promise<{ status: number; body: any }> {
+): Promise<{ status: number; body: Record<string, unknown> }> {
   const response = await fetch(`http://127.0.0.1:${addresses.admin!.port}/apisix/admin/${path}`, {
     method,
     headers: { 'x-api-key': ADMIN_KEY, 'content-type': 'application/json' },

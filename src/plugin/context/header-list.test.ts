@@ -29,6 +29,13 @@ describe('HeaderList', () => {
     assert.deepEqual(headers.raw(), ['a', '1'])
   })
 
+  it('keeps text beyond latin1 as its UTF-8 bytes, so that no character can be cut down to a line break', () => {
+    const headers = new HeaderList()
+    headers.set('x', 'a\u010aEvil: 1')
+    headers.append('y', '日')
+    assert.deepEqual(headers.raw(), ['x', 'a\xc4\x8aEvil: 1', 'y', '\xe6\x97\xa5'])
+  })
+
   it('treats names such as __proto__ as data', () => {
     const headers = new HeaderList(['__proto__', 'p'])
     assert.equal(headers.get('__proto__'), 'p')

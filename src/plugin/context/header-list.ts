@@ -1,5 +1,6 @@
 import type { Headers } from './request-context.ts'
 
+const BEYOND_BYTES = /[^\0-\xff]/
 const FORBIDDEN_IN_VALUE = /[\r\n\0]/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
@@ -40,12 +41,12 @@ export class HeaderList implements Headers {
     const values = typeof value === 'string' ? [value] : value
     for (const one of values) checkLine(name, one)
     this.remove(name.toLowerCase())
-    for (const one of values) this.#raw.push(name, one)
+    for (const one of values) this.#raw.push(name, toBytes(one))
   }
 
   append(name: string, value: string): void {
     checkLine(name, value)
-    this.#raw.push(name, value)
+    this.#raw.push(name, toBytes(value))
   }
 
   remove(name: string): void {
@@ -68,6 +69,11 @@ export class HeaderList implements Headers {
 /** Whether `written` is the header `lowerName`, without regard to case. */
 export function sameName(written: string, lowerName: string): boolean {
   return written.length === lowerName.length && (written === lowerName || written.toLowerCase() === lowerName)
+}
+
+/** Lines go out with one byte for each character; text that has none for one of its characters goes as UTF-8. */
+function toBytes(value: string): string {
+  return BEYOND_BYTES.test(value) ? Buffer.from(value).toString('latin1') : value
 }
 
 function checkLine(name: string, value: string): void {

@@ -9,7 +9,6 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
-import { writeRequestHead } from './request-head.ts'
 import { type ParserSink, ResponseParser } from './response-parser.ts'
 
 const READ_BUFFER_BYTES = 64 * 1024
@@ -36,6 +35,8 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   #timerMs = 0
   #phase: 'connecting' | 'sending' | 'reading' = 'connecting'
   #isBodySent = true
+  /** The node takes the body slower than the client gives it. */
+  #isBlocked = false
   #hasAnswerBytes = false
   #isPaused = false
   #isClosed = false
@@ -54,31 +55,28 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     this.#socket.on('drain', () => this.#onDrain())
   }
 
-  /** Sends a request on an idle or new connection. */
-  start(request: OutgoingRequest, sink: ResponseSink): void {
+  /** Sends a request on an idle or new connection; `head` is what it looks like on the wire. */
+  start(request: OutgoingRequest, head: string, sink: ResponseSink): void {
     this.#request = request
     this.#sink = sink
     this.#hasAnswerBytes = false
+    this.#isBlocked = false
     this.#isBodySent = request.body === undefined
     this.#parser.expect(request.method)
-    try {
-      this.#socket.write(writeRequestHead(request), 'latin1')
-    } catch (error) {
-      this.#fail(error as Error)
-      return
-    }
+    this.#socket.write(head, 'latin1')
     if (this.#socket.connecting) this.#watch('connecting', request.connectMs)
     else this.#onReady()
   }
 
-  resume(): void {
-    if (!this.#isPaused) return
+  resume(sink: ResponseSink): void {
+    if (!this.#isPaused || this.#sink !== sink) return
     this.#isPaused = false
     this.#armTimer()
     this.#socket.resume()
   }
 
-  abort(): void {
+  abort(sink: ResponseSink): void {
+    if (this.#sink !== sink) return
     this.#sink = undefined
     this.#destroy()
   }
@@ -89,14 +87,12 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   }
 
   onChunk(chunk: Uint8Array): boolean {
+    // A chunk of no bytes would be read as the end of the body.
+    if (chunk.length === 0) return true
+    const hasLength = this.#request?.body?.length !== undefined
+    this.#isBlocked = !(hasLength ? this.#socket.write(chunk) : this.#writeChunk(chunk))
     this.#armTimer()
-    if (this.#request?.body?.length !== undefined) return this.#socket.write(chunk)
-    this.#socket.cork()
-    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
-    this.#socket.write(chunk)
-    const isRoomLeft = this.#socket.write('\r\n', 'latin1')
-    process.nextTick(() => this.#socket.uncork())
-    return isRoomLeft
+    return !this.#isBlocked
   }
 
   /** End of the request's body. */
@@ -125,6 +121,15 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     if (mayReuse && wasBodySent && !this.#isClosed) this.#owner.onIdle(this)
     else this.#destroy()
     sink?.onEnd()
+  }
+
+  #writeChunk(chunk: Uint8Array): boolean {
+    this.#socket.cork()
+    this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
+    this.#socket.write(chunk)
+    const isRoomLeft = this.#socket.write('\r\n', 'latin1')
+    this.#socket.uncork()
+    return isRoomLeft
   }
 
   #open(identity: PoolIdentity): net.Socket {
@@ -176,14 +181,14 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
       return false
     }
     if (this.#sink) {
+      this.#armTimer()
       this.#sink.onLull()
-      if (this.#isPaused) clearTimeout(this.#timer)
-      else this.#armTimer()
     }
     return !this.#isPaused
   }
 
   #onDrain(): void {
+    this.#isBlocked = false
     if (this.#isBodySent) return
     this.#armTimer()
     this.#request?.body?.resume()
@@ -213,7 +218,8 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   #onTimeout(): void {
     // An idle connection keeps its timer, so that the next exchange only has to refresh it.
-    if (!this.#sink || this.#isPaused) return
+    // It is not cleared while the node has to wait for the client, either: a cleared timer cannot be refreshed.
+    if (!this.#sink || this.#isPaused || (this.#phase === 'sending' && !this.#isBlocked)) return
     const kind = TIMEOUT_KIND[this.#phase]
     this.#fail(new Error(`no progress within ${this.#timerMs} ms while ${this.#phase}`), kind)
   }

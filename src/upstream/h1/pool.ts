@@ -7,10 +7,16 @@ import {
   TransportError,
 } from '../transport.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
+import { writeRequestHead } from './request-head.ts'
 
-/** Connections to one node at the most; further attempts wait in a queue of {@link MAX_WAITING}. */
-const MAX_CONNECTIONS = 4096
-const MAX_WAITING = 4096
+export interface PoolLimits {
+  /** Connections to one node at the most; further attempts wait. */
+  readonly connections: number
+  /** Attempts that wait at the most; further ones fail. */
+  readonly waiting: number
+}
+
+const LIMITS: PoolLimits = { connections: 4096, waiting: 4096 }
 /** How often idle connections are looked at. */
 const SWEEP_MS = 1000
 
@@ -18,15 +24,18 @@ const SWEEP_MS = 1000
 export class Http1Pool implements ConnectionPool, ConnectionOwner {
   readonly #identity: PoolIdentity
   readonly #now: () => number
+  readonly #limits: PoolLimits
   readonly #idle: Connection[] = []
   readonly #waiting = new Set<Waiting>()
   #open = 0
   #isClosed = false
   #sweeper: NodeJS.Timeout | undefined
 
-  constructor(identity: PoolIdentity, now: () => number) {
+  /** `now` is monotonic, in ms. */
+  constructor(identity: PoolIdentity, now: () => number, limits: PoolLimits = LIMITS) {
     this.#identity = identity
     this.#now = now
+    this.#limits = limits
   }
 
   /** Connections in use and idle, for status and tests. */
@@ -35,20 +44,20 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
   }
 
   send(request: OutgoingRequest, sink: ResponseSink): Sending {
-    const idle = this.#idle.pop()
+    const head = writeRequestHead(request)
+    const idle = request.needsFreshConnection ? undefined : this.#idle.pop()
     if (idle) {
-      idle.start(request, sink)
+      idle.start(request, head, sink)
       return idle
     }
-    if (this.#open < MAX_CONNECTIONS) return this.#connect(request, sink)
-    return this.#wait(request, sink)
+    if (this.#open >= this.#limits.connections) return this.#wait({ request, head, sink })
+    return this.#connect({ request, head, sink })
   }
 
   close(): void {
     this.#isClosed = true
-    clearInterval(this.#sweeper)
-    this.#sweeper = undefined
     for (const connection of [...this.#idle]) connection.close()
+    this.#stopSweeping()
   }
 
   onIdle(connection: Connection): void {
@@ -65,32 +74,38 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
     const index = this.#idle.indexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
     const [next] = this.#waiting
-    if (next) this.#serve(next, undefined)
+    if (next) next.begin(this.#connect(next.attempt))
   }
 
-  #connect(request: OutgoingRequest, sink: ResponseSink): Connection {
+  #serve(next: Waiting, connection: Connection): void {
+    const { request, head, sink } = next.attempt
+    // Closing makes room for the fresh one that it wants.
+    if (request.needsFreshConnection) {
+      connection.close()
+      return
+    }
+    next.begin(connection)
+    connection.start(request, head, sink)
+  }
+
+  #connect({ request, head, sink }: Attempt): Sending {
+    let connection: Connection
+    try {
+      connection = new Connection(this.#identity, this)
+    } catch (error) {
+      // A certificate or key that cannot be read is found out here.
+      return failLater(sink, new TransportError('connect', (error as Error).message, { isUnsent: true }))
+    }
     this.#open++
-    const connection = new Connection(this.#identity, this)
-    connection.start(request, sink)
+    connection.start(request, head, sink)
     return connection
   }
 
-  #wait(request: OutgoingRequest, sink: ResponseSink): Sending {
-    const waiting = new Waiting(request, sink, this.#waiting)
-    if (this.#waiting.size >= MAX_WAITING)
-      waiting.giveUp('queue-full', `${MAX_WAITING} attempts already wait for a connection`)
-    else waiting.begin()
-    return waiting
-  }
-
-  #serve(waiting: Waiting, connection: Connection | undefined): void {
-    waiting.leave()
-    if (!connection) {
-      waiting.sending = this.#connect(waiting.request, waiting.sink)
-      return
-    }
-    waiting.sending = connection
-    connection.start(waiting.request, waiting.sink)
+  #wait(attempt: Attempt): Sending {
+    const { waiting } = this.#limits
+    if (this.#waiting.size < waiting) return new Waiting(attempt, this.#waiting)
+    const message = `${waiting} attempts already wait for a connection`
+    return failLater(attempt.sink, new TransportError('queue-full', message, { isUnsent: true }))
   }
 
   #keep(connection: Connection): void {
@@ -102,51 +117,64 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
   #sweep(): void {
     const oldest = this.#now() - this.#identity.keepalive.idleMs
     for (const connection of [...this.#idle]) if (connection.idleSince <= oldest) connection.close()
-    if (this.#idle.length > 0) return
+    if (this.#idle.length === 0) this.#stopSweeping()
+  }
+
+  #stopSweeping(): void {
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
   }
 }
 
-/** An attempt that waits for a connection; its connect timeout runs meanwhile. */
-class Waiting implements Sending {
+interface Attempt {
   readonly request: OutgoingRequest
+  readonly head: string
   readonly sink: ResponseSink
-  sending: Sending | undefined
+}
+
+/** Tells the sink at the next turn: the caller of `send` does not hold its {@link Sending} yet. */
+function failLater(sink: ResponseSink, error: TransportError): Sending {
+  const told = setImmediate(() => sink.onError(error))
+  return { resume: () => {}, abort: () => clearImmediate(told) }
+}
+
+/** An attempt in the queue, first come first served; its connect timeout runs meanwhile. */
+class Waiting implements Sending {
+  readonly attempt: Attempt
   readonly #queue: Set<Waiting>
-  #timer: NodeJS.Timeout | undefined
+  readonly #timer: NodeJS.Timeout
+  #sending: Sending | undefined
 
-  constructor(request: OutgoingRequest, sink: ResponseSink, queue: Set<Waiting>) {
-    this.request = request
-    this.sink = sink
+  constructor(attempt: Attempt, queue: Set<Waiting>) {
+    this.attempt = attempt
     this.#queue = queue
+    this.#timer = setTimeout(() => this.#onTimeout(), attempt.request.connectMs).unref()
+    queue.add(this)
   }
 
-  begin(): void {
-    this.#queue.add(this)
-    const { connectMs } = this.request
-    this.#timer = setTimeout(() => {
-      this.leave()
-      this.giveUp('connect-timeout', `no connection became free within ${connectMs} ms`)
-    }, connectMs).unref()
+  /** Its turn has come. */
+  begin(sending: Sending): void {
+    this.#leave()
+    this.#sending = sending
   }
 
-  leave(): void {
+  resume(sink: ResponseSink): void {
+    this.#sending?.resume(sink)
+  }
+
+  abort(sink: ResponseSink): void {
+    this.#leave()
+    this.#sending?.abort(sink)
+  }
+
+  #leave(): void {
     clearTimeout(this.#timer)
     this.#queue.delete(this)
   }
 
-  giveUp(kind: 'queue-full' | 'connect-timeout', message: string): void {
-    // Not from within send(): the caller does not hold its Sending yet.
-    setImmediate(() => this.sink.onError(new TransportError(kind, message, { isUnsent: true })))
-  }
-
-  resume(): void {
-    this.sending?.resume()
-  }
-
-  abort(): void {
-    this.leave()
-    this.sending?.abort()
+  #onTimeout(): void {
+    this.#leave()
+    const message = `no connection became free within ${this.attempt.request.connectMs} ms`
+    this.attempt.sink.onError(new TransportError('connect-timeout', message, { isUnsent: true }))
   }
 }

@@ -1,25 +1,32 @@
 import type { OutgoingRequest } from '../transport.ts'
 
+const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const UNSAFE_TARGET = /[^\x21-\x7e\x80-\xff]/
-const UNSAFE_VALUE = /[\r\n\0]/
+/** Everything a value cannot hold: controls but TAB, and what is no byte and would be cut down to one. */
+const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/
 
 /**
- * Writes the head of a request, framing headers included (RFC 9112 §3, §6). Throws on a target or value that would end its line:
- * nothing that reaches here should hold one, and a request is better failed than split.
+ * Writes the head of a request, framing headers included (RFC 9112 §3, §6). Throws a TypeError on a method, target or value that
+ * would end its line: a request is better failed than split. One character is one byte (latin1).
  */
 export function writeRequestHead({ method, target, headers, body }: OutgoingRequest): string {
-  if (UNSAFE_TARGET.test(target))
-    throw new TypeError('request target contains a space or a control character')
+  if (!METHOD.test(method)) throw new TypeError(`request method ${JSON.stringify(method)} is not a token`)
+  if (target === '' || UNSAFE_TARGET.test(target)) {
+    throw new TypeError(
+      `request target ${JSON.stringify(target)} is empty or holds a character that must be encoded`,
+    )
+  }
   let head = `${method} ${target} HTTP/1.1\r\n`
-  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  for (let i = 0; i < headers.length; i += 2) {
+    const value = headers[i + 1]!
+    if (UNSAFE_VALUE.test(value)) {
+      throw new TypeError(`value of request header "${headers[i]}" holds a control character or no byte`)
+    }
+    head += `${headers[i]}: ${value}\r\n`
+  }
   if (body) {
     head +=
       body.length === undefined ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${body.length}\r\n`
   }
   return `${head}\r\n`
-}
-
-/** Whether a header value can be written without starting a new line. */
-export function isSafeValue(value: string): boolean {
-  return !UNSAFE_VALUE.test(value)
 }

@@ -18,17 +18,21 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]/
 const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: (.*))?$/
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const DIGITS = /^\d{1,15}$/
+const SPACE = 0x20
+const TAB = 0x09
 
 /** What the headers that frame a message add up to. */
 class Framing {
   contentLength: number | undefined
   isChunked = false
-  mayReuse: boolean
+  /** `close` wins over `keep-alive` (RFC 9112 §9.3). */
+  isClosing = false
+  isKeptAlive: boolean
   /** Names that `Connection` nominates: they are meant for this hop (RFC 9110 §7.6.1). */
   nominated: string[] | undefined
 
   constructor(isHttp11: boolean) {
-    this.mayReuse = isHttp11
+    this.isKeptAlive = isHttp11
   }
 }
 
@@ -53,7 +57,8 @@ export function parseResponseHead(head: string): ParsedHead {
   const status = STATUS_LINE.exec(lines[0]!)
   if (!status)
     throw new MalformedResponseError(`not a status line: ${JSON.stringify(lines[0]!.slice(0, 60))}`)
-  const framing = new Framing(status[1] === '1')
+  const isHttp11 = status[1] === '1'
+  const framing = new Framing(isHttp11)
   const headers: string[] = []
   for (let i = 1; i < lines.length; i++) readLine(lines[i]!, framing, headers)
   if (framing.isChunked && framing.contentLength !== undefined) {
@@ -65,7 +70,8 @@ export function parseResponseHead(head: string): ParsedHead {
     headers: framing.nominated ? without(headers, framing.nominated) : headers,
     bodyLength: framing.contentLength,
     isChunked: framing.isChunked,
-    mayReuse: framing.mayReuse,
+    // HTTP/1.0 knows no chunks: what sends them may be wrong about where the message ends (RFC 9112 §6.1).
+    mayReuse: framing.isKeptAlive && !framing.isClosing && (isHttp11 || !framing.isChunked),
   }
 }
 
@@ -77,23 +83,37 @@ function readLine(line: string, framing: Framing, headers: string[]): void {
   if (line.includes('\r') || line.includes('\n')) {
     throw new MalformedResponseError(`bare line break in header "${name}"`)
   }
-  const value = line.slice(colon + 1).trim()
+  const value = withoutBlanks(line, colon + 1)
   const read = FRAMING_LENGTHS.has(name.length) ? FRAMING_HEADERS.get(name.toLowerCase()) : undefined
   if (read?.(framing, value) === 'drop') return
   headers.push(name, value)
 }
 
+/** The value from `start` on. Not `trim()`: that takes a no-break space too, which in UTF-8 is the second byte of `à`. */
+function withoutBlanks(line: string, start: number): string {
+  let from = start
+  let to = line.length
+  while (from < to && isBlank(line.charCodeAt(from))) from++
+  while (to > from && isBlank(line.charCodeAt(to - 1))) to--
+  return line.slice(from, to)
+}
+
+function isBlank(code: number): boolean {
+  return code === SPACE || code === TAB
+}
+
 function readConnection(framing: Framing, value: string): 'drop' {
   for (const part of value.toLowerCase().split(',')) {
     const option = part.trim()
-    if (option === 'close') framing.mayReuse = false
-    else if (option === 'keep-alive') framing.mayReuse = true
+    if (option === 'close') framing.isClosing = true
+    else if (option === 'keep-alive') framing.isKeptAlive = true
     else if (option !== '') framing.nominated = [...(framing.nominated ?? []), option]
   }
   return 'drop'
 }
 
-function without(headers: readonly string[], lowerNames: readonly string[]): string[] {
+/** The list without every header of these names. */
+export function without(headers: readonly string[], lowerNames: readonly string[]): string[] {
   return headers.filter((_, i) => !lowerNames.includes(headers[i - (i % 2)]!.toLowerCase()))
 }
 

@@ -1,5 +1,5 @@
 import type { ResponseHead } from '../transport.ts'
-import { MalformedResponseError, type ParsedHead, parseResponseHead } from './response-head.ts'
+import { MalformedResponseError, type ParsedHead, parseResponseHead, without } from './response-head.ts'
 
 /** What a parser tells, in order. Bytes are lent for the call. */
 export interface ParserSink {
@@ -131,8 +131,11 @@ export class ResponseParser {
   }
 
   #finalResponse(head: ParsedHead): void {
-    const { status, reason, headers } = head
-    this.#mayReuse = head.mayReuse
+    const { status, reason } = head
+    const isFramed204 = status === 204 && (head.isChunked || head.bodyLength !== undefined)
+    // A 204 that announces a body may send it too, and those bytes would be taken for the next answer.
+    this.#mayReuse = head.mayReuse && !isFramed204
+    const headers = isFramed204 ? without(head.headers, ['content-length']) : head.headers
     const hasNoBody = this.#isHeadRequest || status === 204 || status === 304
     const bodyLength = hasNoBody ? 0 : head.isChunked ? undefined : head.bodyLength
     this.#step = bodyLength !== undefined ? 'length' : head.isChunked ? 'chunk-size' : 'until-close'

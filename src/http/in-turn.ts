@@ -1,0 +1,33 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { RequestHandler } from './handle.ts'
+
+/** Requests that one connection may have sent ahead of the answer that it waits for. */
+const MAX_AHEAD = 64
+
+const ahead = Symbol('requests ahead')
+
+type CountedSocket = Socket & { [ahead]?: number }
+
+/**
+ * Lets the requests of a connection begin one after the other. Node begins pipelined ones at once and holds back their answers: a
+ * client could have any number of them worked on, and one that leaves is never told of for those that had no socket yet.
+ */
+export function takeInTurn(handle: RequestHandler, request: IncomingMessage, response: ServerResponse): void {
+  if (response.socket !== null) {
+    handle(request, response)
+    return
+  }
+  const socket: CountedSocket = request.socket
+  const waiting = (socket[ahead] ?? 0) + 1
+  if (waiting > MAX_AHEAD) {
+    socket.destroy()
+    return
+  }
+  socket[ahead] = waiting
+  // Given the socket when its turn comes; it never comes on a connection that is gone.
+  response.once('socket', () => {
+    socket[ahead]! -= 1
+    handle(request, response)
+  })
+}
