@@ -93,6 +93,10 @@ async function main(): Promise<void> {
 }
 
 await main().catch((error: unknown) => {
-  console.error(error instanceof Error ? error.message : error)
+  if (!(error instanceof Error)) throw error
+  console.error(error.message)
+  // What fetch throws says "fetch failed"; why is in its cause.
+  if (error.cause instanceof Error && !error.message.includes(error.cause.message))
+    console.error(error.cause.message)
   process.exitCode = 1
 })

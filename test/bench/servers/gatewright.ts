@@ -88,7 +88,7 @@ function putter(adminUrl: string, key: string): (path: string, body: object) => 
   }
 }
 
-/** The admin API answers before the change is served; a route that is not there yet is a 404. */
+/** The admin API may answer before the change is served: a route that is not there yet is a 404. */
 async function untilServed(url: string): Promise<void> {
   const deadline = Date.now() + ROUTE_DEADLINE_MS
   while (Date.now() < deadline) {

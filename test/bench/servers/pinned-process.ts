@@ -16,7 +16,7 @@ export interface PinnedCommand {
   readonly args: readonly string[]
   /** The core the process may run on. */
   readonly core: number
-  /** Answers any status at this URL once the process is ready. */
+  /** Answered with 2xx once the process is ready; a gateway that is still starting says 503. */
   readonly readyUrl: string
   readonly cwd?: string
 }
@@ -95,17 +95,17 @@ async function untilReady(child: ChildProcess, url: string): Promise<void> {
     if (child.exitCode !== null || child.signalCode !== null) {
       throw new Error(`it ended with ${child.exitCode ?? child.signalCode}`)
     }
-    if (await answers(url)) return
+    if (await isReady(url)) return
     await wait(POLL_MS)
   }
-  throw new Error(`nothing answered at ${url} within ${START_DEADLINE_MS} ms`)
+  throw new Error(`${url} was not answered with 2xx within ${START_DEADLINE_MS} ms`)
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(1_000) })
     await response.arrayBuffer()
-    return true
+    return response.ok
   } catch {
     // Not listening yet: the caller asks again until its deadline.
     return false
