@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import http from 'node:http'
+import https from 'node:https'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,13 +15,19 @@ export interface EtcdOwner {
 export interface EtcdOptions {
   /** Further command line options, such as `--quota-backend-bytes=…`. */
   readonly args?: readonly string[]
+  /** Serves TLS with a certificate that etcd signs itself. */
+  readonly isSecure?: boolean
 }
 
 /** A real etcd of one member on loopback, with a data directory that is removed at the end. */
 export interface RunningEtcd {
-  /** `http://127.0.0.1:<port>`; stays the same over restarts. */
+  /** `http://127.0.0.1:<port>`, or `https:`; stays the same over restarts. */
   readonly endpoint: string
   readonly port: number
+  /** Path of the server's certificate when it serves TLS. */
+  readonly certificatePath: string
+  /** Calls a door of etcd's HTTP gateway, such as `/v3/kv/txn`; throws when it refuses. */
+  post(path: string, body: unknown): Promise<unknown>
   /** Kills the process as a crash would. */
   kill9(): Promise<void>
   /** Starts it again on the same ports after {@link kill9}; with `isEmptied` without any of its data. */
@@ -46,13 +54,9 @@ export async function startEtcd(owner: EtcdOwner, options: EtcdOptions = {}): Pr
 async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise<RunningEtcd> {
   const directory = mkdtempSync(join(tmpdir(), 'gatewright-etcd-'))
   const port = await freePort()
-  const launch = {
-    dataDirectory: join(directory, 'data'),
-    port,
-    peerPort: await freePort(),
-    args: options.args ?? [],
-  }
-  const endpoint = `http://127.0.0.1:${port}`
+  const endpoint = `${options.isSecure ? 'https' : 'http'}://127.0.0.1:${port}`
+  const args = [...(options.isSecure ? ['--auto-tls'] : []), ...(options.args ?? [])]
+  const launch = { dataDirectory: join(directory, 'data'), endpoint, peerPort: await freePort(), args }
   let server: ChildProcess | undefined
   const kill = async (signal: NodeJS.Signals) => {
     const running = server
@@ -70,6 +74,8 @@ async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise
   return {
     endpoint,
     port,
+    certificatePath: join(launch.dataDirectory, 'fixtures', 'client', 'cert.pem'),
+    post: (path, body) => ask(endpoint + path, body),
     kill9: () => kill('SIGKILL'),
     async restart({ isEmptied = false } = {}) {
       await kill('SIGKILL')
@@ -77,9 +83,7 @@ async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise
       server = await launchEtcd(launch)
     },
     async compact(revision) {
-      const body = JSON.stringify({ revision: String(revision), physical: true })
-      const answer = await fetch(`${endpoint}/v3/kv/compaction`, { method: 'POST', body })
-      if (!answer.ok) throw new Error(`etcd did not compact to ${revision}: ${await answer.text()}`)
+      await ask(`${endpoint}/v3/kv/compaction`, { revision: String(revision), physical: true })
     },
     stop,
   }
@@ -87,13 +91,17 @@ async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise
 
 interface Launch {
   readonly dataDirectory: string
-  readonly port: number
+  readonly endpoint: string
   readonly peerPort: number
   readonly args: readonly string[]
 }
 
-async function launchEtcd({ dataDirectory, port, peerPort, args }: Launch): Promise<ChildProcess> {
-  const client = `http://127.0.0.1:${port}`
+async function launchEtcd({
+  dataDirectory,
+  endpoint: client,
+  peerPort,
+  args,
+}: Launch): Promise<ChildProcess> {
   const peer = `http://127.0.0.1:${peerPort}`
   const server = spawn('etcd', [
     ...['--name', 'one', '--data-dir', dataDirectory, '--initial-cluster', `one=${peer}`],
@@ -143,12 +151,30 @@ function endWithThisProcess(server: ChildProcess): void {
 
 async function isHealthy(endpoint: string): Promise<boolean> {
   try {
-    const answer = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(1000) })
-    return answer.ok && ((await answer.json()) as { health?: string }).health === 'true'
+    return ((await ask(`${endpoint}/health`)) as { health?: string }).health === 'true'
   } catch {
     // Not listening yet; the caller has a deadline.
     return false
   }
+}
+
+/** One request, a POST when there is a body. The certificate is etcd's own, so it is not checked. */
+async function ask(url: string, body?: unknown): Promise<unknown> {
+  const { request } = url.startsWith('https:') ? https : http
+  const method = body === undefined ? 'GET' : 'POST'
+  const asked = request(url, {
+    method,
+    agent: false,
+    timeout: 5000,
+    rejectUnauthorized: false,
+  } as https.RequestOptions)
+  asked.once('timeout', () => asked.destroy(new Error(`${url} did not answer`)))
+  asked.end(body === undefined ? undefined : JSON.stringify(body))
+  const [answer] = (await once(asked, 'response')) as [http.IncomingMessage]
+  let text = ''
+  for await (const chunk of answer) text += chunk
+  if (answer.statusCode !== 200) throw new Error(`${url} answered ${answer.statusCode}: ${text}`)
+  return JSON.parse(text)
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { GRPCUnavailableError } from 'etcd3'
+import { hostPolicy, retryOnOtherHosts } from './host-policy.ts'
+
+const refused = () =>
+  Promise.reject(new GRPCUnavailableError('14 UNAVAILABLE: No connection established. ECONNREFUSED'))
+const dropped = () => Promise.reject(new GRPCUnavailableError('14 UNAVAILABLE: Connection dropped'))
+
+describe('retryOnOtherHosts', () => {
+  it('tries once per host what certainly was not sent', async () => {
+    let calls = 0
+    const call = () => {
+      calls++
+      return refused()
+    }
+    await assert.rejects(retryOnOtherHosts(3).execute(call))
+    assert.equal(calls, 3)
+  })
+
+  it('does not repeat what may have been sent', async () => {
+    let calls = 0
+    const call = () => {
+      calls++
+      return dropped()
+    }
+    await assert.rejects(retryOnOtherHosts(3).execute(call))
+    assert.equal(calls, 1)
+  })
+})
+
+describe('hostPolicy', () => {
+  it('passes a host that failed over for a while, as long as another one is left', async () => {
+    let nowMs = 0
+    const policyOf = hostPolicy(2, () => nowMs)
+    const [a, b] = [policyOf('a'), policyOf('b')]
+    await assert.rejects(a.execute(dropped))
+    await assert.rejects(
+      a.execute(async () => 'called'),
+      /rests after a failure/,
+    )
+    assert.equal(await b.execute(async () => 'called'), 'called')
+    await assert.rejects(b.execute(dropped))
+    assert.equal(await a.execute(async () => 'called'), 'called', 'all rest, so none may be passed over')
+    nowMs += 10_000
+    assert.equal(await b.execute(async () => 'called'), 'called')
+  })
+
+  it('never passes over the only host', async () => {
+    const policy = hostPolicy(1)('a')
+    await assert.rejects(policy.execute(dropped))
+    assert.equal(await policy.execute(async () => 'called'), 'called')
+  })
+})
