@@ -1,0 +1,140 @@
+import assert from 'node:assert/strict'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { describe, it, type TestContext } from 'node:test'
+import type { TLSSocket, TlsOptions } from 'node:tls'
+import { Worker } from 'node:worker_threads'
+import { makeCertificate } from '../../../test/support/certificates.ts'
+import { rawUpstream } from '../../../test/support/fake-upstream.ts'
+import { outgoing, ProbeSink } from '../../../test/support/transport-probe.ts'
+import { eventually } from '../../../test/support/watch-recording.ts'
+import type { PoolIdentity } from '../pool-registry.ts'
+import { Http1Pool } from './pool.ts'
+
+const authority = { ...makeCertificate({ names: ['the authority'] }), name: 'the authority' }
+const certificate = makeCertificate({ names: ['node.test', '127.0.0.1'], issuer: authority })
+
+/** What the node saw of one request. */
+interface Seen {
+  readonly serverName: string | false | null
+  readonly clientName: string | undefined
+}
+
+async function tlsNode(t: TestContext, options: TlsOptions = {}): Promise<{ port: number; seen: Seen[] }> {
+  const seen: Seen[] = []
+  const server = createHttpsServer({ ...certificate, ...options }, (request, response) => {
+    const socket = request.socket as TLSSocket & { servername: string | false | null }
+    const { subject } = socket.getPeerCertificate()
+    seen.push({ serverName: socket.servername, clientName: subject?.CN?.toString() })
+    response.end('x'.repeat(100_000))
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, seen }
+}
+
+function identity(port: number, change: Partial<PoolIdentity> = {}): PoolIdentity {
+  return {
+    scheme: 'https',
+    host: '127.0.0.1',
+    port,
+    serverName: 'node.test',
+    tls: undefined,
+    keepalive: { size: 1, idleMs: 60_000, requests: 1000 },
+    ...change,
+  }
+}
+
+async function ask(t: TestContext, to: PoolIdentity, connectMs = 5000): Promise<ProbeSink> {
+  const pool = new Http1Pool(to, () => performance.now())
+  t.after(() => pool.close())
+  const sink = new ProbeSink()
+  pool.send(outgoing({ connectMs }), sink)
+  return sink.over
+}
+
+describe('a connection over TLS', () => {
+  it('asks for the server name, and takes any certificate unless told to verify', async (t) => {
+    const { port, seen } = await tlsNode(t)
+    const sink = await ask(t, identity(port))
+    assert.equal(sink.bytes, 100_000)
+    assert.equal(seen[0]!.serverName, 'node.test')
+  })
+
+  it('asks for no name when all it has is an address', async (t) => {
+    const { port, seen } = await tlsNode(t)
+    assert.ok((await ask(t, identity(port, { serverName: '127.0.0.1' }))).isEnded)
+    assert.equal(seen[0]!.serverName, false)
+  })
+
+  it('refuses a certificate of an authority that it does not know when told to verify', async (t) => {
+    const { port, seen } = await tlsNode(t)
+    const { error } = await ask(t, identity(port, { tls: { verify: true } }))
+    assert.deepEqual([error!.kind, error!.isUnsent, seen.length], ['connect', true, 0])
+  })
+
+  it('shows the client certificate that it is given', async (t) => {
+    const { port, seen } = await tlsNode(t, { requestCert: true, ca: authority.cert })
+    const { cert, key } = makeCertificate({ names: ['the gateway'], issuer: authority })
+    assert.ok((await ask(t, identity(port, { tls: { client_cert: cert, client_key: key } }))).isEnded)
+    assert.equal(seen[0]!.clientName, 'the gateway')
+  })
+
+  it('fails, and throws nothing, with a certificate that cannot be read', async (t) => {
+    const { port } = await tlsNode(t)
+    const { error } = await ask(t, identity(port, { tls: { client_cert: 'none', client_key: 'none' } }))
+    assert.deepEqual([error!.kind, error!.isUnsent], ['connect', true])
+  })
+
+  it('fails with a node that speaks no TLS', async (t) => {
+    const address = await rawUpstream(t, (socket) => void socket.end('HTTP/1.1 200 OK\r\n\r\n'))
+    const { error } = await ask(t, identity(Number(address.split(':')[1])))
+    assert.deepEqual([error!.kind, error!.isUnsent], ['connect', true])
+  })
+
+  it('fails in time with a node that never answers the handshake', async (t) => {
+    const address = await rawUpstream(t, () => {})
+    const { error } = await ask(t, identity(Number(address.split(':')[1])), 30)
+    assert.deepEqual([error!.kind, error!.isUnsent], ['connect-timeout', true])
+  })
+
+  it('is held back by a slow reader like a plain one', async (t) => {
+    const { port } = await tlsNode(t)
+    const pool = new Http1Pool(identity(port), () => performance.now())
+    t.after(() => pool.close())
+    const sink = new ProbeSink()
+    sink.isSlow = true
+    const sending = pool.send(outgoing(), sink)
+    await eventually('the first bytes came', () => sink.bytes > 0)
+    assert.ok(sink.bytes < 100_000)
+    sink.isSlow = false
+    sending.resume(sink)
+    assert.equal((await sink.over).bytes, 100_000)
+  })
+})
+
+/** Listens with a queue for one connection, says where, and never accepts. */
+const DEAF = `
+  const { createServer } = require('node:net')
+  const { parentPort } = require('node:worker_threads')
+  const server = createServer().listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+    parentPort.postMessage(server.address().port)
+    setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+  })
+`
+
+describe('a connection that is never accepted', () => {
+  it('fails with the connect timeout', async (t) => {
+    const worker = new Worker(DEAF, { eval: true })
+    t.after(() => worker.terminate())
+    const port = await new Promise<number>((resolve) => worker.once('message', resolve))
+    const plain = identity(port, { scheme: 'http', serverName: undefined })
+    // The kernel completes the first ones on its own, as many as fit in the queue.
+    const attempts = Array.from({ length: 5 }, () => ask(t, plain, 100))
+    const { error } = await Promise.race(attempts)
+    assert.deepEqual([error!.kind, error!.isUnsent], ['connect-timeout', true])
+  })
+})
