@@ -38,7 +38,6 @@ export class AdminListener {
     const { admin } = settings.deployment
     this.#app = Fastify({
       logger: false,
-      disableRequestLogging: true,
       requestTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,

@@ -157,7 +157,7 @@ function configComponent({ environment, publisher, link }: Workshop): Component 
         store: link.store!,
         prefix: `${settings.store.prefix}/`,
         listener: publisher,
-        log: logger,
+        logger,
       })
       await publisher.firstPublish(signal)
     },

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { Logger } from '../observe/logger.ts'
-import type { Settings } from '../settings/settings.ts'
+import type { EtcdSettings, Settings } from '../settings/settings.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 
 /** Opens the store that the settings choose. Each kind is loaded only when it is used: etcd's client is large. */
@@ -8,7 +7,7 @@ export async function openStore({ store }: Settings, logger: Logger): Promise<Co
   switch (store.type) {
     case 'memory': {
       const { MemoryStore } = await import('../store/memory-store.ts')
-      return new MemoryStore()
+      return new MemoryStore({ logger })
     }
     case 'embedded': {
       const { EmbeddedStore } = await import('../store/embedded-store.ts')
@@ -16,18 +15,25 @@ export async function openStore({ store }: Settings, logger: Logger): Promise<Co
     }
     case 'file': {
       const { FileStore } = await import('../store/file-store.ts')
-      return FileStore.open({ path: store.path, format: store.format, prefix: store.prefix, logger })
+      return new FileStore({ path: store.path, prefix: store.prefix, logger })
     }
     case 'etcd':
       return openEtcd(store.etcd, logger)
   }
 }
 
-async function openEtcd(
-  etcd: Extract<Settings['store'], { type: 'etcd' }>['etcd'],
-  logger: Logger,
-): Promise<ConfigStore> {
+/** Longest time for one call; APISIX's 30 s would keep a client of the admin API waiting that long for its 503. */
+const CALL_TIMEOUT_MS = 5000
+
+async function openEtcd(etcd: EtcdSettings, logger: Logger): Promise<ConfigStore> {
   const { EtcdStore } = await import('../store/etcd/etcd-store.ts')
-  return new EtcdStore({ hosts: [...etcd.host], logger })
+  const { host: hosts, user, password, tls, timeout } = etcd
+  return new EtcdStore({
+    hosts,
+    tls,
+    timeoutMs: Math.min(timeout * 1000, CALL_TIMEOUT_MS),
+    logger,
+    ...(user !== undefined && { user }),
+    ...(password !== undefined && { password }),
+  })
 }
-void readFileSync

@@ -17,7 +17,9 @@ describe('ShardMap', () => {
   })
 
   it('holds thousands of keys and gives each back', () => {
-    const map = ShardMap.empty<number>().with(Array.from({ length: 5000 }, (_, i) => [`key-${i}`, i] as const))
+    const map = ShardMap.empty<number>().with(
+      Array.from({ length: 5000 }, (_, i) => [`key-${i}`, i] as const),
+    )
     assert.equal(map.size, 5000)
     for (let i = 0; i < 5000; i++) assert.equal(map.get(`key-${i}`), i)
     assert.equal([...map.values()].length, 5000)

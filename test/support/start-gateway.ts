@@ -34,7 +34,11 @@ export interface TestGateway {
   /** Lines of the structured log, parsed. */
   readonly logs: readonly Readonly<Record<string, unknown>>[]
   /** Calls the admin API with the admin key; waits until the change is served. */
-  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }>
+  admin(
+    method: string,
+    path: string,
+    body?: unknown,
+  ): Promise<{ status: number; body: Record<string, unknown> }>
   /** Writes a document through the admin API and waits until it is served; throws when it is refused. */
   put<K extends Kind>(kind: K, id: string, document: Partial<Documents[K]>): Promise<void>
   stop(): Promise<{ readonly forced: number }>
