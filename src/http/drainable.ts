@@ -1,5 +1,6 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 /** How often idle connections are closed while a server drains. */
 const SWEEP_MS = 100
@@ -19,7 +20,8 @@ export class Drainable {
   }
 
   /**
-   * Stops accepting, lets requests in flight end until `cut` is aborted, then cuts them; resolves with how many connections were cut.
+   * Stops accepting, lets requests in flight end until `cut` is aborted, then cuts them; resolves with how many connections were cut,
+   * when every request has been ended.
    */
   async drain(cut: AbortSignal): Promise<number> {
     const { server } = this
@@ -28,7 +30,7 @@ export class Drainable {
     const sweep = setInterval(() => this.#sweep(), SWEEP_MS)
     const force = () => {
       forced = this.#sockets.size
-      server.closeAllConnections()
+      for (const socket of this.#sockets) socket.destroy()
     }
     try {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
@@ -36,6 +38,9 @@ export class Drainable {
       if (cut.aborted) force()
       else cut.addEventListener('abort', force, { once: true })
       await closed
+      // The server counts connections, not their events: until those were told, requests are not ended.
+      do await nextTurn()
+      while (this.#sockets.size > 0)
       return forced
     } finally {
       cut.removeEventListener('abort', force)

@@ -41,7 +41,7 @@ export function openRequest(
   if (!isExpectationKnown(request)) return { status: 417, reason: 'unknown expectation' }
   const rawHost = target.authority ?? request.headers.host ?? ''
   const host = rawHost === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(rawHost)
-  if (!host) return { status: 400, reason: 'bad Host' }
+  if (!host || hasSeveralHosts(request.rawHeaders)) return { status: 400, reason: 'bad Host' }
   return {
     context: contextOf(request, { target, rawTarget, host: host.host, rawHost }, { consumers, door }),
     matchPath: target.matchPath,
@@ -51,6 +51,15 @@ export function openRequest(
 /** HTTP/1.0 has no expectations; what asks for one in an odd form would be answered in one way and forwarded in another. */
 function isExpectationKnown({ headers: { expect }, httpVersionMinor }: IncomingMessage): boolean {
   return expect === undefined || httpVersionMinor === 0 || expect.toLowerCase() === '100-continue'
+}
+
+/** Node keeps the first of several; who is behind the gateway might keep the last. */
+function hasSeveralHosts(raw: readonly string[]): boolean {
+  let count = 0
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.length === 4 && raw[i]!.toLowerCase() === 'host') count++
+  }
+  return count > 1
 }
 
 /** HTTP/1.0 needs no Host. */

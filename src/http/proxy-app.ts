@@ -110,6 +110,8 @@ export class ProxyApp {
   #addServer(): Server {
     const server = createServer({
       noDelay: true,
+      // Both are answered where every other bad request is.
+      requireHostHeader: false,
       maxHeaderSize: MAX_HEADER_BYTES,
       headersTimeout: HEADERS_TIMEOUT_MS,
       connectionsCheckingInterval: TIMEOUT_CHECK_MS,
@@ -119,6 +121,7 @@ export class ProxyApp {
     server.on('request', (request, response) => this.app.routing(request, response))
     // The gateway says "continue" itself, once it wants the body.
     server.on('checkContinue', (request, response) => this.app.routing(request, response))
+    server.on('checkExpectation', (request, response) => this.app.routing(request, response))
     server.on('connect', (_request, socket) => endWith(socket, 405))
     server.on('clientError', refuseUnread)
     // Of accepting, once it listens (too many open files): the listener goes on, the process must too.

@@ -18,7 +18,7 @@ export function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex): void
   else if (current?.req.complete) {
     // The bytes behind a sound request were wrong: that one still gets its answer.
     current.shouldKeepAlive = false
-    current.once('finish', () => socket.end())
+    current.once('finish', () => hangUp(socket))
   } else if (current?.headersSent) socket.destroy()
   else endWith(socket, STATUS_OF_CODE.get(error.code) ?? 400)
 }
@@ -27,7 +27,18 @@ export function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex): void
 export function endWith(socket: Duplex, status: number): void {
   const title = `${status} ${STATUS_CODES[status]}`
   const body = `${JSON.stringify({ error_msg: title })}\n`
-  socket.end(
+  socket.write(
     `HTTP/1.1 ${title}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
   )
+  hangUp(socket)
+}
+
+/** How long a client may take to read the last words; bytes of it that stayed unread would make the system take them back. */
+const LINGER_MS = 1000
+
+function hangUp(socket: Duplex): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
+  socket.once('close', () => clearTimeout(timer)).on('error', () => socket.destroy())
+  socket.end()
+  socket.resume()
 }

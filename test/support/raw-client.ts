@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import type { TestContext } from 'node:test'
 
 /** One response as it stood on the wire. */
 export interface RawResponse {
@@ -41,4 +43,57 @@ export function parseResponse(text: string): RawResponse {
     }),
   )
   return { status: Number(statusLine.split(' ')[1]), headers, body: text.slice(end + 4), text }
+}
+
+/** A connection that says what the test writes and remembers what it is told. */
+export interface RawConnection {
+  readonly socket: Socket
+  /** Everything received so far. */
+  readonly text: string
+  readonly isClosed: boolean
+  send(bytes: string): void
+  /** Resolves once the text received matches; fails with that text when the connection ends first or within 5 s it does not. */
+  until(pattern: RegExp): Promise<string>
+  /** Resolves with the whole text when the server has closed. */
+  untilClosed(): Promise<string>
+}
+
+/** Opens a connection that lives until the test ends. */
+export async function rawConnect(t: Pick<TestContext, 'after'>, port: number): Promise<RawConnection> {
+  const socket = connect(port, '127.0.0.1')
+  await once(socket, 'connect')
+  t.after(() => socket.destroy())
+  let text = ''
+  let isClosed = false
+  socket.setEncoding('latin1')
+  socket.on('data', (chunk) => {
+    text += chunk
+  })
+  // Whatever ends the connection, `isClosed` tells.
+  socket.on('error', () => socket.destroy())
+  socket.on('close', () => {
+    isClosed = true
+  })
+  const wait = async (what: string, isDone: () => boolean): Promise<string> => {
+    const end = Date.now() + 5000
+    while (!isDone()) {
+      if (isClosed || Date.now() > end) {
+        throw new Error(`${isClosed ? 'closed' : 'silent'} before ${what}; received ${JSON.stringify(text)}`)
+      }
+      await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    return text
+  }
+  return {
+    socket,
+    get text() {
+      return text
+    },
+    get isClosed() {
+      return isClosed
+    },
+    send: (bytes) => void socket.write(bytes, 'latin1'),
+    until: (pattern) => wait(String(pattern), () => pattern.test(text)),
+    untilClosed: () => wait('the end', () => isClosed),
+  }
 }
