@@ -2,7 +2,7 @@ import type { Reply } from '../plugin/definition.ts'
 import { runRequestPhase } from '../plugin/run.ts'
 import type { Exchange } from '../proxy/exchange.ts'
 import { forward } from '../proxy/forward.ts'
-import { type ConsumerEntry, isReply } from '../snapshot/plan.ts'
+import type { ConsumerEntry } from '../snapshot/plan.ts'
 
 type Hop = (exchange: Exchange) => Reply | undefined | Promise<Reply | undefined>
 
@@ -62,7 +62,7 @@ function joinConsumer(exchange: Exchange): Reply | undefined | Promise<Reply | u
 }
 
 function leave(exchange: Exchange): void {
-  const { upstream } = exchange.plan!
-  if (isReply(upstream)) exchange.answer(upstream)
-  else forward(exchange, upstream)
+  const { upstream, noUpstream } = exchange.plan!
+  if (upstream) forward(exchange, upstream)
+  else exchange.answer(noUpstream)
 }

@@ -70,10 +70,16 @@ export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
     scheme: spec.scheme,
     host: node.host,
     port: node.port,
-    serverName: spec.scheme === 'https' ? (spec.upstreamHost ?? node.host) : undefined,
+    serverName: spec.scheme === 'https' ? serverNameFor(node, spec) : undefined,
     tls: spec.scheme === 'https' ? spec.tls : undefined,
     keepalive: spec.keepalive,
   }
+}
+
+/** The Host that is sent, where that does not depend on the request (contract §5.5). */
+function serverNameFor(node: NodeSpec, { passHost, upstreamHost }: UpstreamSpec): string {
+  const host = passHost === 'rewrite' ? upstreamHost : undefined
+  return host === undefined ? node.host : host.replace(/:\d+$/, '')
 }
 
 function keyOf(identity: PoolIdentity): string {

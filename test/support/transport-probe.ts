@@ -7,6 +7,8 @@ import type {
   TransportError,
 } from '../../src/upstream/transport.ts'
 
+const PATIENCE_MS = 5000
+
 /** Remembers what an attempt tells, and can play a slow client. */
 export class ProbeSink implements ResponseSink {
   head: ResponseHead | undefined
@@ -17,14 +19,21 @@ export class ProbeSink implements ResponseSink {
   error: TransportError | undefined
   /** Answers every chunk with "no more for now". */
   isSlow = false
-  /** Settles when the attempt is over. */
+  /** Resolves when the attempt is over; rejects when it is not for too long. */
   readonly over: Promise<this>
   #settle!: (self: this) => void
 
   constructor() {
-    this.over = new Promise((resolve) => {
-      this.#settle = resolve
+    this.over = new Promise((resolve, reject) => {
+      const late = () => reject(new Error(`the attempt is not over after ${PATIENCE_MS} ms`))
+      const timer = setTimeout(late, PATIENCE_MS).unref()
+      this.#settle = (self) => {
+        clearTimeout(timer)
+        resolve(self)
+      }
     })
+    // Not every test asks.
+    this.over.catch(() => {})
   }
 
   onHead(head: ResponseHead): void {
