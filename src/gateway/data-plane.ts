@@ -99,7 +99,7 @@ function failureReport({ logger, metrics }: Environment): FailureReport {
     help: 'Phases of plugins that threw',
     labels: ['plugin', 'phase'],
   })
-  return (instance, phase, error, context) => {
+  return ({ instance, phase, error }, context) => {
     failures.labels(instance.plugin.name, phase).inc()
     logger.error(
       { plugin: instance.plugin.name, phase, route: context.route?.id, request: context.id, err: error },

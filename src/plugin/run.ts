@@ -6,13 +6,15 @@ import type { Instance } from './instance.ts'
 
 type RequestPhaseName = 'rewrite' | 'access' | 'beforeProxy'
 
+/** A phase of a plugin that threw. */
+export interface PhaseFailure {
+  readonly instance: Instance
+  readonly phase: keyof PluginInstance
+  readonly error: unknown
+}
+
 /** Told of every phase that threw, once per throw; logs and counts it. Must not throw. */
-export type FailureReport = (
-  instance: Instance,
-  phase: keyof PluginInstance,
-  error: unknown,
-  context: Context,
-) => void
+export type FailureReport = (failure: PhaseFailure, context: Context) => void
 
 /** `_meta.filter` is evaluated once per request and instance (contract §6). */
 const filterVerdicts = requestSlot<Map<Instance, boolean>>('_meta.filter')
@@ -70,7 +72,7 @@ function failed(
   phase: RequestPhaseName,
   { error, context, report }: { error: unknown; context: Context; report: FailureReport },
 ): Reply {
-  report(step, phase, error, context)
+  report({ instance: step, phase, error }, context)
   return FAILED
 }
 
@@ -110,7 +112,7 @@ function runSafely(
     step.meta.preFunction?.(step.config, context)
     return step.phases[phase]!(context)
   } catch (error) {
-    report(step, phase, error, context)
+    report({ instance: step, phase, error }, context)
     return undefined
   }
 }

@@ -51,7 +51,7 @@ function buildPlan(parts: PlanParts, host: string | undefined): Plan {
   return new RoutePlan({
     instances: mergeRoute(compiled.instances, pluginConfig?.instances, service?.compiled.instances),
     route: viewOf(parts, host),
-    upstream: upstreamOf(parts),
+    ...destinationOf(parts),
     refusal: refusalOf(parts),
     timeouts: compiled.timeouts,
     isWebsocketEnabled: route.enable_websocket ?? service?.document.enable_websocket ?? false,
@@ -61,7 +61,8 @@ function buildPlan(parts: PlanParts, host: string | undefined): Plan {
 class RoutePlan implements Plan {
   readonly route: RouteView
   readonly chain: Chain
-  readonly upstream: Upstream | Reply
+  readonly upstream: Upstream | undefined
+  readonly noUpstream: Reply
   readonly refusal: Reply | undefined
   readonly timeouts: TimeoutsMs | undefined
   readonly isWebsocketEnabled: boolean
@@ -75,6 +76,7 @@ class RoutePlan implements Plan {
     this.route = plan.route
     this.chain = chainOf(instances)
     this.upstream = plan.upstream
+    this.noUpstream = plan.noUpstream
     this.refusal = plan.refusal
     this.timeouts = plan.timeouts
     this.isWebsocketEnabled = plan.isWebsocketEnabled
@@ -94,15 +96,16 @@ function refusalOf({ route, service, pluginConfig }: PlanParts): Reply | undefin
 }
 
 /** The route's own wins over its service's; within one document the id wins over the inline form (contract §4.6). */
-function upstreamOf({ route, compiled, service, findUpstream }: PlanParts): Upstream | Reply {
+function destinationOf(parts: PlanParts): Pick<Plan, 'upstream' | 'noUpstream'> {
+  const { route, compiled, service, findUpstream } = parts
   for (const owner of [
     { id: route.upstream_id, inline: compiled.upstream },
     { id: service?.document.upstream_id, inline: service?.compiled.upstream },
   ]) {
-    if (owner.id !== undefined) return findUpstream(String(owner.id)) ?? UPSTREAM_GONE
-    if (owner.inline) return owner.inline
+    if (owner.id !== undefined) return { upstream: findUpstream(String(owner.id)), noUpstream: UPSTREAM_GONE }
+    if (owner.inline) return { upstream: owner.inline, noUpstream: NO_UPSTREAM }
   }
-  return NO_UPSTREAM
+  return { upstream: undefined, noUpstream: NO_UPSTREAM }
 }
 
 function viewOf({ id, route, service }: PlanParts, host: string | undefined): RouteView {

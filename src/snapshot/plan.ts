@@ -9,8 +9,10 @@ import type { Upstream } from '../upstream/upstream.ts'
 export interface Plan {
   readonly route: RouteView
   readonly chain: Chain
-  /** Where it goes, or the answer given instead when there is nowhere to go; the phases run first either way. */
-  readonly upstream: Upstream | Reply
+  /** Where it goes after the phases. */
+  readonly upstream: Upstream | undefined
+  /** What is answered where there is no upstream. */
+  readonly noUpstream: Reply
   /** An answer given before any plugin of the route runs: what it refers to is missing. */
   readonly refusal: Reply | undefined
   /** The route's own timeouts; they win over the upstream's. */
@@ -31,8 +33,4 @@ export interface ConsumerChain {
 export interface ConsumerEntry extends FoundConsumer {
   readonly view: ConsumerView
   readonly instances: ReadonlyMap<string, Instance | undefined>
-}
-
-export function isReply(value: Upstream | Reply): value is Reply {
-  return 'status' in value
 }

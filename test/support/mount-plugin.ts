@@ -128,7 +128,7 @@ class Mounted implements MountedPlugin {
         instances: this.#instances,
         consumers,
         monotonic: this.clock.monotonic,
-        report: (_instance, _phase, error) => void this.#errors.push(error),
+        report: ({ error }) => void this.#errors.push(error),
         defaultRoute: this.#route,
       }),
     )
