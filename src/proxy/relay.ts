@@ -5,7 +5,7 @@ import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
 import { filterChunk, filterEnd } from './body-filters.ts'
 import type { Exchange } from './exchange.ts'
-import { writeHead } from './write-head.ts'
+import { endWithHead, writeHead } from './write-head.ts'
 
 /** Bodies up to this go out as one string with their head: one write instead of two. */
 const ONE_WRITE_BYTES = 16 * 1024
@@ -83,7 +83,7 @@ export class Relay {
     if (held === undefined) response.end()
     else {
       context.stats.responseBodyBytes += held.length
-      response.end(held, 'latin1')
+      endWithHead(response, held)
     }
   }
 

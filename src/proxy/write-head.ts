@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Response } from '../plugin/context/context.ts'
 import { headBytes } from '../plugin/context/stats.ts'
 import type { Exchange } from './exchange.ts'
@@ -19,4 +20,22 @@ export function writeHead(exchange: Exchange, { status, headers }: Response): vo
   if (body?.isHeldBack) response.shouldKeepAlive = false
   context.stats.responseHeadBytes = headBytes(START_AND_OWN_BYTES, raw)
   response.writeHead(status, raw as string[])
+}
+
+/**
+ * Ends a response whose head was handed over and is not on the wire yet, with all of its body. `end(body)` would add an empty
+ * chunk and so send head and body by writev, which costs 2 to 3 µs more than one write (docs/reference/benchmarks.md); put behind
+ * the head that Node holds ready, the body leaves in the same write.
+ */
+export function endWithHead(response: ServerResponse, body: string): void {
+  const held = response as ServerResponse & { _header?: unknown; _headerSent?: unknown }
+  if (
+    typeof held._header === 'string' &&
+    held._headerSent === false &&
+    !response.chunkedEncoding &&
+    response.req.method !== 'HEAD'
+  ) {
+    held._header += body
+    response.end()
+  } else response.end(body, 'latin1')
 }
