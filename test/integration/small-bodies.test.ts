@@ -34,7 +34,10 @@ describe('a body that leaves in one write with its head', () => {
   })
 
   it('is left out for HEAD, and goes to an HTTP/1.0 client up to the end of the connection', async (t) => {
-    const upstream = await fakeUpstream(t, (_request, response) => response.end('body'))
+    const upstream = await fakeUpstream(t, (_request, response) => {
+      response.setHeader('Content-Length', 4)
+      response.end('body')
+    })
     const nodes = { [upstream.address]: 1 }
     const gateway = await startGateway(t, { routes: { 1: { uri: '/*', upstream: { nodes } } } })
     const head = await rawRequest(
