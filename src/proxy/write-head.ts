@@ -28,12 +28,12 @@ export function writeHead(exchange: Exchange, { status, headers }: Response): vo
  * the head that Node holds ready, the body leaves in the same write.
  */
 export function endWithHead(response: ServerResponse, body: string): void {
-  const held = response as ServerResponse & { _header?: unknown; _headerSent?: unknown }
+  const held = response as ServerResponse & { _header?: unknown; _headerSent?: unknown; _hasBody?: unknown }
   if (
     typeof held._header === 'string' &&
     held._headerSent === false &&
     !response.chunkedEncoding &&
-    response.req.method !== 'HEAD'
+    held._hasBody === true
   ) {
     held._header += body
     response.end()
