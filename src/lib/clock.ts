@@ -6,6 +6,15 @@ export interface Clock {
   schedule(delayMs: number, run: () => void): () => void
 }
 
+/** As {@link SYSTEM_CLOCK}, for calls that must not keep a process alive that has nothing else to do. */
+export const BACKGROUND_CLOCK: Clock = {
+  nowMs: () => performance.now(),
+  schedule: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+}
+
 export const SYSTEM_CLOCK: Clock = {
   nowMs: () => performance.now(),
   schedule: (delayMs, run) => {

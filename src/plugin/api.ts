@@ -2,6 +2,13 @@
 export type { FromSchema } from 'json-schema-to-ts'
 export { compileExpression } from '../expr/compile.ts'
 export type { Expression, VariableSource } from '../expr/expr.ts'
+export {
+  compileTemplate,
+  parseTemplate,
+  type Template,
+  type TemplatePart,
+  variableText,
+} from '../lib/template.ts'
 export type { Ref } from '../model/kind.ts'
 export type { Labels } from '../model/types.ts'
 export type { Logger } from '../observe/logger.ts'
@@ -31,10 +38,3 @@ export {
   type Reply,
   type Schema,
 } from './definition.ts'
-export {
-  compileTemplate,
-  parseTemplate,
-  type Template,
-  type TemplatePart,
-  variableText,
-} from './template.ts'

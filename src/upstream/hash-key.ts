@@ -19,10 +19,7 @@ const READ: Readonly<Record<UpstreamSpec['hashOn'], Read>> = {
   consumer: () => (source) => source.var('consumer_name'),
   vars_combinations: (key) => {
     const template = compileTemplate(key)
-    return (source) => {
-      const resolve = (name: string) => source.var(name)
-      return template.isResolvable(resolve) ? template.render(resolve) : undefined
-    }
+    return (source) => template.renderResolved(source)
   },
 }
 
