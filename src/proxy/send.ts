@@ -50,6 +50,7 @@ function hostFor({ context }: Exchange, node: UpstreamNode, { spec }: UpstreamSt
   if (context.upstream.host !== undefined) return context.upstream.host
   if (spec.passHost === 'rewrite') return spec.upstreamHost ?? context.rawHost
   if (spec.passHost === 'pass' && context.rawHost !== '') return context.rawHost
-  if (!isSchemePort(spec.scheme, node.port)) return formatAddress(node.host, node.port)
-  return node.host.includes(':') ? `[${node.host}]` : node.host
+  const name = node.domain ?? node.host
+  if (!isSchemePort(spec.scheme, node.port)) return formatAddress(name, node.port)
+  return name.includes(':') ? `[${name}]` : name
 }

@@ -79,7 +79,7 @@ export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
 /** The Host that is sent, where that does not depend on the request (contract §5.5). */
 function serverNameFor(node: NodeSpec, { passHost, upstreamHost }: UpstreamSpec): string {
   const host = passHost === 'rewrite' ? upstreamHost : undefined
-  return host === undefined ? node.host : host.replace(/:\d+$/, '')
+  return host === undefined ? (node.domain ?? node.host) : host.replace(/:\d+$/, '')
 }
 
 function keyOf(identity: PoolIdentity): string {

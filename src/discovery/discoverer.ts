@@ -1,0 +1,35 @@
+/** One address that a registry knows for a service. */
+export interface DiscoveredNode {
+  /** IP or name; IPv6 without brackets. */
+  readonly host: string
+  /** Absent where the registry says none: then the scheme's own. */
+  readonly port: number | undefined
+  readonly weight: number
+  readonly priority: number
+}
+
+/** What an upstream asks a registry for: its `service_name` and `discovery_args`. */
+export interface DiscoveredService {
+  readonly serviceName: string
+  readonly args: Readonly<Record<string, unknown>>
+}
+
+/** Hears of a service. Neither call may throw. */
+export interface NodeSink {
+  /** The full set, never a difference; told again whenever it may have changed. */
+  onNodes(nodes: readonly DiscoveredNode[]): void
+  /** The registry cannot say at the moment. What was told before stays valid. */
+  onProblem(reason: string): void
+}
+
+/** Something being watched; closing it ends timers and calls that it alone needs. Idempotent. */
+export interface Watch {
+  close(): void
+}
+
+/** One `discovery_type`. Services that several upstreams ask for are looked up once. */
+export interface Discoverer {
+  readonly type: string
+  /** May tell the sink what is known already before it returns. Throws a reason for people when the service cannot be one. */
+  watch(service: DiscoveredService, sink: NodeSink): Watch
+}

@@ -1,0 +1,36 @@
+import type { Discoverer, DiscoveredService, NodeSink, Watch } from './discoverer.ts'
+
+/** Makes the discoverer of one type from its part of `discovery.*` in the settings. Throws when that cannot be used. */
+export type DiscovererFactory = (config: Readonly<Record<string, unknown>>) => Discoverer
+
+/** The types of discovery that the settings configure. */
+export class Discovery {
+  readonly #discoverers: ReadonlyMap<string, Discoverer>
+  readonly #factories: Readonly<Record<string, DiscovererFactory>>
+
+  /** `config` is `discovery` of the settings: only what it names is made. Throws when a part of it cannot be used. */
+  constructor(
+    factories: Readonly<Record<string, DiscovererFactory>>,
+    config: Readonly<Record<string, unknown>>,
+  ) {
+    this.#factories = factories
+    const configured = Object.entries(config).filter(([type]) => Object.hasOwn(factories, type))
+    this.#discoverers = new Map(
+      configured.map(([type, part]) => [type, factories[type]!((part ?? {}) as Record<string, unknown>)]),
+    )
+  }
+
+  /** As {@link Discoverer.watch}. A type that there is not, or that is not configured, has no nodes: the sink hears why (contract §5.1). */
+  watch(type: string, service: DiscoveredService, sink: NodeSink): Watch {
+    const discoverer = this.#discoverers.get(type)
+    if (discoverer) return discoverer.watch(service, sink)
+    sink.onProblem(
+      Object.hasOwn(this.#factories, type)
+        ? `discovery type "${type}" is not configured; add discovery.${type} to the settings`
+        : `discovery type "${type}" is not known; use one of: ${Object.keys(this.#factories).join(', ')}`,
+    )
+    return NOTHING
+  }
+}
+
+const NOTHING: Watch = { close: () => undefined }

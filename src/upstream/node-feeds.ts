@@ -1,0 +1,101 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
+import { feedNodes, type NodeFeed, type NodeOrigins } from './node-feed.ts'
+import type { UpstreamSpec } from './spec.ts'
+
+export interface NodeFeedsOptions extends NodeOrigins {
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** How long a publish waits for answers about names and services that nobody has asked for before. */
+const FIRST_ANSWER_MS = 1000
+
+/** The feeds of all upstreams of a process, and which of them have not been answered yet. */
+export class NodeFeeds {
+  readonly #options: NodeFeedsOptions
+  readonly #unanswered = new Set<NodeFeed>()
+  readonly #waiting = new Set<() => void>()
+
+  constructor(options: NodeFeedsOptions) {
+    this.#options = options
+  }
+
+  /** As {@link feedNodes}; `name` is the upstream's, for the log. Close the feed when its version of the upstream is gone. */
+  open(name: string, spec: UpstreamSpec, onChange: () => void): NodeFeed {
+    const opened: { feed?: NodeFeed } = {}
+    const feed = feedNodes(spec, this.#options, () => {
+      if (opened.feed) this.#onChange(name, opened.feed, onChange)
+    })
+    opened.feed = feed
+    if (feed.isSettled) {
+      this.#warnIfEmpty(name, feed)
+      return feed
+    }
+    this.#unanswered.add(feed)
+    return this.#forgettable(feed)
+  }
+
+  /**
+   * Resolves when every feed has been answered once, at the latest after a second; `undefined` when there is nothing to wait for.
+   * Those that were not answered by then are not waited for again.
+   */
+  firstAnswers(): Promise<void> | undefined {
+    if (this.#unanswered.size === 0) return undefined
+    return new Promise((resolve) => {
+      const done = () => {
+        cancel()
+        this.#waiting.delete(done)
+        resolve()
+      }
+      const cancel = this.#options.clock.schedule(FIRST_ANSWER_MS, () => {
+        this.#unanswered.clear()
+        done()
+      })
+      this.#waiting.add(done)
+    })
+  }
+
+  #onChange(name: string, feed: NodeFeed, onChange: () => void): void {
+    const wasUnanswered = this.#unanswered.has(feed)
+    try {
+      onChange()
+    } catch (error) {
+      this.#options.logger.error({ upstream: name, err: error }, 'an upstream could not take its new nodes')
+    }
+    if (wasUnanswered && feed.isSettled) {
+      this.#warnIfEmpty(name, feed)
+      this.#answered(feed)
+    }
+  }
+
+  #warnIfEmpty(upstream: string, { whyEmpty }: NodeFeed): void {
+    if (whyEmpty !== undefined)
+      this.#options.logger.warn({ upstream, reason: whyEmpty }, 'an upstream has no nodes')
+  }
+
+  #answered(feed: NodeFeed): void {
+    this.#unanswered.delete(feed)
+    if (this.#unanswered.size === 0) for (const done of [...this.#waiting]) done()
+  }
+
+  /** A feed that is closed before its answer must not be waited for. */
+  #forgettable(feed: NodeFeed): NodeFeed {
+    const forget = () => this.#answered(feed)
+    return {
+      get nodes() {
+        return feed.nodes
+      },
+      get whyEmpty() {
+        return feed.whyEmpty
+      },
+      get isSettled() {
+        return feed.isSettled
+      },
+      close() {
+        feed.close()
+        forget()
+      },
+    }
+  }
+}
