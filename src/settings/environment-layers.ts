@@ -1,6 +1,6 @@
+import type { Environment } from '../lib/env-variables.ts'
 import { type Layer, layerOf } from './layer.ts'
 import { SettingsError } from './settings-error.ts'
-import type { Environment } from './substitute.ts'
 
 /**
  * What an orchestrator says about the time a stop may take; weaker than the file. The gateway leaves 5 s of it to the rest of the

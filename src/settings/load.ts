@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import type { Environment } from '../lib/env-variables.ts'
 import { checkLayer, type Findings, noFindings } from './check-layer.ts'
 import { chooseStore } from './choose-store.ts'
 import { DEFAULTS } from './defaults.ts'
@@ -13,7 +14,6 @@ import { parseYaml } from './parse-yaml.ts'
 import { brokenRules, doubtfulChoices } from './rules.ts'
 import type { Settings } from './settings.ts'
 import { SettingsError } from './settings-error.ts'
-import type { Environment } from './substitute.ts'
 
 export interface LoadOptions {
   /** Path of the YAML file; absent starts from the defaults alone. */

@@ -9,10 +9,10 @@ import {
   parseDocument,
   type YAMLMap,
 } from 'yaml'
+import { convert, type Environment, substitute } from '../lib/env-variables.ts'
 import type { Layer } from './layer.ts'
 import { childPath } from './path.ts'
 import { SettingsError } from './settings-error.ts'
-import { convert, type Environment, substitute } from './substitute.ts'
 
 /** Aliases may repeat content; a file that grows beyond this is a mistake or an attack. */
 const MAX_NODES = 100_000

@@ -142,10 +142,10 @@ consumers:
   })
 
   it('refuses a variable that is not set and has no default, by name', () => {
-    assert.throws(() => yaml('routes:\n  - uri: ${{NOWHERE}}'), /environment variable NOWHERE is not set/)
+    assert.throws(() => yaml('routes:\n  - uri: ${{NOWHERE}}'), /can't find environment variable NOWHERE/)
     assert.throws(
       () => json({ routes: [{ uri: '${{toString}}' }] }),
-      /environment variable toString is not set/,
+      /can't find environment variable toString/,
     )
   })
 

@@ -1,5 +1,5 @@
+import { type Environment, substitute, substituteIn } from '../lib/env-variables.ts'
 import { isKind } from '../model/kind.ts'
-import { type Environment, replaceVariables, replaceVariablesIn } from './env-variables.ts'
 import { checkKey } from './keys.ts'
 
 export type FileFormat = 'yaml' | 'json'
@@ -42,13 +42,13 @@ const END_MARK = /#END\s*$/
 function parseYamlFile(text: string, { env, parseYaml }: FileRules): unknown {
   if (!END_MARK.test(text.slice(-10)))
     throw new Error('its last line is not #END; add that line once the file is complete')
-  const document = parseYaml(replaceVariables(text, env))
+  const document = parseYaml(substitute(text, env) ?? text)
   if (document === null || document === undefined) throw new Error('there is nothing before #END')
   return document
 }
 
 function parseJsonFile(text: string, { env }: FileRules): unknown {
-  return replaceVariablesIn(parseJson(text), env)
+  return substituteIn(parseJson(text), env)
 }
 
 function parseJson(text: string): unknown {

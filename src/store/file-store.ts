@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { LineCounter, parseDocument } from 'yaml'
 import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
+import type { Environment } from '../lib/env-variables.ts'
 import {
   type ConfigStore,
   type DeleteResult,
@@ -15,7 +16,6 @@ import {
   type Watch,
   type WatchSink,
 } from './config-store.ts'
-import type { Environment } from './env-variables.ts'
 import { type FileFormat, readFileContent } from './file-format.ts'
 import { FileWatcher } from './file-watcher.ts'
 import { MemoryStore } from './memory-store.ts'

@@ -22,6 +22,19 @@ export function substitute(text: string, env: Environment): string | undefined {
   return count > 0 ? result : undefined
 }
 
+/** The same for every text in a parsed document, keys included; a replaced value becomes the number or truth value it looks like. */
+export function substituteIn(document: unknown, env: Environment): unknown {
+  if (typeof document === 'string') {
+    const replaced = substitute(document, env)
+    return replaced === undefined ? document : convert(replaced)
+  }
+  if (Array.isArray(document)) return document.map((element) => substituteIn(element, env))
+  if (typeof document !== 'object' || document === null) return document
+  return Object.fromEntries(
+    Object.entries(document).map(([key, value]) => [substitute(key, env) ?? key, substituteIn(value, env)]),
+  )
+}
+
 /** A substituted text becomes the number or truth value that it looks like (contract §9). */
 export function convert(text: string): string | number | boolean {
   if (text === 'true') return true
