@@ -36,10 +36,11 @@ export function upstreamHeaders(context: Context, host: string): string[] {
 
 /** A name that is there already was left by the front door for a trusted peer, or set by a plugin: it stands. */
 function addForwarded(context: Context, headers: string[]): void {
-  const { headers: sent, peerAddr } = context
+  const { headers: sent, remoteAddr } = context
   const before = sent.get('x-forwarded-for')
-  const chain = before === undefined ? peerAddr : `${sent.all('x-forwarded-for').join(', ')}, ${peerAddr}`
-  headers.push('X-Real-IP', context.remoteAddr, 'X-Forwarded-For', chain)
+  // The address that real-IP found, as nginx appends it (contract §5.1, real-ip in §7.2).
+  const chain = before === undefined ? remoteAddr : `${sent.all('x-forwarded-for').join(', ')}, ${remoteAddr}`
+  headers.push('X-Real-IP', remoteAddr, 'X-Forwarded-For', chain)
   if (!sent.has('x-forwarded-proto')) headers.push('X-Forwarded-Proto', context.scheme)
   if (!sent.has('x-forwarded-host')) headers.push('X-Forwarded-Host', context.rawHost)
   if (!sent.has('x-forwarded-port')) headers.push('X-Forwarded-Port', portOf(context))

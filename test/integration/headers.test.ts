@@ -138,7 +138,9 @@ describe('headers toward the upstream', () => {
 
   it('tell the address that a client on loopback gives, which is believed by default as in APISIX', async (t) => {
     const { ask } = await stage(t)
-    assert.equal((await ask(['X-Real-IP: 2.2.2.2'])).headers['x-real-ip'], '2.2.2.2')
+    const { headers: believed } = await ask(['X-Real-IP: 2.2.2.2', 'X-Forwarded-For: 1.1.1.1'])
+    assert.equal(believed['x-real-ip'], '2.2.2.2')
+    assert.equal(believed['x-forwarded-for'], '1.1.1.1, 2.2.2.2')
   })
 
   it('tell the address that a believed proxy names as the client', async (t) => {
