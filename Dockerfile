@@ -20,8 +20,8 @@ COPY bin ./bin
 RUN mkdir data && chown node:node data && chmod 700 data
 USER node
 VOLUME /gatewright/data
-# Proxy, admin API, metrics. The last two listen on 127.0.0.1 unless the settings say otherwise.
-EXPOSE 9080 9180 9091
+# Proxy, proxy with TLS, admin API, metrics. The last two listen on 127.0.0.1 unless the settings say otherwise.
+EXPOSE 9080 9443 9180 9091
 HEALTHCHECK --interval=5s --timeout=3s --start-period=15s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:7085/status/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "bin/gatewright.js", "start"]

@@ -51,7 +51,7 @@ describe('docker-compose.yml', () => {
     assert.ok(published.includes('127.0.0.1:9180:9180'))
     assert.deepEqual(
       published.filter((port) => !port.startsWith('127.0.0.1:')),
-      ['9080:9080'],
+      ['9080:9080', '9443:9443'],
     )
   })
 

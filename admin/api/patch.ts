@@ -4,7 +4,7 @@ import { type Answer, keyNotFound, refuse } from './answer.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
 import type { Resource } from './resources.ts'
-import { keyOf, parseStored } from './stored.ts'
+import { keyOf, parseStored, without } from './stored.ts'
 import { unixSeconds } from './timestamps.ts'
 import { putWithTtl } from './ttl.ts'
 import { checkDocument } from './write.ts'
@@ -25,7 +25,7 @@ export async function patch(deps: AdminDeps, resource: Resource, call: Call): Pr
   await checkDocument(deps, resource, document)
   const expectedRevision = stored.modRevision
   await putWithTtl(deps.store, { key, value: document, expectedRevision }, call.ttl)
-  return { status: 200, json: { key, value: document } }
+  return { status: 200, json: { key, value: without(document, resource.hidden ?? []) } }
 }
 
 function readDocument({ key, value }: StoredItem): Document {

@@ -11,16 +11,24 @@ export async function read(deps: AdminDeps, resource: Resource, call: Call): Pro
   return call.id === undefined ? readAll(deps, resource, call) : readOne(deps, resource, call.id)
 }
 
-async function readOne({ store, prefix }: AdminDeps, { kind }: Resource, id: string): Promise<Answer> {
+async function readOne(
+  { store, prefix }: AdminDeps,
+  { kind, hidden }: Resource,
+  id: string,
+): Promise<Answer> {
   const item = await store.get(keyOf(prefix, kind, id))
   if (item === undefined) throw keyNotFound()
-  return { status: 200, json: show(item) }
+  return { status: 200, json: show(item, hidden) }
 }
 
-async function readAll({ store, prefix }: AdminDeps, { kind }: Resource, { query }: Call): Promise<Answer> {
+async function readAll(
+  { store, prefix }: AdminDeps,
+  { kind, hidden }: Resource,
+  { query }: Call,
+): Promise<Answer> {
   const found = filterItems(await listDirectory(store, prefix, kind), kind, query)
   const page = paginate(found, query)
   // Past the end stands an empty object, as clients of APISIX know it (contract §0 item 9).
-  const list = page.isPaged && page.items.length === 0 ? {} : page.items.map(show)
+  const list = page.isPaged && page.items.length === 0 ? {} : page.items.map((item) => show(item, hidden))
   return { status: 200, json: { total: found.length, list } }
 }

@@ -22,6 +22,8 @@ export interface Resource {
   readonly keyId: (document: Document) => string
   /** Before all other checks but those of ids and timestamps. */
   readonly preCheck?: (document: Document, urlId: string | undefined) => void
+  /** Fields that no answer shows (decisions.md 12). */
+  readonly hidden?: readonly string[]
   /** After all other checks. */
   readonly extraCheck?: ExtraCheck
 }
@@ -90,6 +92,7 @@ const ALL: readonly Resource[] = [
   generic('routes'),
   generic('services'),
   generic('upstreams'),
+  generic('ssls', { hidden: ['key', 'keys'] }),
   generic('consumers', {
     forbids: ['POST', 'PATCH'],
     adoptId: () => {},

@@ -1,3 +1,4 @@
+import { isObject } from '../../src/model/schema-value.ts'
 import type { ConfigStore, StoredItem } from '../../src/store/config-store.ts'
 
 /** One resource as the API shows it. */
@@ -16,10 +17,16 @@ export function keyOf(prefix: string, directory: string, id: string): string {
  * An item as it stands in the store. What was put there by hand is shown as it is; a text that is no JSON, a number and `null` are
  * shown without `value`, so that one bad item does not hide the others (contract §1.3 has a 500 for the last two).
  */
-export function show(item: StoredItem): ShownItem {
-  const value = parseStored(item.value)
+export function show(item: StoredItem, hidden: readonly string[] = []): ShownItem {
+  const value = without(parseStored(item.value), hidden)
   const shown = value === undefined || value === null || typeof value === 'number' ? {} : { value }
   return { key: item.key, ...shown, createdIndex: item.createRevision, modifiedIndex: item.modRevision }
+}
+
+/** The document without these fields; itself when it has none of them. */
+export function without<T>(document: T, hidden: readonly string[]): T {
+  if (hidden.length === 0 || !isObject(document)) return document
+  return Object.fromEntries(Object.entries(document).filter(([name]) => !hidden.includes(name))) as T
 }
 
 /** The value of a stored text, `undefined` when it is no JSON. */

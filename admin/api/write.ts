@@ -1,11 +1,12 @@
 import { isId } from '../../src/model/id.ts'
+import { isObject } from '../../src/model/schema-value.ts'
 import { checkWithReferences } from '../../src/snapshot/validate.ts'
 import { type Answer, refuse } from './answer.ts'
 import { asDocument } from './body.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
 import type { Resource, WriteMethod } from './resources.ts'
-import { keyOf, parseStored } from './stored.ts'
+import { keyOf, parseStored, without } from './stored.ts'
 import { refuseTimestamps, unixSeconds } from './timestamps.ts'
 import { putWithTtl } from './ttl.ts'
 
@@ -22,7 +23,10 @@ export async function put(deps: AdminDeps, resource: Resource, call: Call): Prom
     document['update_time'] = now
   }
   const { previous } = await putWithTtl(deps.store, { key, value: document }, call.ttl)
-  return { status: previous === undefined ? 201 : 200, json: { key, value: document } }
+  return {
+    status: previous === undefined ? 201 : 200,
+    json: { key, value: without(document, resource.hidden ?? []) },
+  }
 }
 
 /** POST: creates under a new id, the revision of a write to `gen_id` (contract §0 item 6). */
@@ -34,7 +38,7 @@ export async function post(deps: AdminDeps, resource: Resource, call: Call): Pro
   const value = { ...document, id, create_time: now, update_time: now }
   const key = keyOf(deps.prefix, resource.kind, id)
   await putWithTtl(deps.store, { key, value }, call.ttl)
-  return { status: 201, json: { key, value } }
+  return { status: 201, json: { key, value: without(value, resource.hidden ?? []) } }
 }
 
 /** The document of a PUT or POST with its id, after all checks in the order of contract §1.3. */
@@ -57,11 +61,18 @@ export async function checkDocument(deps: AdminDeps, resource: Resource, documen
   const message = await checkWithReferences(resource.kind, structuredClone(document), {
     plugins: deps.plugins,
     // The schema lets a secret reference stand for an id: nothing is stored under one.
-    exists: async ({ directory, id }) =>
-      isId(id) && (await deps.store.get(keyOf(deps.prefix, directory, id))) !== undefined,
+    exists: async ({ directory, id, carries = {} }) => {
+      const item = isId(id) ? await deps.store.get(keyOf(deps.prefix, directory, id)) : undefined
+      return item !== undefined && hasFields(parseStored(item.value), carries)
+    },
   })
   if (message !== undefined) throw refuse(400, message)
   await resource.extraCheck?.(deps, document, String(document['id'] ?? document['username']))
+}
+
+function hasFields(document: unknown, carries: Readonly<Record<string, unknown>>): boolean {
+  const fields = Object.entries(carries)
+  return fields.every(([name, value]) => isObject(document) && document[name] === value)
 }
 
 function createTime(stored: unknown): unknown {

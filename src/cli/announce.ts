@@ -26,6 +26,7 @@ export function addressLines(addresses: Addresses, settings: Settings): string[]
     if (address) lines.push(`  ${name.padEnd(8)} ${urlOf(address)}${path}`)
   }
   for (const address of addresses.proxy) add('proxy', address)
+  for (const address of addresses.tls ?? []) lines.push(`  ${'proxy'.padEnd(8)} ${urlOf(address, 'https')}`)
   add('admin', addresses.admin, '/apisix/admin')
   add('status', addresses.status, '/status')
   add('control', addresses.control, '/v1')
@@ -43,8 +44,8 @@ export function takenPortLine(error: unknown, settings: Settings): string | unde
 }
 
 /** `http://127.0.0.1:9080`; IPv6 in brackets. */
-export function urlOf({ ip, port }: ListenAddress): string {
-  return `http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`
+export function urlOf({ ip, port }: ListenAddress, scheme: 'http' | 'https' = 'http'): string {
+  return `${scheme}://${ip.includes(':') ? `[${ip}]` : ip}:${port}`
 }
 
 function storeWords(store: StoreSettings): string {

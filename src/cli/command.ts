@@ -3,6 +3,7 @@ import type { ListenAddress, Settings } from '../settings/settings.ts'
 
 /** Where a running gateway listens; what is switched off is absent. */
 export interface Addresses {
+  readonly tls?: readonly ListenAddress[]
   readonly proxy: readonly ListenAddress[]
   readonly admin?: ListenAddress | undefined
   readonly status?: ListenAddress | undefined

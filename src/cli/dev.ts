@@ -31,6 +31,7 @@ async function run(args: readonly string[], context: CliContext): Promise<number
   const overrides: Record<string, unknown> = {
     'gatewright.store': 'memory',
     'deployment.role': 'traditional',
+    'apisix.ssl.enable': false,
     'deployment.admin.admin_key': [{ name: 'dev', key: adminKey, role: 'admin' }],
   }
   if (flags.port !== undefined) {

@@ -14,7 +14,7 @@ const START_LIMIT_MS = 20_000
 
 /** Every listener on a port of the system's choice, on loopback only. */
 const FREE_PORTS = [
-  'apisix: {node_listen: [{ip: 127.0.0.1, port: 0}], status: {port: 0}, control: {port: 0}}',
+  'apisix: {node_listen: [{ip: 127.0.0.1, port: 0}], ssl: {listen: [{ip: 127.0.0.1, port: 0}]}, status: {port: 0}, control: {port: 0}}',
   'deployment: {admin: {admin_listen: {port: 0}}}',
   'plugin_attr: {prometheus: {export_addr: {port: 0}}}',
 ].join('\n')

@@ -20,6 +20,7 @@ interface Bench extends CliContext {
 
 const ADDRESSES: Addresses = {
   proxy: [{ ip: '0.0.0.0', port: 9080 }],
+  tls: [{ ip: '0.0.0.0', port: 9443 }],
   admin: { ip: '127.0.0.1', port: 9180 },
   status: { ip: '::1', port: 7085 },
   metrics: { ip: '127.0.0.1', port: 9091 },
@@ -64,6 +65,7 @@ describe('gatewright start', () => {
     const lines = at.notes.join('\n')
     assert.match(lines, /^gatewright \S+, store: embedded, \/.*data\/store$/m)
     assert.match(lines, /^ {2}proxy +http:\/\/0\.0\.0\.0:9080$/m)
+    assert.match(lines, /^ {2}proxy +https:\/\/0\.0\.0\.0:9443$/m)
     assert.match(lines, /^ {2}admin +http:\/\/127\.0\.0\.1:9180\/apisix\/admin$/m)
     assert.match(lines, /^ {2}status +http:\/\/\[::1\]:7085\/status$/m)
     assert.match(lines, /^ {2}metrics +http:\/\/127\.0\.0\.1:9091\/apisix\/prometheus\/metrics$/m)

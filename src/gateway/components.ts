@@ -31,6 +31,8 @@ export interface Parts {
 
 export interface Addresses {
   proxy: readonly ListenAddress[]
+  /** Proxy listeners with TLS. */
+  tls?: readonly ListenAddress[]
   admin?: ListenAddress
   status?: ListenAddress
   control?: ListenAddress
@@ -177,7 +179,9 @@ function proxyComponent({ environment, surroundings, publisher, addresses }: Wor
     name: 'proxy',
     rank: RANK.proxy,
     start: async () => {
-      addresses.proxy = await plane.start()
+      const { plain, secure } = await plane.start()
+      addresses.proxy = plain
+      if (secure.length > 0) addresses.tls = secure
       surroundings.readiness.release('proxy')
     },
     stop: (deadline) => plane.stop(deadline, min_drain_ms),

@@ -1,9 +1,10 @@
 import type { RequestObserver } from '../http/close.ts'
 import { createHandler } from '../http/handle.ts'
 import type { FrontDoor } from '../http/open.ts'
-import { type ListenAddress, ProxyApp } from '../http/proxy-app.ts'
+import { type ListenAddress, ProxyApp, type SecureListening } from '../http/proxy-app.ts'
 import { createIpSet } from '../lib/ip-set.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
+import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
 import { mountPlugins } from '../plugin/mount.ts'
 import type { FailureReport } from '../plugin/run.ts'
@@ -11,15 +12,23 @@ import type { Settings } from '../settings/settings.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { Environment } from './environment.ts'
 
+/** Where the proxy really listens. */
+export interface Listening {
+  readonly plain: readonly ListenAddress[]
+  readonly secure: readonly ListenAddress[]
+}
+
 /** The proxy listeners with the plugins mounted on them. */
 export class DataPlane {
   readonly #environment: Environment
   readonly #proxy: ProxyApp
+  readonly #publisher: Publisher
   readonly #accessLog: AccessLog | undefined
 
   constructor(environment: Environment, publisher: Publisher) {
     const { settings, logger } = environment
     this.#environment = environment
+    this.#publisher = publisher
     this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
     this.#proxy = new ProxyApp(
       createHandler({
@@ -38,7 +47,7 @@ export class DataPlane {
   }
 
   /** Mounts plugins and catch-all, then listens. */
-  async start(): Promise<ListenAddress[]> {
+  async start(): Promise<Listening> {
     const { settings, plugins, compile, hostFor } = this.#environment
     await mountPlugins(this.#proxy.app, {
       plugins: plugins.all(),
@@ -47,7 +56,9 @@ export class DataPlane {
       hostFor,
     })
     await this.#proxy.mount()
-    return this.#proxy.listen(settings.apisix.node_listen)
+    const { node_listen } = settings.apisix
+    const opened = await this.#proxy.listen(node_listen, this.#secureListening())
+    return { plain: opened.slice(0, node_listen.length), secure: opened.slice(node_listen.length) }
   }
 
   /**
@@ -62,6 +73,27 @@ export class DataPlane {
     this.#environment.pools.closeAll()
     await this.#accessLog?.close()
     return forced
+  }
+
+  #secureListening(): SecureListening | undefined {
+    const { settings, logger } = this.#environment
+    const { enable, listen, ssl_protocols, ssl_ciphers, ssl_session_tickets, fallback_sni } =
+      settings.apisix.ssl
+    if (!enable) return undefined
+    return {
+      addresses: listen,
+      termination: {
+        defaults: {
+          protocols: ssl_protocols.split(' ') as TlsVersion[],
+          ciphers: ssl_ciphers,
+          hasSessionTickets: ssl_session_tickets,
+          alpn: ['http/1.1'],
+        },
+        fallbackServerName: fallback_sni?.toLowerCase(),
+        certificates: () => this.#publisher.current.certificates,
+        logger,
+      },
+    }
   }
 
   #observers(): RequestObserver[] {

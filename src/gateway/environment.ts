@@ -6,6 +6,7 @@ import { InstanceFactory } from '../plugin/instance.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
+import type { ClientCertificates } from '../upstream/client-certificates.ts'
 import { Http1Pool } from '../upstream/h1/pool.ts'
 import { PoolRegistry } from '../upstream/pool-registry.ts'
 
@@ -33,6 +34,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const attr = (name: string) => settings.plugin_attr[name] ?? {}
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
   const instances = new InstanceFactory({ logger, metrics, clock: CLOCK, attr, metadata: metadataOf })
+  const clientCertificates: ClientCertificates = new Map()
   const pools = new PoolRegistry((identity) => new Http1Pool(identity, () => performance.now()))
   return {
     settings,
@@ -41,7 +43,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     plugins,
     metadata,
     pools,
-    compile: { plugins, instances, upstreams: { pools, random: Math.random } },
+    compile: { plugins, instances, upstreams: { pools, random: Math.random }, clientCertificates },
     hostFor: (plugin) => ({
       logger: logger.child({ plugin: plugin.name }),
       metrics,

@@ -23,6 +23,8 @@ export interface GatewayOptions {
 /** Where a running gateway listens; what is switched off is absent. */
 export interface GatewayAddresses {
   readonly proxy: readonly ListenAddress[]
+  /** Proxy listeners with TLS. */
+  readonly tls?: readonly ListenAddress[]
   readonly admin?: ListenAddress
   readonly status?: ListenAddress
   readonly control?: ListenAddress

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { IpSet } from '../lib/ip-set.ts'
+import { type SecureConnection, secureConnectionOf } from './tls/secure-connection.ts'
 
 /** What a connection says about its peer; read from the socket once, not per request. */
 export interface ConnectionFacts {
@@ -8,6 +9,8 @@ export interface ConnectionFacts {
   readonly serverAddr: string
   readonly serverPort: number
   readonly scheme: 'http' | 'https'
+  /** Absent for a plain one. */
+  readonly tls?: SecureConnection | undefined
   /** Its `X-Forwarded-*` are believed (`apisix.trusted_addresses`). */
   readonly isTrusted: boolean
   /** Its real-IP header is believed (`nginx_config.http.real_ip_from`). */
@@ -37,6 +40,7 @@ function readFacts(socket: KnownSocket, trusted: TrustedPeers): ConnectionFacts 
     serverAddr: plain(socket.localAddress ?? ''),
     serverPort: socket.localPort ?? 0,
     scheme: socket.encrypted === true ? 'https' : 'http',
+    tls: secureConnectionOf(socket),
     isTrusted: trusted.forwarded.has(peerAddr),
     isRealIpSource: trusted.realIp.has(peerAddr),
   }

@@ -10,7 +10,7 @@ import { type BodyOwner, bodyOf, type RequestBody } from '../proxy/request-body.
 import type { Plan } from '../snapshot/plan.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { closeExchange, type RequestObserver } from './close.ts'
-import { type FrontDoor, openRequest } from './open.ts'
+import { type FrontDoor, openRequest, type Refusal } from './open.ts'
 import { writeBareStatus, writeReply } from './reply-error.ts'
 import { walk } from './walk.ts'
 
@@ -58,15 +58,26 @@ function begin(
 ): HttpExchange | undefined {
   const snapshot = options.snapshots.current
   const opened = openRequest(request, snapshot.consumers, options.door)
-  if (!('context' in opened)) {
-    const { status, reason } = opened
-    options.logger.info({ peer: request.socket.remoteAddress, status, reason }, 'a request was refused')
-    refuse(response, status, options)
-    return undefined
+  if (!('context' in opened)) return turnAway(request, response, { ...options, ...opened })
+  const { context, matchPath, tls } = opened
+  if (tls && !tls.mayRequest(context.host, context.path, snapshot.certificates)) {
+    return turnAway(request, response, {
+      ...options,
+      status: 400,
+      reason: 'client certificate missing or for another host',
+    })
   }
-  const { context, matchPath } = opened
   const plan = snapshot.match(matchPath === context.path ? context : withPath(context, matchPath))
   return new HttpExchange({ request, response, context, plan, snapshot }, options)
+}
+
+function turnAway(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { status, reason, ...options }: HandlerOptions & Refusal,
+): undefined {
+  options.logger.info({ peer: request.socket.remoteAddress, status, reason }, 'a request was refused')
+  refuse(response, status, options)
 }
 
 /** No route, no plugin, and the connection is not used again. */

@@ -3,8 +3,9 @@ import { type CanonicalTarget, canonicalizeTarget, type TargetOptions } from '..
 import { parseHost } from '../lib/host.ts'
 import { type ConsumerLookup, Context } from '../plugin/context/context.ts'
 import { clientAddress, type RealIpRule } from './client-address.ts'
-import { connectionFacts, type TrustedPeers } from './connection-facts.ts'
+import { type ConnectionFacts, connectionFacts, type TrustedPeers } from './connection-facts.ts'
 import { dropForwarded, dropNominated } from './dropped-headers.ts'
+import type { SecureConnection } from './tls/secure-connection.ts'
 
 /** How requests are read; fixed for the process. */
 export interface FrontDoor {
@@ -23,6 +24,7 @@ export interface Refusal {
 
 export interface OpenedRequest {
   readonly context: Context
+  readonly tls: SecureConnection | undefined
   /** What routes are matched with; differs from the context's path only with `match_uri_encoded_slash`. */
   readonly matchPath: string
 }
@@ -42,8 +44,14 @@ export function openRequest(
   const rawHost = target.authority ?? request.headers.host ?? ''
   const host = rawHost === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(rawHost)
   if (!host || hasSeveralHosts(request.rawHeaders)) return { status: 400, reason: 'bad Host' }
+  const connection = connectionFacts(request.socket, door.trusted)
   return {
-    context: contextOf(request, { target, rawTarget, host: host.host, rawHost }, { consumers, door }),
+    context: contextOf(
+      request,
+      { target, rawTarget, host: host.host, rawHost, connection },
+      { consumers, door },
+    ),
+    tls: connection.tls,
     matchPath: target.matchPath,
   }
 }
@@ -70,14 +78,14 @@ interface ReadHead {
   readonly rawTarget: string
   readonly host: string
   readonly rawHost: string
+  readonly connection: ConnectionFacts
 }
 
 function contextOf(
   request: IncomingMessage,
-  { target, rawTarget, host, rawHost }: ReadHead,
+  { target, rawTarget, host, rawHost, connection }: ReadHead,
   { consumers, door }: { consumers: ConsumerLookup; door: FrontDoor },
 ): Context {
-  const connection = connectionFacts(request.socket, door.trusted)
   const { rawHeaders } = request
   if (!connection.isTrusted) dropForwarded(rawHeaders)
   dropNominated(rawHeaders, request.headers.connection)
@@ -99,5 +107,6 @@ function contextOf(
     serverPort: connection.serverPort,
     consumers,
     monotonic: door.monotonic,
+    tls: connection.tls,
   })
 }

@@ -1,4 +1,5 @@
 import { createServer, METHODS, type Server } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -7,10 +8,17 @@ import { Drainable } from './drainable.ts'
 import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
+import { type TlsTermination, terminateTls } from './tls/terminate.ts'
 
 export interface ListenAddress {
   readonly ip: string
   readonly port: number
+}
+
+/** The listeners with TLS. */
+export interface SecureListening {
+  readonly addresses: readonly ListenAddress[]
+  readonly termination: TlsTermination
 }
 
 /** Client headers must be complete within this time, or the connection is closed. */
@@ -19,6 +27,17 @@ const HEADERS_TIMEOUT_MS = 10_000
 const TIMEOUT_CHECK_MS = 1000
 const KEEP_ALIVE_TIMEOUT_MS = 60_000
 const MAX_HEADER_BYTES = 32 * 1024
+
+const SERVER_OPTIONS = {
+  noDelay: true,
+  // Both are answered where every other bad request is.
+  requireHostHeader: false,
+  maxHeaderSize: MAX_HEADER_BYTES,
+  headersTimeout: HEADERS_TIMEOUT_MS,
+  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+  requestTimeout: 0,
+  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+} as const
 
 /** Not offered by Fastify's own router, and valid on the proxy all the same; CONNECT never reaches a route. */
 const EXTRA_METHODS = METHODS.filter((method) => method !== 'CONNECT')
@@ -33,6 +52,7 @@ export class ProxyApp {
   readonly #handle: RequestHandler
   readonly #logger: Logger
   readonly #servers: Drainable[] = []
+  readonly #secureServers: Drainable[] = []
   #isDraining = false
 
   constructor(handle: RequestHandler, logger: Logger) {
@@ -73,15 +93,19 @@ export class ProxyApp {
     await this.app.ready()
   }
 
-  /** Listens on every address. Rejects, with nothing left open, when one is taken. */
-  async listen(addresses: readonly ListenAddress[]): Promise<ListenAddress[]> {
+  /** Listens on every address, then on those of `secure` with TLS. Rejects, with nothing left open, when one is taken. */
+  async listen(addresses: readonly ListenAddress[], secure?: SecureListening): Promise<ListenAddress[]> {
     while (this.#servers.length < addresses.length) this.#addServer()
+    for (const _ of secure?.addresses ?? []) this.#addSecureServer(secure!.termination)
+    const all = [...this.#servers.slice(0, addresses.length), ...this.#secureServers]
     const results = await Promise.allSettled(
-      addresses.map((address, index) => listenOn(this.#servers[index]!.server, address)),
+      [...addresses, ...(secure?.addresses ?? [])].map((address, index) =>
+        listenOn(all[index]!.server, address),
+      ),
     )
     const failure = results.find((result) => result.status === 'rejected')
     if (failure) {
-      for (const { server } of this.#servers) server.close()
+      for (const { server } of all) server.close()
       throw failure.reason
     }
     return results.map((result) => (result as PromiseFulfilledResult<ListenAddress>).value)
@@ -98,7 +122,9 @@ export class ProxyApp {
    */
   async drain(cut: AbortSignal): Promise<number> {
     this.startDraining()
-    const counts = await Promise.all(this.#servers.map((server) => server.drain(cut)))
+    const counts = await Promise.all(
+      [...this.#servers, ...this.#secureServers].map((server) => server.drain(cut)),
+    )
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
@@ -108,16 +134,20 @@ export class ProxyApp {
   }
 
   #addServer(): Server {
-    const server = createServer({
-      noDelay: true,
-      // Both are answered where every other bad request is.
-      requireHostHeader: false,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT_MS,
-      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-      requestTimeout: 0,
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    })
+    const server = createServer(SERVER_OPTIONS)
+    this.#serve(server)
+    this.#servers.push(new Drainable(server))
+    return server
+  }
+
+  #addSecureServer(termination: TlsTermination): void {
+    const server = createSecureServer(SERVER_OPTIONS)
+    terminateTls(server, termination)
+    this.#serve(server)
+    this.#secureServers.push(new Drainable(server))
+  }
+
+  #serve(server: Server): void {
     server.on('request', (request, response) => this.app.routing(request, response))
     // The gateway says "continue" itself, once it wants the body.
     server.on('checkContinue', (request, response) => this.app.routing(request, response))
@@ -126,8 +156,6 @@ export class ProxyApp {
     server.on('clientError', refuseUnread)
     // Of accepting, once it listens (too many open files): the listener goes on, the process must too.
     server.on('error', (error) => this.#logger.error({ err: error }, 'a proxy listener failed'))
-    this.#servers.push(new Drainable(server))
-    return server
   }
 }
 

@@ -1,6 +1,7 @@
 /** The resource kinds, named as their etcd directories (contract §2.1). The list is the order of dependency: what comes first is referred to by what comes later. */
 export const KINDS = [
   'plugin_metadata',
+  'ssls',
   'upstreams',
   'services',
   'plugin_configs',
@@ -14,6 +15,7 @@ export type Kind = (typeof KINDS)[number]
 /** The singular word that APISIX's messages use for a kind: "missing route id" (contract §1.2). */
 export const KIND_WORD: Readonly<Record<Kind, string>> = {
   plugin_metadata: 'plugin_metadata',
+  ssls: 'ssl',
   upstreams: 'upstream',
   services: 'service',
   plugin_configs: 'plugin config',

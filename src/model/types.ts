@@ -121,6 +121,37 @@ export interface GlobalRule {
   update_time?: number
 }
 
+export type TlsVersion = 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3'
+
+/** Certificates by the names that clients ask for (type server), or what the gateway shows to nodes (type client). PEM throughout. */
+export interface Ssl {
+  id?: Id
+  desc?: string
+  labels?: Labels
+  create_time?: number
+  update_time?: number
+  type?: 'server' | 'client'
+  cert?: string
+  /** Secret, as `keys` is. */
+  key?: string
+  /** Further pairs, such as ECDSA beside RSA. */
+  certs?: string[]
+  keys?: string[]
+  sni?: string
+  snis?: string[]
+  client?: SslClient
+  status?: 0 | 1
+  ssl_protocols?: TlsVersion[]
+}
+
+/** How the certificates of clients are checked. */
+export interface SslClient {
+  ca: string
+  /** Intermediate certificates that may stand between the client's and the authority's. */
+  depth?: number
+  skip_mtls_uri_regex?: string[]
+}
+
 export interface PluginMetadata {
   id?: Id
   [key: string]: unknown
@@ -129,6 +160,7 @@ export interface PluginMetadata {
 /** Kind to document. */
 export interface Documents {
   plugin_metadata: PluginMetadata
+  ssls: Ssl
   upstreams: Upstream
   services: Service
   plugin_configs: PluginConfig

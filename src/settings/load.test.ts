@@ -139,11 +139,10 @@ describe('loadSettings', () => {
   })
 
   it('says which accepted keys have no effect yet, and only when they ask for something', (t) => {
-    const { warnings } = load(
-      t,
-      'apisix:\n  enable_http2: true\n  ssl: {enable: true, listen: [{port: 8443}]}\n',
-    )
-    assert.deepEqual(warnings, ['accepted, but without effect in this version: apisix.ssl.listen'])
+    const { warnings } = load(t, 'apisix:\n  enable_reuseport: true\n  max_post_args_readable_size: 5\n')
+    assert.deepEqual(warnings, [
+      'accepted, but without effect in this version: apisix.max_post_args_readable_size',
+    ])
   })
 
   it('refuses text that is no YAML, no map, or not there, with its place', (t) => {

@@ -3,7 +3,7 @@ import type { ListenAddress, Settings } from './settings.ts'
 
 /** A socket this process is going to open, and the key that says so. */
 export interface Listener {
-  readonly name: 'proxy' | 'admin' | 'status' | 'control' | 'metrics'
+  readonly name: 'proxy' | 'tls' | 'admin' | 'status' | 'control' | 'metrics'
   readonly path: string
   readonly address: ListenAddress
 }
@@ -20,6 +20,7 @@ export function listenersOf(settings: Checked): Listener[] {
     path: `apisix.node_listen[${index}]`,
     address,
   }))
+  listeners.push(...tlsListeners(settings))
   const add = (name: Listener['name'], path: string, address: ListenAddress): void => {
     listeners.push({ name, path, address: { ip: address.ip, port: address.port } })
   }
@@ -29,6 +30,15 @@ export function listenersOf(settings: Checked): Listener[] {
   if (prometheus.enable_export_server)
     add('metrics', 'plugin_attr.prometheus.export_addr', prometheus.export_addr)
   return listeners
+}
+
+function tlsListeners({ apisix, deployment }: Checked): Listener[] {
+  if (deployment.role === 'control_plane' || !apisix.ssl.enable) return []
+  return apisix.ssl.listen.map((address, index) => ({
+    name: 'tls',
+    path: `apisix.ssl.listen[${index}]`,
+    address,
+  }))
 }
 
 /** What is wrong between keys that are each fine by themselves; one sentence each. */

@@ -12,6 +12,14 @@ export const MAYBE_EMPTY_TEXT = leaf(
   (value) => typeof value === 'string',
 )
 
+const TLS_VERSION = /^TLSv1\.[123]$/
+
+/** `TLSv1.2 TLSv1.3`. */
+export const TLS_VERSIONS = leaf(
+  'TLSv1.1, TLSv1.2 and TLSv1.3, separated by spaces',
+  (value) => typeof value === 'string' && value.split(' ').every((word) => TLS_VERSION.test(word)),
+)
+
 export const PORT = integer(0, 65535, 'a port, 0–65535')
 
 export const IP = leaf('an IP address', (value) => typeof value === 'string' && isIP(bareIp(value)) !== 0)

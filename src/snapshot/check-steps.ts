@@ -3,6 +3,8 @@ export interface Reference {
   readonly directory: string
   readonly id: string
   readonly message: string
+  /** What the resource must carry beside being there; `message` is then about that. */
+  readonly carries?: Readonly<Record<string, unknown>>
 }
 
 /**

@@ -1,9 +1,8 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { isIPv6 } from 'node:net'
-import { isSecretReference } from '../model/reference.ts'
 import type { HashOn, Upstream } from '../model/types.ts'
 import { BALANCER_TYPES, findBalancer } from '../upstream/balancer/registry.ts'
 import { readUpstream } from '../upstream/spec.ts'
+import { checkCertificate, checkPrivateKey } from './check-pem.ts'
 import { type CheckSteps, checkReference } from './check-steps.ts'
 
 const UNBRACKETED = "invalid configuration: IPv6 address must be enclosed with '[' and ']'"
@@ -33,6 +32,7 @@ export function* checkUpstream(upstream: Upstream): CheckSteps {
     checkType(upstream) ??
     checkPorts(upstream) ??
     (yield* checkReference({ ...upstream.tls }, 'client_cert_id', 'ssls')) ??
+    (yield* checkClientType(upstream)) ??
     checkRewrite(upstream) ??
     checkClientCertificate(upstream) ??
     checkHashKey(upstream) ??
@@ -60,26 +60,21 @@ function checkRewrite({ pass_host, upstream_host }: Upstream): string | undefine
   return "`upstream_host` can't be empty when `pass_host` is `rewrite`"
 }
 
-function checkClientCertificate({ tls = {} }: Upstream): string | undefined {
-  const { client_cert: certificate, client_key: key } = tls
-  if (certificate !== undefined && !parses(certificate, (pem) => new X509Certificate(pem))) {
-    return 'failed to parse cert: PEM_read_bio_X509_AUX() failed'
-  }
-  if (key !== undefined && !parses(key, createPrivateKey)) {
-    return 'failed to parse key: PEM_read_bio_PrivateKey() failed'
-  }
-  return undefined
+/** A certificate for clients of the gateway is none for the gateway's own use. */
+function* checkClientType({ tls = {} }: Upstream): CheckSteps {
+  const { client_cert_id: id } = tls
+  if (id === undefined) return undefined
+  const message = `failed to fetch ssl info by ssl id [${id}], wrong ssl type`
+  const carries = { type: 'client' }
+  return (yield { directory: 'ssls', id: String(id), message, carries }) ? undefined : message
 }
 
-function parses(pem: string, parse: (pem: string) => unknown): boolean {
-  if (isSecretReference(pem)) return true
-  try {
-    parse(pem)
-    return true
-  } catch {
-    // Why OpenSSL refused it is not told: the text could quote the key.
-    return false
-  }
+function checkClientCertificate({ tls = {} }: Upstream): string | undefined {
+  const { client_cert: certificate, client_key: key } = tls
+  return (
+    (certificate === undefined ? undefined : checkCertificate(certificate)) ??
+    (key === undefined ? undefined : checkPrivateKey(key))
+  )
 }
 
 /** Which keys can be hashed on; `consumer` needs none. */

@@ -6,6 +6,7 @@ import type { RouteEntry } from '../router/router.ts'
 import { readTimeouts, type TimeoutsMs } from '../upstream/spec.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type CompileEnvironment, compileInstances, compileUpstream } from './compile-parts.ts'
+import { type CompiledSsl, compileSsl } from './compile-ssl.ts'
 import type { Credential, IndexedConsumer } from './consumers.ts'
 import { compileFilterFunction } from './filter-function.ts'
 import type { InstanceMap } from './merge.ts'
@@ -47,6 +48,7 @@ export interface CompiledMetadata {
 /** Kind to what its documents are compiled into. */
 export interface Compiled {
   plugin_metadata: CompiledMetadata
+  ssls: CompiledSsl
   upstreams: CompiledUpstream
   services: CompiledService
   plugin_configs: CompiledOwner
@@ -74,6 +76,7 @@ export const COMPILE: { readonly [K in Kind]: CompileKind<K> } = {
     const { id: _, ...value } = document
     return { value: plugins.prepareMetadata(ref.id, value) }
   },
+  ssls: ({ ref, document }) => compileSsl(ref.id, document),
   upstreams: ({ ref, document, previous }, environment, transaction) => ({
     upstream: compileUpstream(
       { owner: ref, document, previous: previous?.upstream },

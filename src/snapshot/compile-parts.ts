@@ -2,6 +2,7 @@ import type { Ref } from '../model/kind.ts'
 import type { PluginConfigs, Upstream as UpstreamDocument } from '../model/types.ts'
 import { fingerprint, type Instance, type InstanceFactory } from '../plugin/instance.ts'
 import type { ConfigPlace, PluginRegistry } from '../plugin/registry.ts'
+import type { ClientCertificates } from '../upstream/client-certificates.ts'
 import { Upstream, type UpstreamEnvironment } from '../upstream/upstream.ts'
 import { nameOf } from './graph.ts'
 import type { InstanceMap } from './merge.ts'
@@ -11,6 +12,7 @@ export interface CompileEnvironment {
   readonly plugins: PluginRegistry
   readonly instances: InstanceFactory
   readonly upstreams: UpstreamEnvironment
+  readonly clientCertificates: ClientCertificates
 }
 
 /** What one owner's plugins are compiled from and into. */

@@ -3,10 +3,12 @@ import type { Router } from '../router/router.ts'
 import { buildEntry, type PlanParts } from './build-plan.ts'
 import { COMPILE, type Compiled, type CompileJob } from './compile-kinds.ts'
 import type { CompileEnvironment } from './compile-parts.ts'
+import type { CompiledSsl } from './compile-ssl.ts'
 import type { IndexedConsumer } from './consumers.ts'
 import { Graph, nameOf, type Resource } from './graph.ts'
 import type { Plan } from './plan.ts'
 import type { Disposal } from './retire.ts'
+import type { ServerCertificate } from './server-certificate.ts'
 import { Transaction } from './transaction.ts'
 
 /** What a round of changes comes to, applied in one synchronous step by the publisher. */
@@ -15,6 +17,8 @@ export interface RoundResult {
   readonly garbage: readonly Disposal[]
   readonly removedConsumers: readonly IndexedConsumer[]
   readonly addedConsumers: readonly IndexedConsumer[]
+  readonly removedCertificates: readonly ServerCertificate[]
+  readonly addedCertificates: readonly ServerCertificate[]
   readonly isGlobalChanged: boolean
 }
 
@@ -86,6 +90,8 @@ export class Compiler {
       garbage: transactions.flatMap((one) => one.garbage),
       removedConsumers: round.removedConsumers,
       addedConsumers: round.addedConsumers,
+      removedCertificates: round.removedCertificates,
+      addedCertificates: round.addedCertificates,
       isGlobalChanged: round.isGlobalChanged,
     }
   }
@@ -101,10 +107,25 @@ export class Compiler {
     else if (kind === 'consumers') {
       if (previous) round.removedConsumers.push((previous as Compiled['consumers']).indexed)
       if (next) round.addedConsumers.push((next as Compiled['consumers']).indexed)
+    } else if (kind === 'ssls') {
+      this.#stageSsl(id, previous as CompiledSsl | undefined, next as CompiledSsl | undefined)
     } else if (kind === 'global_rules') round.isGlobalChanged = true
     else if (kind === 'plugin_metadata')
       this.#stageMetadata(id, next as Compiled['plugin_metadata'] | undefined)
     else if (SHAPES_PLANS.has(kind) || !previous || !next) this.#dirtyDependents(ref)
+  }
+
+  #stageSsl(id: string, previous: CompiledSsl | undefined, next: CompiledSsl | undefined): void {
+    if (previous?.server) this.#round.removedCertificates.push(previous.server)
+    if (next?.server) this.#round.addedCertificates.push(next.server)
+    if (!previous?.client && !next?.client) return
+    const { clientCertificates } = this.#environment
+    const transaction = new Transaction()
+    transaction.onCommit(() => {
+      if (next?.client) clientCertificates.set(id, next.client)
+      else clientCertificates.delete(id)
+    })
+    this.#round.transactions.push(transaction)
   }
 
   #stageMetadata(id: string, next: Compiled['plugin_metadata'] | undefined): void {
@@ -176,6 +197,8 @@ interface Round {
   readonly dirtyRoutes: Set<string>
   readonly removedConsumers: IndexedConsumer[]
   readonly addedConsumers: IndexedConsumer[]
+  readonly removedCertificates: ServerCertificate[]
+  readonly addedCertificates: ServerCertificate[]
   isGlobalChanged: boolean
 }
 
@@ -185,6 +208,8 @@ function newRound(): Round {
     dirtyRoutes: new Set(),
     removedConsumers: [],
     addedConsumers: [],
+    removedCertificates: [],
+    addedCertificates: [],
     isGlobalChanged: false,
   }
 }

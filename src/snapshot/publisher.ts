@@ -4,6 +4,7 @@ import type { Logger } from '../observe/logger.ts'
 import { OBSERVING_PLUGINS } from '../plugin/skippable.ts'
 import type { Router } from '../router/router.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
+import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
 import type { CompileEnvironment } from './compile-parts.ts'
 import { ConsumerIndex } from './consumers.ts'
@@ -11,6 +12,7 @@ import { type Address, addressOf, isMarker, parseDocument } from './decode.ts'
 import { type Graph, nameOf } from './graph.ts'
 import type { Plan } from './plan.ts'
 import { type Pin, Retirement } from './retire.ts'
+import type { ServerCertificate } from './server-certificate.ts'
 import { GlobalChain, type Snapshot } from './snapshot.ts'
 import { checkResource } from './validate.ts'
 
@@ -79,7 +81,11 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options
     this.#compiler = new Compiler(options.environment, options.router, options.metadata)
-    this.#current = this.#snapshot(0, ConsumerIndex.EMPTY, GlobalChain.EMPTY)
+    this.#current = this.#snapshot(0, {
+      consumers: ConsumerIndex.EMPTY,
+      certificates: CertificateIndex.EMPTY,
+      global: GlobalChain.EMPTY,
+    })
   }
 
   /** What serves now. Read it once per request, together with {@link pin}. */
@@ -231,6 +237,7 @@ export class Publisher {
     const problem = checkResource(address.kind, value, {
       plugins: this.#options.environment.plugins,
       id: address.id,
+      isStored: true,
     })
     if (problem !== undefined) throw new Error(problem)
     return value as unknown as Documents[Address['kind']]
@@ -263,13 +270,18 @@ export class Publisher {
   #publish(revision: number): void {
     const round = this.#compiler.finish()
     for (const commit of round.commits) commit()
-    const { consumers, global } = this.#current
+    const { consumers, certificates, global } = this.#current
+    const { removedCertificates, addedCertificates } = round
     const hasConsumers = round.addedConsumers.length + round.removedConsumers.length > 0
-    this.#current = this.#snapshot(
-      revision,
-      hasConsumers ? consumers.with(round.removedConsumers, round.addedConsumers) : consumers,
-      round.isGlobalChanged ? this.#globalChain() : global,
-    )
+    const hasCertificates = addedCertificates.length + removedCertificates.length > 0
+    this.#current = this.#snapshot(revision, {
+      consumers: hasConsumers ? consumers.with(round.removedConsumers, round.addedConsumers) : consumers,
+      certificates: hasCertificates
+        ? certificates.with(removedCertificates, addedCertificates)
+        : certificates,
+      global: round.isGlobalChanged ? this.#globalChain() : global,
+    })
+    this.#reportRefusing(addedCertificates)
     this.#publishedAtMs = this.#options.now()
     this.#retirement.advance(round.garbage)
     this.#options.onPublish?.(this.#current)
@@ -277,9 +289,16 @@ export class Publisher {
     this.#onFirstPublish = undefined
   }
 
-  #snapshot(revision: number, consumers: ConsumerIndex, global: GlobalChain): Snapshot {
+  #snapshot(revision: number, parts: Pick<Snapshot, 'consumers' | 'certificates' | 'global'>): Snapshot {
     const { router } = this.#options
-    return { revision, consumers, global, match: (request) => router.match(request) }
+    return { revision, ...parts, match: (request) => router.match(request) }
+  }
+
+  #reportRefusing(certificates: readonly ServerCertificate[]): void {
+    for (const { id, refusal: reason } of certificates) {
+      if (reason === undefined) continue
+      this.#options.logger.error({ resource: `ssls/${id}`, reason }, 'an ssl refuses every handshake')
+    }
   }
 
   #globalChain(): GlobalChain {

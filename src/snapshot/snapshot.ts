@@ -2,6 +2,7 @@ import type { Chain } from '../plugin/chain.ts'
 import { buildChain, EMPTY_CHAIN } from '../plugin/chain.ts'
 import type { Instance } from '../plugin/instance.ts'
 import type { MatchRequest } from '../router/router.ts'
+import type { CertificateIndex } from './certificate-index.ts'
 import type { ConsumerIndex } from './consumers.ts'
 import type { InstanceMap } from './merge.ts'
 import type { Plan } from './plan.ts'
@@ -14,6 +15,7 @@ export interface Snapshot {
   /** The store's revision that it shows. */
   readonly revision: number
   readonly consumers: ConsumerIndex
+  readonly certificates: CertificateIndex
   readonly global: GlobalChain
   match(request: MatchRequest): Plan | undefined
 }

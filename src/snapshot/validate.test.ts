@@ -63,7 +63,8 @@ describe('checkWithReferences', () => {
       await checkWithReferences('routes', route, { plugins, exists }),
       'failed to fetch service info by service id [2], response code: 404',
     )
-    assert.deepEqual(asked, ['ssls/c', 'upstreams/1', 'services/2'])
+    // The ssl first for being there, then for being of type client.
+    assert.deepEqual(asked, ['ssls/c', 'ssls/c', 'upstreams/1', 'services/2'])
   })
 
   it('passes on what prevented the question', async () => {

@@ -2,8 +2,9 @@ import { compileExpression } from '../expr/compile.ts'
 import type { Kind } from '../model/kind.ts'
 import { isObject } from '../model/schema-value.ts'
 import { SCHEMAS } from '../model/schemas/index.ts'
-import type { PluginConfigs, Route, Upstream } from '../model/types.ts'
+import type { PluginConfigs, Route, Ssl, Upstream } from '../model/types.ts'
 import { compileValidator } from '../model/validator.ts'
+import { checkSsl } from './check-ssl.ts'
 import { type CheckSteps, checkReference, type Reference } from './check-steps.ts'
 import { checkNodeAddresses, checkUpstream } from './check-upstream.ts'
 import { compileFilterFunction } from './filter-function.ts'
@@ -19,6 +20,8 @@ export interface CheckDeps {
   readonly plugins: PluginChecker
   /** The id that the key says, where the document does not have to carry it: the plugin's name of its metadata. */
   readonly id?: string
+  /** The document comes from the store: what compiling can contain is not refused as a whole. */
+  readonly isStored?: boolean
 }
 
 type Document = Record<string, unknown>
@@ -86,6 +89,7 @@ const KIND_CHECKS: Readonly<Record<Kind, (value: Document, deps: CheckDeps) => C
   },
   plugin_configs: (value, deps) => only(checkSchema('plugin_configs', value) ?? checkPlugins(value, deps)),
   global_rules: (value, deps) => only(checkSchema('global_rules', value) ?? checkPlugins(value, deps)),
+  ssls: (value, deps) => only(checkSchema('ssls', value) ?? checkSsl(value as unknown as Ssl, deps)),
   plugin_metadata: (value, deps) => only(checkSchema('plugin_metadata', value) ?? checkMetadata(value, deps)),
 }
 

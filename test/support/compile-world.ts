@@ -48,7 +48,12 @@ export function compileWorld(plugins: readonly AnyPlugin[] = []): CompileWorld {
   const router = createRouter<Plan>('radixtree_host_uri')
   const publisher = new Publisher({
     prefix: '/apisix',
-    environment: { plugins: registry, instances, upstreams: { pools, random: () => 0 } },
+    environment: {
+      plugins: registry,
+      instances,
+      upstreams: { pools, random: () => 0 },
+      clientCertificates: new Map(),
+    },
     router,
     metadata,
     logger,

@@ -31,6 +31,8 @@ export interface TestGateway {
   /** `http://127.0.0.1:PORT` of the first proxy listener. */
   readonly proxyUrl: string
   readonly proxyPort: number
+  /** Of the first listener with TLS; 0 when there is none. */
+  readonly tlsPort: number
   /** Lines of the structured log, parsed. */
   readonly logs: readonly Readonly<Record<string, unknown>>[]
   /** Calls the admin API with the admin key; waits until the change is served. */
@@ -73,6 +75,7 @@ export async function startGateway(
     gateway,
     addresses,
     proxyPort: port,
+    tlsPort: addresses.tls?.[0]?.port ?? 0,
     proxyUrl: `http://127.0.0.1:${port}`,
     logs,
     admin: (method, path, body) => callAdmin(gateway, addresses, { method, path, body }),
@@ -96,6 +99,7 @@ const FREE_PORTS = {
   'gatewright.store': 'memory',
   'gatewright.log.access_log': 'off',
   'apisix.node_listen': [{ ip: '127.0.0.1', port: 0 }],
+  'apisix.ssl.listen': [{ ip: '127.0.0.1', port: 0 }],
   'apisix.status': { ip: '127.0.0.1', port: 0 },
   'apisix.control': { ip: '127.0.0.1', port: 0 },
   'plugin_attr.prometheus.export_addr': { ip: '127.0.0.1', port: 0 },

@@ -5,11 +5,13 @@ import { pluginConfigSchema } from './plugin-config.ts'
 import { pluginMetadataSchema } from './plugin-metadata.ts'
 import { routeSchema } from './route.ts'
 import { serviceSchema } from './service.ts'
+import { sslSchema } from './ssl.ts'
 import { upstreamSchema } from './upstream.ts'
 
 /** The schema of each kind's documents. */
 export const SCHEMAS = {
   plugin_metadata: pluginMetadataSchema,
+  ssls: sslSchema,
   upstreams: upstreamSchema,
   services: serviceSchema,
   plugin_configs: pluginConfigSchema,

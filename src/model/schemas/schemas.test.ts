@@ -12,6 +12,7 @@ type Fields<K extends Kind> = (typeof SCHEMAS)[K] extends { properties: infer P 
 
 /** Does not compile when a hand-written type and its schema name different fields. */
 const FIELDS_AGREE: { [K in Exclude<Kind, 'plugin_metadata'>]: Same<Fields<K>, keyof Documents[K]> } = {
+  ssls: true,
   upstreams: true,
   services: true,
   plugin_configs: true,

@@ -41,6 +41,14 @@ export interface ContextInit {
   readonly serverPort: number
   readonly consumers: ConsumerLookup
   readonly monotonic: () => number
+  /** Of the client's connection; absent when it is a plain one. */
+  readonly tls?: TlsView | undefined
+}
+
+/** What a TLS connection says of itself. */
+export interface TlsView {
+  /** One of nginx's `ssl_*` variables, without the prefix. */
+  variable(name: string): string | undefined
 }
 
 /** The response under way; made when its status and headers are known. */
@@ -74,6 +82,7 @@ export class Context implements RequestContext {
   readonly headers: HeaderList
   readonly upstream: UpstreamRequest
   readonly stats: Stats
+  readonly tls: TlsView | undefined
 
   pathParams: Record<string, string> | undefined = undefined
   route: RouteView | undefined = undefined
@@ -111,6 +120,7 @@ export class Context implements RequestContext {
     this.upstream = { method: init.method, target: init.forwardTarget, host: undefined }
     this.stats = new Stats(init.monotonic)
     this.stats.requestHeadBytes = headBytes(init.method.length + init.rawTarget.length + 10, init.rawHeaders)
+    this.tls = init.tls
     this.#consumers = init.consumers
   }
 

@@ -61,6 +61,7 @@ const PREFIXED: readonly (readonly [prefix: string, read: (context: Context, res
   ['cookie_', (c, rest) => c.cookie(rest)],
   ['uri_param_', (c, rest) => ownValue(c.pathParams, rest)],
   ['sent_http_', (c, rest) => responseHeader(c, rest)],
+  ['ssl_', (c, rest) => c.tls?.variable(rest)],
   ['upstream_http_', (c, rest) => responseHeader(c, rest)],
 ]
 

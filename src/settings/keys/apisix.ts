@@ -9,16 +9,26 @@ import {
   SECONDS,
   TEXT,
   TEXTS,
+  TLS_VERSIONS,
 } from '../values.ts'
 
 const SSL = section({
-  enable: inert(FLAG, 'whether to terminate TLS'),
-  listen: inert(LISTENERS, 'TLS listeners'),
-  ssl_protocols: inert(TEXT, 'TLS versions, separated by spaces'),
-  ssl_ciphers: inert(TEXT, "OpenSSL's list of ciphers"),
-  ssl_session_tickets: inert(FLAG, 'session tickets'),
-  ssl_trusted_certificate: inert(TEXT, 'PEM file of certificate authorities, or `system`'),
-  fallback_sni: inert(TEXT, 'host name to assume when a client sends none'),
+  enable: key(FLAG, 'whether the TLS listeners open'),
+  listen: key(LISTENERS, 'TLS listeners; which certificate a client gets is said by `ssls`'),
+  ssl_protocols: key(
+    TLS_VERSIONS,
+    'TLS versions, separated by spaces, for certificates that do not name their own',
+  ),
+  ssl_ciphers: key(TEXT, "OpenSSL's list of ciphers for TLS 1.2 and older"),
+  ssl_session_tickets: key(
+    FLAG,
+    'let clients resume sessions; never where a client certificate is asked for',
+  ),
+  ssl_trusted_certificate: key(
+    TEXT,
+    'PEM file of the authorities that certificates of nodes are checked with, or `system`',
+  ),
+  fallback_sni: key(TEXT, 'host name to assume when a client sends none'),
 })
 
 const ANY_LIST = listOf(
@@ -51,7 +61,7 @@ export const APISIX_KEYS = {
     section({ tcp: inert(ANY_LIST, 'TCP ports'), udp: inert(ANY_LIST, 'UDP ports') }),
     'L4 listeners',
   ),
-  ssl: inert(SSL, 'TLS toward the client'),
+  ssl: key(SSL, 'TLS toward the client'),
   enable_http2: inert(FLAG, 'HTTP/2 on TLS listeners'),
   enable_ipv6: inert(FLAG, 'listen on IPv6 too; to do so now, name `::` in `node_listen`'),
   enable_reuseport: inert(FLAG, 'SO_REUSEPORT on listeners'),

@@ -1,0 +1,53 @@
+import { isSecretReference } from '../model/reference.ts'
+import type { Ssl, SslClient } from '../model/types.ts'
+import { checkCertificate, checkPrivateKey } from './check-pem.ts'
+import { compileClientCheck, secureOptionsOf } from './server-certificate.ts'
+
+/**
+ * What no schema says about an ssl that fits its schema, in the order of contract §1.6. One that is stored may have a `client` that
+ * cannot be used: it is compiled into one that refuses everybody.
+ */
+export function checkSsl(
+  { client, ...ssl }: Ssl,
+  { isStored = false }: { isStored?: boolean },
+): string | undefined {
+  return (
+    checkPair(ssl.cert!, ssl.key!) ??
+    checkFurtherPairs(ssl) ??
+    (isStored ? undefined : checkClient(client)) ??
+    checkServable(() => secureOptionsOf(ssl)) ??
+    (isStored || !client ? undefined : checkServable(() => compileClientCheck(client)))
+  )
+}
+
+function checkPair(certificate: string, key: string): string | undefined {
+  const problem = checkCertificate(certificate)
+  if (problem !== undefined) return problem
+  // What APISIX has encrypted with a keyring that is not known here.
+  if (!key.startsWith('---') && !isSecretReference(key)) return 'failed to decrypt previous encrypted key'
+  return checkPrivateKey(key)
+}
+
+function checkFurtherPairs({ certs = [], keys = [] }: Ssl): string | undefined {
+  if (certs.length !== keys.length) return 'mismatched number of certs and keys'
+  for (const [index, certificate] of certs.entries()) {
+    const problem = checkPair(certificate, keys[index]!)
+    if (problem !== undefined) return `failed to handle cert-key pair[${index + 1}]: ${problem}`
+  }
+  return undefined
+}
+
+function checkClient(client: SslClient | undefined): string | undefined {
+  const problem = client && checkCertificate(client.ca)
+  return problem === undefined ? undefined : `failed to validate client_cert: ${problem}`
+}
+
+/** What no handshake could use must not be stored as if it could. */
+function checkServable(compile: () => unknown): string | undefined {
+  try {
+    compile()
+    return undefined
+  } catch (error) {
+    return `invalid configuration: ${(error as Error).message}`
+  }
+}

@@ -1,0 +1,106 @@
+import { createSecureContext } from 'node:tls'
+import { compilePcre } from '../lib/pcre.ts'
+import { isSecretReference } from '../model/reference.ts'
+import type { Ssl, SslClient, TlsVersion } from '../model/types.ts'
+import { checkCertificate } from './check-pem.ts'
+
+/** What a TLS server needs of an ssl: `cert[i]` belongs to `key[i]`. */
+export interface SecureOptions {
+  readonly cert: string[]
+  readonly key: string[]
+  readonly ca?: string
+}
+
+/** How clients of a name prove who they are. */
+export interface ClientCheck {
+  /** Equal for two checks that trust the same certificates: what was proven to one holds for the other. */
+  readonly trust: string
+  /** Intermediate certificates that may stand between the client's and the authority's. */
+  readonly depth: number
+  /** Some paths need no certificate: then the handshake asks for one and the request decides. */
+  readonly hasFreePaths: boolean
+  isFree(path: string): boolean
+}
+
+/** An enabled ssl of type server, ready for handshakes. */
+export interface ServerCertificate {
+  readonly id: string
+  /** Lower case, without a dot at the end; `*.` in front stands for one label, `*` for every name. */
+  readonly names: readonly string[]
+  readonly options: SecureOptions
+  /** Its own TLS versions; absent leaves it to the settings. */
+  readonly protocols: readonly TlsVersion[] | undefined
+  readonly clientCheck: ClientCheck | undefined
+  /** Why every handshake is refused: how clients are to be checked cannot be read, and to go unchecked is no choice. */
+  readonly refusal: string | undefined
+}
+
+/**
+ * Compiles an ssl of type server. Throws when certificate and key cannot be used; what is wrong with `client` makes a certificate
+ * that refuses instead, so that neither an earlier version nor a wildcard serves its names unguarded.
+ */
+export function compileServerCertificate(id: string, ssl: Ssl): ServerCertificate {
+  const names = [...new Set((ssl.snis ?? [ssl.sni!]).map(canonicalServerName))]
+  const protocols = ssl.ssl_protocols?.length ? ssl.ssl_protocols : undefined
+  const compiled = { id, names, protocols }
+  if (!ssl.client) {
+    return { ...compiled, options: secureOptionsOf(ssl), clientCheck: undefined, refusal: undefined }
+  }
+  const { client: _, ...unguarded } = ssl
+  const options = secureOptionsOf(unguarded)
+  try {
+    const clientCheck = compileClientCheck(ssl.client)
+    return { ...compiled, options: secureOptionsOf(ssl), clientCheck, refusal: undefined }
+  } catch (error) {
+    return { ...compiled, options, clientCheck: NOBODY, refusal: (error as Error).message }
+  }
+}
+
+/** The options of an ssl, proven to make a context. Throws with a reason that quotes nothing secret. */
+export function secureOptionsOf({ cert, key, certs = [], keys = [], client }: Ssl): SecureOptions {
+  const options = {
+    cert: [cert!, ...certs],
+    key: [key!, ...keys],
+    ...(client && { ca: client.ca }),
+  }
+  const texts = [...options.cert, ...options.key, ...(client ? [client.ca] : [])]
+  if (texts.some(isSecretReference)) {
+    throw new Error('references to secrets are not resolved in ssls by this version; put the PEM text there')
+  }
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    throw new Error(`certificate and key cannot be used together: ${(error as Error).message}`)
+  }
+  return options
+}
+
+/** Throws when nobody could be checked with it. */
+export function compileClientCheck({
+  ca,
+  depth = 1,
+  skip_mtls_uri_regex: sources = [],
+}: SslClient): ClientCheck {
+  const problem = checkCertificate(ca)
+  if (problem !== undefined) throw new Error(`client.ca: ${problem}`)
+  const patterns = sources.map((source, index) => {
+    const pattern = compilePcre(source)
+    if (!pattern)
+      throw new Error(`client.skip_mtls_uri_regex[${index}]: "${source}" is no regular expression`)
+    return pattern
+  })
+  return {
+    trust: `${depth} ${ca}`,
+    depth,
+    hasFreePaths: patterns.length > 0,
+    isFree: (path) => patterns.some((pattern) => pattern.test(path)),
+  }
+}
+
+/** Nothing proves anything to it. */
+const NOBODY: ClientCheck = { trust: '', depth: 0, hasFreePaths: false, isFree: () => false }
+
+/** Lower case, without a dot at the end: the form in which names are compared. */
+export function canonicalServerName(name: string): string {
+  return (name.endsWith('.') ? name.slice(0, -1) : name).toLowerCase()
+}
