@@ -1,4 +1,4 @@
-import type { Discoverer, DiscoveredService, NodeSink, Watch } from './discoverer.ts'
+import type { DiscoveredService, Discoverer, NodeSink, Watch } from './discoverer.ts'
 
 /** Makes the discoverer of one type from its part of `discovery.*` in the settings. Throws when that cannot be used. */
 export type DiscovererFactory = (config: Readonly<Record<string, unknown>>) => Discoverer

@@ -89,7 +89,10 @@ function explained(error: NodeJS.ErrnoException, what: string): DnsError {
 }
 
 /** The resolver counts its time per server and try; this is the limit over all of them. */
-function within<R>(answer: Promise<R>, { timeoutMs, clock }: { timeoutMs: number; clock: Clock }): Promise<R> {
+function within<R>(
+  answer: Promise<R>,
+  { timeoutMs, clock }: { timeoutMs: number; clock: Clock },
+): Promise<R> {
   return new Promise((resolve, reject) => {
     const cancel = clock.schedule(timeoutMs, () => reject(new Error(`no answer within ${timeoutMs} ms`)))
     answer.then(resolve, reject).finally(cancel)

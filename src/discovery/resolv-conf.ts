@@ -18,7 +18,10 @@ export function parseResolvConf(text: string): ResolvConf {
   let search: string[] = []
   let ndots = 1
   for (const line of text.split('\n')) {
-    const [word, ...values] = line.replace(/[#;].*/, '').trim().split(/\s+/)
+    const [word, ...values] = line
+      .replace(/[#;].*/, '')
+      .trim()
+      .split(/\s+/)
     if (word === 'nameserver' && values[0] !== undefined && isIP(values[0].replace(/%.*/, '')) !== 0) {
       servers.push(values[0])
     } else if (word === 'search' || word === 'domain') {

@@ -1,6 +1,6 @@
 import type { Watch } from './discoverer.ts'
 import type { LookUp } from './look-up.ts'
-import { type Loaded, type RefreshListener, RefreshedValues, type RefreshOptions } from './refreshed.ts'
+import { type Loaded, RefreshedValues, type RefreshListener, type RefreshOptions } from './refreshed.ts'
 
 /** What a name stands for at the moment. */
 export interface NameAnswer {
@@ -33,10 +33,7 @@ export class NameResolver {
     return this.#answers.watch(key, (previous) => this.#load(key, previous), listener)
   }
 
-  #load(
-    name: string,
-    previous: NameAnswer | undefined,
-  ): Loaded<NameAnswer> | Promise<Loaded<NameAnswer>> {
+  #load(name: string, previous: NameAnswer | undefined): Loaded<NameAnswer> | Promise<Loaded<NameAnswer>> {
     const found = this.#lookUp(name)
     const take = ({ value, ttlMs }: Loaded<readonly string[]>): Loaded<NameAnswer> => {
       const turn = previous ? previous.turn + 1 : Math.floor(this.#random() * value.length)
