@@ -4,6 +4,7 @@ import { describe, it, type TestContext } from 'node:test'
 import type { FastifyPluginCallback } from 'fastify'
 import { createLogger } from '../observe/logger.ts'
 import { type ControlItem, type ControlSource, controlPlugin } from './control.ts'
+import type { HealthReport } from './healthcheck.ts'
 import { createControlListener } from './listener.ts'
 import { metricsPlugin } from './metrics.ts'
 import { statusPlugin } from './status.ts'
@@ -63,6 +64,9 @@ describe('the control API', () => {
     createdIndex: 3,
     modifiedIndex: 4,
   }
+  const counter = { success: 0, http_failure: 0, tcp_failure: 0, timeout_failure: 0 }
+  const node = { ip: '10.0.0.1', port: 80, hostname: '10.0.0.1', status: 'healthy' as const, counter }
+  const report: HealthReport = { name: '/apisix/upstreams/1', type: 'http', nodes: [node] }
   const source: ControlSource = {
     sync: () => ({
       observed_revision: 9,
@@ -72,6 +76,13 @@ describe('the control API', () => {
     }),
     list: (kind) => (kind === 'routes' ? [route] : []),
     get: (kind, id) => (kind === 'routes' && id === '1' ? route : undefined),
+    health: {
+      all: () => [report],
+      find: (type, id) => {
+        if (type !== 'upstreams' || id === '9') return 'not-found'
+        return id === '1' ? report : 'no-checker'
+      },
+    },
     schema: () => ({ main: {}, plugins: { 'key-auth': { priority: 2500 } }, stream_plugins: {} }),
   }
   const get = async (url: string): Promise<[number, unknown]> => {

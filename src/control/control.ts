@@ -1,4 +1,5 @@
 import type { FastifyPluginCallback, FastifyReply } from 'fastify'
+import { type HealthSource, healthcheckRoutes } from './healthcheck.ts'
 
 /** The kinds that the control API shows, and the word for one of them in its paths and messages. */
 const SHOWN_KINDS = { routes: 'route', services: 'service', upstreams: 'upstream' } as const
@@ -34,6 +35,7 @@ export interface ControlSource {
   get(kind: ShownKind, id: string): ControlItem | undefined
   /** `{main, plugins, stream_plugins}`. */
   schema(): Readonly<Record<string, unknown>>
+  readonly health: HealthSource
 }
 
 /** The control API: what the process holds at this moment, without a key and therefore on loopback by default (contract §8.1). */
@@ -41,6 +43,7 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
   return (app, _options, done) => {
     app.get('/v1/schema', (_request, reply) => sendJson(reply, source.schema()))
     app.get('/v1/sync', (_request, reply) => sendJson(reply, source.sync()))
+    healthcheckRoutes(app, source.health)
     for (const [kind, word] of Object.entries(SHOWN_KINDS) as [ShownKind, string][]) {
       app.get(`/v1/${kind}`, (_request, reply) => sendJson(reply, source.list(kind)))
       app.get<{ Params: { id: string } }>(`/v1/${word}/:id`, (request, reply) => {

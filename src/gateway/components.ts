@@ -15,6 +15,7 @@ import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
 import type { Environment } from './environment.ts'
+import { healthSource } from './health-source.ts'
 import { openStore } from './open-store.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
@@ -73,7 +74,9 @@ export function buildComponents(environment: Environment, surroundings: Surround
     isStoreReachable: () => work.link.following?.status().isReachable ?? false,
     prefix: metric_prefix,
   })
-  const control = controlPlugin(controlSource(publisher, plugins))
+  const { monitor } = environment
+  const health = healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix })
+  const control = controlPlugin(controlSource(publisher, plugins, health))
   const components = [
     sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
     storeComponent(work),
@@ -167,6 +170,7 @@ function configComponent({ environment, publisher, link }: Workshop): Component 
       await link.following?.close()
       await publisher.settled()
       publisher.close()
+      environment.discovery.close()
       return 0
     },
   }

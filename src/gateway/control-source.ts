@@ -1,4 +1,5 @@
 import type { ControlItem, ControlSource } from '../control/control.ts'
+import type { HealthSource } from '../control/healthcheck.ts'
 import type { Kind } from '../model/kind.ts'
 import { SCHEMAS } from '../model/schemas/index.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -6,8 +7,13 @@ import type { Resource } from '../snapshot/graph.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 
 /** What the control API shows, read from the publisher at each request. */
-export function controlSource(publisher: Publisher, plugins: PluginRegistry): ControlSource {
+export function controlSource(
+  publisher: Publisher,
+  plugins: PluginRegistry,
+  health: HealthSource,
+): ControlSource {
   return {
+    health,
     sync: () => {
       const { observed, published, pending, quarantined } = publisher.status
       return {

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
@@ -8,7 +9,12 @@ import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
 import type { ClientCertificates } from '../upstream/client-certificates.ts'
 import { Http1Pool } from '../upstream/h1/pool.ts'
+import { HealthMonitor } from '../upstream/health/monitor.ts'
+import { probeOverSocket } from '../upstream/health/probe.ts'
 import { PoolRegistry } from '../upstream/pool-registry.ts'
+import type { UpstreamEnvironment } from '../upstream/upstream.ts'
+import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
+import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
 export interface Environment {
@@ -20,6 +26,10 @@ export interface Environment {
   readonly metadata: Map<string, Readonly<Record<string, unknown>>>
   readonly compile: CompileEnvironment & { readonly instances: InstanceFactory }
   readonly pools: PoolRegistry
+  /** Absent with `apisix.disable_upstream_healthcheck`. */
+  readonly monitor: HealthMonitor | undefined
+  /** Closed after the last upstream was disposed. */
+  readonly discovery: NodeDiscovery
   hostFor(plugin: AnyPlugin): PluginHost
 }
 
@@ -36,6 +46,11 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const instances = new InstanceFactory({ logger, metrics, clock: CLOCK, attr, metadata: metadataOf })
   const clientCertificates: ClientCertificates = new Map()
   const pools = new PoolRegistry((identity) => new Http1Pool(identity, () => performance.now()))
+  const discovery = createNodeDiscovery(settings, { logger, metrics })
+  const upstreams = {
+    ...upstreamEnvironment({ settings, metrics, logger }, pools),
+    feeds: discovery.feeds,
+  }
   return {
     settings,
     logger,
@@ -43,7 +58,9 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     plugins,
     metadata,
     pools,
-    compile: { plugins, instances, upstreams: { pools, random: Math.random }, clientCertificates },
+    monitor: upstreams.monitor,
+    discovery,
+    compile: { plugins, instances, upstreams, clientCertificates },
     hostFor: (plugin) => ({
       logger: logger.child({ plugin: plugin.name }),
       metrics,
@@ -51,4 +68,23 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
       attr: attr(plugin.name),
     }),
   }
+}
+
+function upstreamEnvironment(
+  { settings, metrics, logger }: Pick<Environment, 'settings' | 'metrics' | 'logger'>,
+  pools: PoolRegistry,
+): UpstreamEnvironment {
+  const observer = countUpstreamEvents(metrics)
+  if (settings.apisix.disable_upstream_healthcheck) return { pools, random: Math.random, observer }
+  const monitor = new HealthMonitor({
+    clock: SYSTEM_CLOCK,
+    now: () => Date.now(),
+    random: Math.random,
+    probe: probeOverSocket,
+    logger,
+    onPanic: observer.onPanic,
+  })
+  const prefixes = { metric: settings.plugin_attr.prometheus.metric_prefix, store: settings.store.prefix }
+  registerUpstreamStatus(metrics, monitor, prefixes)
+  return { pools, random: Math.random, observer, monitor }
 }

@@ -1,7 +1,8 @@
 import type { Steps } from '../plugin/chain.ts'
 import type { Reply } from '../plugin/definition.ts'
 import { runRequestPhase } from '../plugin/run.ts'
-import type { PickContext } from '../upstream/balancer/balancer.ts'
+import { reportAnswer, reportFailure } from '../upstream/health/passive.ts'
+import { type HealthPickContext, isLeftOut, pickHealthy } from '../upstream/health/pick-healthy.ts'
 import type { ResponseHead, ResponseSink, Sending, TransportError } from '../upstream/transport.ts'
 import type { Upstream, UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Attempts, Exchange } from './exchange.ts'
@@ -16,7 +17,8 @@ export function forward(exchange: Exchange, upstream: Upstream): void {
 }
 
 /** The attempts of one request. As a sink it never throws: what goes wrong in here ends the request, not the connection's reader. */
-class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
+class Forwarding implements Attempts, HealthPickContext, ResponseSink {
+  draw = 0
   readonly #exchange: Exchange
   readonly #state: UpstreamState
   readonly #relay: Relay
@@ -25,7 +27,10 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   #node: UpstreamNode | undefined
   #sending: Sending | undefined
   #attemptAt = 0
-  #hasHead = false
+  /** Of the response that has begun; 0 before. */
+  #status = 0
+  #isOver = false
+  #isRetrying = false
   /** The balancer is owed a release for the current node. */
   #isPicked = false
   /** The next attempt goes to the same node, which only closed an idle connection; allowed once a request. */
@@ -38,6 +43,7 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
     this.#relay = new Relay(exchange, this)
     this.#retriesLeft = state.spec.retries ?? state.nodes.length - 1
     exchange.attempts = this
+    state.budget.begin()
   }
 
   hashKey(): string {
@@ -45,7 +51,7 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   }
 
   isExcluded(node: UpstreamNode): boolean {
-    return this.#tried?.includes(node) ?? false
+    return isLeftOut(node.health, this.draw) || (this.#tried?.includes(node) ?? false)
   }
 
   /** Picks a node, unless the last one is asked once more, and attempts it. */
@@ -71,7 +77,7 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   }
 
   onHead(head: ResponseHead): void {
-    this.#hasHead = true
+    this.#status = head.status
     this.#noteStatus(head.status)
     try {
       this.#relay.begin(head)
@@ -90,7 +96,7 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   }
 
   onLull(): void {
-    if (!this.#hasHead) return
+    if (this.#status === 0) return
     try {
       this.#relay.flush()
     } catch (error) {
@@ -99,6 +105,8 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
   }
 
   onEnd(): void {
+    const health = this.#node?.health
+    if (health !== undefined) reportAnswer(health, this.#status)
     this.#over()
     try {
       this.#relay.end()
@@ -111,22 +119,28 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
     this.#sending = undefined
     const { context, body } = this.#exchange
     const verdict = judge(error, context.upstream.method, body?.isReplayable ?? true)
-    if (this.#hasHead) {
+    if (this.#status !== 0) {
+      this.#report(error, verdict, false)
       this.#fail(verdict, error.message)
       return
     }
     this.#noteStatus(verdict.status)
-    this.#again(verdict, error.message)
+    this.#again(verdict, error)
+  }
+
+  #report(error: TransportError, { status }: Verdict, isRetryDue: boolean): void {
+    const health = this.#node?.health
+    if (health !== undefined) reportFailure(health, { error, status, isRetryDue })
   }
 
   #pick(): UpstreamNode | undefined {
-    const { nodes, balancer } = this.#state
+    const { nodes } = this.#state
     if (nodes.length === 1) return nodes[0]
     if (nodes.length === 0) {
-      this.#fail(NO_NODES, 'the upstream has no nodes')
+      this.#fail(NO_NODES, this.#state.whyEmpty ?? 'the upstream has no nodes')
       return undefined
     }
-    const node = balancer.pick(this)
+    const node = pickHealthy(this.#state, this)
     this.#isPicked = node !== undefined
     if (!node) this.#giveUp(LAST_NODE_FAILED, 'every node of the upstream was tried')
     return node
@@ -166,17 +180,20 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
     this.#sending = sendAttempt(this.#exchange, { node, state: this.#state, needsFreshConnection }, this)
   }
 
-  #again({ retry, ...outcome }: Verdict, message: string): void {
-    if (retry === 'fresh-connection' && this.#mayRepeat) {
+  #again(verdict: Verdict, error: TransportError): void {
+    if (verdict.retry === 'fresh-connection' && this.#mayRepeat) {
       this.#mayRepeat = false
       this.#isRepeat = true
-    } else if (retry === 'never' || this.#retriesLeft <= 0) {
-      this.#fail(outcome, message)
-      return
     } else {
+      const isRetryDue = verdict.retry !== 'never' && this.#retriesLeft > 0
+      this.#report(error, verdict, isRetryDue)
       this.#release()
-      if (this.#isPastDeadline()) {
-        this.#giveUp(RETRY_TIMEOUT, message)
+      if (isRetryDue && this.#isPastDeadline()) {
+        this.#giveUp(RETRY_TIMEOUT, error.message)
+        return
+      }
+      if (!isRetryDue || !this.#isWithinBudget()) {
+        this.#fail(verdict, error.message)
         return
       }
       this.#retriesLeft--
@@ -190,6 +207,11 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
     const { retryTimeoutMs } = this.#state.spec
     const { upstreamStartedAt } = this.#exchange.context.stats
     return retryTimeoutMs > 0 && performance.now() - upstreamStartedAt >= retryTimeoutMs
+  }
+
+  #isWithinBudget(): boolean {
+    this.#isRetrying ||= this.#state.budget.tryRetry()
+    return this.#isRetrying
   }
 
   /** A further attempt was due and could not be made: the trailing ` :` says so (contract §5.1). */
@@ -218,7 +240,10 @@ class Forwarding implements Attempts, PickContext<UpstreamNode>, ResponseSink {
     this.#sending = undefined
     this.#exchange.attempts = undefined
     if (stats.upstreamStartedAt > 0) stats.upstreamEndedAt ||= performance.now()
-    this.#release(this.#hasHead ? stats.upstreamEndedAt - this.#attemptAt : undefined)
+    this.#release(this.#status === 0 ? undefined : stats.upstreamEndedAt - this.#attemptAt)
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#state.budget.end(this.#isRetrying)
   }
 
   #fail({ code, status }: Outcome, message: string): void {

@@ -73,16 +73,27 @@ export function compileUpstream(
 ): Upstream | undefined {
   const { owner, document, previous } = source
   if (!document) {
-    if (previous) transaction.onRetire(() => previous.dispose(upstreams))
+    if (previous) removeUpstream(previous, upstreams, transaction)
     return undefined
   }
   if (!previous) {
     const created = Upstream.create(nameOf(owner), document, upstreams)
     transaction.onFailure(() => created.dispose(upstreams))
+    transaction.onCommit(() => created.start())
     return created
   }
   const edit = previous.prepare(document, upstreams)
   transaction.onFailure(edit.discard)
   transaction.onCommit(edit.publish)
   return previous
+}
+
+/** Its health checks end when the removal is published, its connections when no request can reach it any more. */
+export function removeUpstream(
+  upstream: Upstream,
+  environment: UpstreamEnvironment,
+  transaction: Transaction,
+): void {
+  transaction.onCommit(() => upstream.stop(environment))
+  transaction.onRetire(() => upstream.dispose(environment))
 }

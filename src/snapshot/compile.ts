@@ -2,7 +2,7 @@ import type { Kind, Ref } from '../model/kind.ts'
 import type { Router } from '../router/router.ts'
 import { buildEntry, type PlanParts } from './build-plan.ts'
 import { COMPILE, type Compiled, type CompileJob } from './compile-kinds.ts'
-import type { CompileEnvironment } from './compile-parts.ts'
+import { type CompileEnvironment, removeUpstream } from './compile-parts.ts'
 import type { CompiledSsl } from './compile-ssl.ts'
 import type { IndexedConsumer } from './consumers.ts'
 import { Graph, nameOf, type Resource } from './graph.ts'
@@ -186,7 +186,7 @@ export class Compiler {
     }
     if (kind !== 'consumers' && 'upstream' in compiled) {
       const { upstream } = compiled
-      if (upstream) transaction.onRetire(() => upstream.dispose(this.#environment.upstreams))
+      if (upstream) removeUpstream(upstream, this.#environment.upstreams, transaction)
     }
     this.#round.transactions.push(transaction)
   }

@@ -17,6 +17,7 @@ describe('an upstream document', () => {
       timeouts: { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 },
       keepalive: { size: 320, idleMs: 60_000, requests: 1000 },
       tls: undefined,
+      checks: undefined,
     })
   })
 

@@ -7,13 +7,16 @@ import type {
   Upstream as UpstreamDocument,
   UpstreamTls,
 } from '../model/types.ts'
+import { type CheckSpec, readChecks } from './health/checks.ts'
 
 /** The schemes that requests are forwarded with. */
-export type ForwardScheme = 'http' | 'https'
+export type ForwardScheme = 'http' | 'https' | 'grpc' | 'grpcs'
 
 export interface NodeSpec {
-  /** Name or IP, IPv6 without brackets. */
+  /** Name or IP as configured, IPv6 without brackets; once resolved, the IP. */
   readonly host: string
+  /** The name that `host` was resolved from. */
+  readonly domain?: string
   readonly port: number
   readonly weight: number
   readonly priority: number
@@ -35,7 +38,14 @@ export interface KeepaliveSpec {
 /** An upstream document in the form the data path uses: every default applied, units in ms. */
 export interface UpstreamSpec {
   readonly type: string
+  /** As configured; empty where a registry is asked. */
   readonly nodes: readonly NodeSpec[]
+  /** The registry that gives the nodes, and what it is asked. */
+  readonly discovery?: {
+    readonly type: string
+    readonly serviceName: string
+    readonly args: Readonly<Record<string, unknown>>
+  }
   readonly scheme: ForwardScheme
   readonly hashOn: HashOn
   readonly hashKey: string | undefined
@@ -48,9 +58,16 @@ export interface UpstreamSpec {
   readonly timeouts: TimeoutsMs
   readonly keepalive: KeepaliveSpec
   readonly tls: UpstreamTls | undefined
+  /** How the nodes' health is found out; `undefined` without `checks`. */
+  readonly checks: CheckSpec | undefined
 }
 
-const SCHEME_PORT: Readonly<Record<ForwardScheme, number>> = { http: 80, https: 443 }
+const SCHEME_PORT: Readonly<Record<ForwardScheme, number>> = {
+  http: 80,
+  https: 443,
+  grpc: 80,
+  grpcs: 443,
+}
 
 /** nginx's own 60 s, three times (contract §0.11). */
 export const DEFAULT_TIMEOUTS: TimeoutsMs = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 }
@@ -72,6 +89,7 @@ export function readUpstream(document: UpstreamDocument): UpstreamSpec {
   return {
     type: document.type ?? 'roundrobin',
     nodes: readNodes(document.nodes ?? [], scheme),
+    ...readDiscovery(document),
     scheme,
     hashOn: document.hash_on ?? 'vars',
     hashKey: document.key,
@@ -82,7 +100,13 @@ export function readUpstream(document: UpstreamDocument): UpstreamSpec {
     timeouts: readTimeouts(document.timeout) ?? DEFAULT_TIMEOUTS,
     keepalive: document.keepalive_pool ? readKeepalive(document.keepalive_pool) : DEFAULT_KEEPALIVE,
     tls: document.tls,
+    checks: readChecks(document),
   }
+}
+
+function readDiscovery({ service_name, discovery_type, discovery_args }: UpstreamDocument) {
+  if (service_name === undefined || discovery_type === undefined) return undefined
+  return { discovery: { type: discovery_type, serviceName: service_name, args: discovery_args ?? {} } }
 }
 
 /** A document's `timeout` in milliseconds. */
@@ -104,8 +128,9 @@ function timerMs(seconds: number): number {
 }
 
 function forwardScheme(scheme: string): ForwardScheme {
-  if (scheme === 'http' || scheme === 'https') return scheme
-  throw new Error(`upstream scheme "${scheme}" is not served yet; use http or https`)
+  if (Object.hasOwn(SCHEME_PORT, scheme)) return scheme as ForwardScheme
+  const served = Object.keys(SCHEME_PORT).join(', ')
+  throw new Error(`upstream scheme "${scheme}" is not served for requests; use one of ${served}`)
 }
 
 function readNodes(nodes: Record<string, number> | Node[], scheme: ForwardScheme): NodeSpec[] {
@@ -132,6 +157,21 @@ function splitAddress(address: string): { host: string; port: number | undefined
 
 function bare(host: string): string {
   return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host
+}
+
+/** Whether connections of the scheme are encrypted. */
+export function isTlsScheme(scheme: ForwardScheme): boolean {
+  return scheme === 'https' || scheme === 'grpcs'
+}
+
+/** Whether the scheme is HTTP/2 to the node: plain with prior knowledge, encrypted by ALPN. */
+export function isHttp2Scheme(scheme: ForwardScheme): boolean {
+  return scheme === 'grpc' || scheme === 'grpcs'
+}
+
+/** The port that goes without saying for the scheme. */
+export function schemePort(scheme: ForwardScheme): number {
+  return SCHEME_PORT[scheme]
 }
 
 /** Whether `port` goes without saying for the scheme. */

@@ -1,0 +1,60 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { HealthChange } from '../upstream/health/node-health.ts'
+import type { HealthCounters, HealthStatus } from '../upstream/health/status.ts'
+
+/** What `checks` can stand in; `stream_routes` are known by name and never found. */
+const SOURCE_TYPES: ReadonlySet<string> = new Set(['routes', 'services', 'upstreams', 'stream_routes'])
+
+/** One node under health checks (contract §8.1), and why it is what it is. */
+export interface CheckedNode {
+  readonly ip: string
+  readonly port: number
+  readonly hostname: string
+  readonly hostheader?: string
+  readonly status: HealthStatus
+  readonly counter: HealthCounters
+  /** Ours: absent as long as nothing changed. */
+  readonly last_change?: Pick<HealthChange, 'from' | 'reason'> & { readonly at: string }
+}
+
+/** The health checks of one resource. */
+export interface HealthReport {
+  /** `/apisix/upstreams/1`. */
+  readonly name: string
+  readonly type: string
+  readonly nodes: readonly CheckedNode[]
+}
+
+/** Where the reports come from; made on the spot. */
+export interface HealthSource {
+  all(): readonly HealthReport[]
+  /** `no-checker` for a resource without checks. */
+  find(type: string, id: string): HealthReport | 'no-checker' | 'not-found'
+}
+
+/** `/v1/healthcheck` and below, with the answers of contract §8.1. */
+export function healthcheckRoutes(app: FastifyInstance, source: HealthSource): void {
+  app.get('/v1/healthcheck', (_request, reply) => send(reply, 200, source.all()))
+  app.get<{ Params: { type: string } }>('/v1/healthcheck/:type', ({ params }, reply) =>
+    refuse(reply, 404, `missing src id for src type ${params.type}`),
+  )
+  app.get<{ Params: { type: string; id: string } }>('/v1/healthcheck/:type/:id', ({ params }, reply) => {
+    const { type, id } = params
+    if (!SOURCE_TYPES.has(type)) return refuse(reply, 400, `invalid src type ${type}`)
+    const report = source.find(type, id)
+    if (report === 'not-found') return refuse(reply, 404, `${type}[${id}] not found`)
+    if (report === 'no-checker') return refuse(reply, 404, `no checker for ${type}[${id}]`)
+    return send(reply, 200, report)
+  })
+}
+
+function refuse(reply: FastifyReply, status: number, message: string): FastifyReply {
+  return send(reply, status, { error_msg: message })
+}
+
+function send(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return reply
+    .code(status)
+    .type('application/json')
+    .send(`${JSON.stringify(body)}\n`)
+}

@@ -1,0 +1,51 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { Probe } from './active.ts'
+import { Gate } from './gate.ts'
+import type { UpstreamHealth } from './upstream-health.ts'
+
+export interface HealthMonitorOptions {
+  readonly clock: Clock
+  /** Wall clock, ms. */
+  readonly now: () => number
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  readonly probe: Probe
+  readonly logger: Logger
+  /** Told each time all nodes of an upstream come to be used because none is healthy. */
+  readonly onPanic: (upstream: string) => void
+}
+
+/** Probes at once in the whole process. */
+const MAX_PROBES = 100
+
+/** The health checks of one process: what they share, and those that are published. */
+export class HealthMonitor {
+  readonly options: HealthMonitorOptions
+  readonly gate = new Gate(MAX_PROBES)
+  readonly #published = new Map<string, UpstreamHealth>()
+
+  constructor(options: HealthMonitorOptions) {
+    this.options = options
+  }
+
+  /** Every published upstream with `checks`. */
+  all(): Iterable<UpstreamHealth> {
+    return this.#published.values()
+  }
+
+  /** By the resource that carries it: `upstreams/1`. */
+  find(name: string): UpstreamHealth | undefined {
+    return this.#published.get(name)
+  }
+
+  /** Called by an upstream's health when it is published. */
+  add(health: UpstreamHealth): void {
+    this.#published.set(health.name, health)
+  }
+
+  /** Called when it is not any more; one that another took the place of is not there to be removed. */
+  remove(health: UpstreamHealth): void {
+    if (this.#published.get(health.name) === health) this.#published.delete(health.name)
+  }
+}

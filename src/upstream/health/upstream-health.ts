@@ -1,0 +1,169 @@
+import net from 'node:net'
+import type { NodeSpec, UpstreamSpec } from '../spec.ts'
+import { formatAddress } from '../spec.ts'
+import { ActiveCheck, type ProbeRequest } from './active.ts'
+import type { CheckSpec } from './checks.ts'
+import { Gate } from './gate.ts'
+import type { HealthMonitor } from './monitor.ts'
+import { type HealthChange, type HealthOwner, type HealthTarget, NodeHealth } from './node-health.ts'
+import { isUsable } from './status.ts'
+
+/** A node that became healthy again climbs back to its whole share over this time, from this part of it (systems.md §7.5). */
+export const SLOW_START_MS = 10_000
+export const SMALLEST_SHARE = 0.1
+
+interface Recovering {
+  readonly health: NodeHealth
+  readonly sinceMs: number
+}
+
+/**
+ * The health of one upstream's nodes, over all edits that leave `checks` alone. Members are made when an edit is compiled and
+ * checked from the moment it is published.
+ */
+export class UpstreamHealth implements HealthOwner {
+  /** The resource that carries it: `upstreams/1`. */
+  readonly name: string
+  readonly checks: CheckSpec
+  readonly #monitor: HealthMonitor
+  readonly #gate: Gate
+  #members: ReadonlyMap<NodeHealth, ActiveCheck> = new Map()
+  #recovering: Recovering[] = []
+  #isPanicking = false
+
+  constructor(name: string, checks: CheckSpec, monitor: HealthMonitor) {
+    this.name = name
+    this.checks = checks
+    this.#monitor = monitor
+    this.#gate = new Gate(checks.active.concurrency)
+  }
+
+  /** Those that are published now. */
+  get members(): Iterable<NodeHealth> {
+    return this.#members.keys()
+  }
+
+  now(): number {
+    return this.#monitor.options.now()
+  }
+
+  /** One for each node, in their order: the one that its address has, or a new one. Nodes of one address share one. */
+  prepare(nodes: readonly NodeSpec[], spec: UpstreamSpec): PreparedHealth {
+    const known = new Map(
+      [...this.#members].map(([health, check]) => [health.target.address, { health, check }]),
+    )
+    const ofNodes = nodes.map((node) => {
+      const target = targetOf(node, spec, this.checks)
+      const member = known.get(target.address) ?? this.#newMember(target, spec)
+      known.set(target.address, member)
+      return member
+    })
+    return {
+      nodes: ofNodes.map(({ health }) => health),
+      members: new Map(ofNodes.map(({ health, check }) => [health, check])),
+    }
+  }
+
+  /** From now on exactly these are checked. */
+  publish({ members }: PreparedHealth): void {
+    const before = this.#members
+    this.#members = members
+    for (const [health, check] of before) if (!members.has(health)) check.stop()
+    for (const [health, check] of members) if (!before.has(health)) check.start()
+    this.#recovering = this.#recovering.filter(({ health }) => members.has(health))
+    this.#monitor.add(this)
+  }
+
+  /** Ends all checks. Idempotent; requests under way may still report. */
+  stop(): void {
+    for (const check of this.#members.values()) check.stop()
+    this.#members = new Map()
+    this.#monitor.remove(this)
+  }
+
+  /**
+   * The draw of one pick: a node whose share is not above it is left out. 0, which leaves out the unhealthy only, unless a node
+   * is on its way back. Shares stay as they are until the next draw.
+   */
+  draw(): number {
+    if (this.#recovering.length === 0) return 0
+    const { clock, random } = this.#monitor.options
+    const now = clock.nowMs()
+    for (const { health, sinceMs } of this.#recovering) {
+      health.share = Math.min(1, Math.max(SMALLEST_SHARE, (now - sinceMs) / SLOW_START_MS))
+    }
+    this.#recovering = this.#recovering.filter(({ health }) => health.share < 1)
+    return random()
+  }
+
+  /** All nodes are about to be used because none is healthy; told once until one is. */
+  panic(): void {
+    if (this.#isPanicking) return
+    this.#isPanicking = true
+    const { logger, onPanic } = this.#monitor.options
+    logger.warn({ upstream: this.name }, 'no node of the upstream is healthy: all of them are used')
+    onPanic(this.name)
+  }
+
+  onChange(health: NodeHealth, { from, to, reason }: HealthChange): void {
+    const { logger, clock } = this.#monitor.options
+    const facts = { upstream: this.name, node: health.target.address, from, to, reason }
+    if (isUsable(from) === isUsable(to)) {
+      logger.info(facts, 'the health of a node changed')
+      return
+    }
+    this.#recovering = this.#recovering.filter((one) => one.health !== health)
+    if (isUsable(to)) {
+      health.share = SMALLEST_SHARE
+      this.#recovering.push({ health, sinceMs: clock.nowMs() })
+      this.#isPanicking = false
+      logger.warn(facts, 'a node is healthy again')
+    } else {
+      health.share = 0
+      logger.warn(facts, 'a node is unhealthy')
+    }
+    this.#members.get(health)?.onStatusChange()
+  }
+
+  #newMember(target: HealthTarget, spec: UpstreamSpec): { health: NodeHealth; check: ActiveCheck } {
+    const { clock, random, probe } = this.#monitor.options
+    const health = new NodeHealth(target, this.checks.passive, this)
+    const gates = [this.#gate, this.#monitor.gate]
+    const check = new ActiveCheck(health, probeOf(target, spec, this.checks), { clock, random, probe, gates })
+    return { health, check }
+  }
+}
+
+export interface PreparedHealth {
+  /** By the place of the node. */
+  readonly nodes: readonly NodeHealth[]
+  readonly members: ReadonlyMap<NodeHealth, ActiveCheck>
+}
+
+/** Contract §5.7 and §8.1: whose Host a probe carries. */
+function targetOf(
+  node: NodeSpec,
+  { passHost, upstreamHost }: UpstreamSpec,
+  { active }: CheckSpec,
+): HealthTarget {
+  const name = node.domain ?? (net.isIP(node.host) === 0 ? node.host : undefined)
+  return {
+    address: formatAddress(node.host, node.port),
+    ip: node.host,
+    port: active.port ?? node.port,
+    hostname: active.host ?? node.host,
+    hostheader: passHost === 'rewrite' ? upstreamHost : name,
+  }
+}
+
+function probeOf(target: HealthTarget, { tls }: UpstreamSpec, { active }: CheckSpec): ProbeRequest {
+  const { client_cert: cert, client_key: key } = tls ?? {}
+  const { ip, port, hostname, hostheader } = target
+  return {
+    host: ip,
+    port,
+    hostHeader: hostheader ?? (hostname.includes(':') ? `[${hostname}]` : hostname),
+    spec: active,
+    clientCertificate: cert !== undefined && key !== undefined ? { cert, key } : undefined,
+  }
+}
