@@ -20,10 +20,20 @@ export class Discovery {
     )
   }
 
-  /** As {@link Discoverer.watch}. A type that there is not, or that is not configured, has no nodes: the sink hears why (contract §5.1). */
+  /**
+   * As {@link Discoverer.watch}, but throws nothing: a type that there is not or that is not configured, and a service that cannot be
+   * one, have no nodes, and the sink hears why (contract §5.1).
+   */
   watch(type: string, service: DiscoveredService, sink: NodeSink): Watch {
     const discoverer = this.#discoverers.get(type)
-    if (discoverer) return discoverer.watch(service, sink)
+    if (discoverer) {
+      try {
+        return discoverer.watch(service, sink)
+      } catch (error) {
+        sink.onProblem((error as Error).message)
+        return NOTHING
+      }
+    }
     sink.onProblem(
       Object.hasOwn(this.#factories, type)
         ? `discovery type "${type}" is not configured; add discovery.${type} to the settings`

@@ -59,7 +59,12 @@ export function createNodeDiscovery(
       validMs,
     })
   }
-  const discovery = new Discovery({ dns: createDns }, settings.discovery)
+  const factories = { dns: createDns }
+  for (const type of Object.keys(settings.discovery)) {
+    if (!Object.hasOwn(factories, type))
+      logger.warn({ type }, 'discovery of this type is not known: upstreams that name it have no nodes')
+  }
+  const discovery = new Discovery(factories, settings.discovery)
   const feeds = new NodeFeeds({ names, discovery, clock: BACKGROUND_CLOCK, logger })
   return { feeds, close: () => clients.forEach((client) => void client.close()) }
 }

@@ -88,7 +88,7 @@ export const DEFAULTS = {
       tls: { verify: true },
     },
   },
-  discovery: {},
+  discovery: { dns: { servers: [], order: ['last', 'SRV', 'A', 'AAAA', 'CNAME'] } },
   wasm: {},
   xrpc: {},
   'ext-plugin': {},

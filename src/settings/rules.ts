@@ -51,6 +51,12 @@ export function brokenRules(settings: Checked): string[] {
       `gatewright.shutdown.min_drain_ms: ${shutdown.min_drain_ms} is not allowed; max_drain_ms includes it and is ${shutdown.max_drain_ms}`,
     )
   }
+  const { dns } = settings.discovery
+  if (dns.servers.length > 0 && dns.resolv_conf !== undefined) {
+    problems.push(
+      `discovery.dns: servers ${JSON.stringify(dns.servers)} and resolv_conf "${dns.resolv_conf}" are both set; use one of them`,
+    )
+  }
   if (!dev.allow_sample_admin_key) {
     for (const name of sampleKeyNames(admin.admin_key)) {
       problems.push(

@@ -12,10 +12,19 @@ export interface Settings {
   readonly plugin_attr: PluginAttributes
   readonly deployment: DeploymentSettings
   /** `discovery.<type>` as written; each discoverer checks its own part. */
-  readonly discovery: Readonly<Record<string, unknown>>
+  readonly discovery: Readonly<Record<string, unknown>> & { readonly dns: DnsDiscoverySettings }
   readonly gatewright: GatewrightSettings
   /** Derived, not a key: where configuration is kept (docs/reference/config.md, "Which store"). */
   readonly store: StoreSettings
+}
+
+/** `discovery.dns`. */
+export interface DnsDiscoverySettings {
+  /** Empty: those of `apisix.dns_resolver`. */
+  readonly servers: readonly string[]
+  /** Path of a file that names the servers instead. */
+  readonly resolv_conf?: string
+  readonly order: readonly ('last' | 'SRV' | 'A' | 'AAAA' | 'CNAME')[]
 }
 
 /** One socket to listen on. IPv6 without brackets. */

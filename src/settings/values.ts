@@ -51,6 +51,9 @@ export function choice(...words: readonly [string, ...string[]]): LeafSpec {
   return leaf(allowed, (value) => typeof value === 'string' && words.includes(value))
 }
 
+/** `1.1.1.1`, `1.1.1.1:5353`, `[::1]:53`. */
+export const DNS_SERVER = leaf('the IP address of a server, with ":port" where it is not 53', isDnsServer)
+
 /** A list of texts. */
 export const TEXTS = listOf(TEXT, 'a list of texts')
 
@@ -81,6 +84,13 @@ export const LISTENERS = union(
 /** An IPv6 address without the brackets that nginx wants around it. */
 export function bareIp(ip: string): string {
   return ip.startsWith('[') && ip.endsWith(']') ? ip.slice(1, -1) : ip
+}
+
+function isDnsServer(value: unknown): boolean {
+  if (typeof value !== 'string') return false
+  if (isIP(bareIp(value)) !== 0) return true
+  const [, ip = '', port] = /^(.+):(\d{1,5})$/.exec(value) ?? []
+  return isIP(bareIp(ip)) === (ip.startsWith('[') ? 6 : 4) && Number(port) >= 1 && Number(port) <= 65535
 }
 
 function isIpOrCidr(value: unknown): boolean {

@@ -191,6 +191,8 @@ export class Publisher {
       this.#hasState = false
       this.#pending = revision
       await this.#compile(changes)
+      // New names and services get a moment, so that what is shown has its nodes.
+      await this.#options.environment.upstreams.feeds?.firstAnswers()
       this.#publish(revision)
     }
     this.#pending = undefined

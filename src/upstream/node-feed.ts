@@ -21,7 +21,7 @@ export interface NodeFeed extends Watch {
 
 /**
  * Begins to follow the nodes of an upstream. `onChange` is told of each change, never before this returns and not after `close`. An
- * upstream whose nodes are all addresses costs nothing and is settled at once. Throws when a registry cannot be asked for such a service.
+ * upstream whose nodes are all addresses costs nothing and is settled at once.
  */
 export function feedNodes(spec: UpstreamSpec, origins: NodeOrigins, onChange: () => void): NodeFeed {
   if (!spec.discovery && spec.nodes.every(isAddress)) return fixedFeed(spec.nodes)

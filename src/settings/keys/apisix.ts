@@ -2,6 +2,7 @@ import { free, inert, key, leaf, listOf, section, union } from '../key-spec.ts'
 import {
   ADDRESS_KEYS,
   choice,
+  DNS_SERVER,
   FLAG,
   IP_OR_CIDR,
   integer,
@@ -79,10 +80,13 @@ export const APISIX_KEYS = {
   ),
   proxy_cache: inert(free(), 'zones of the proxy-cache plugin'),
   proxy_protocol: inert(free(), 'listeners that expect the PROXY protocol'),
-  dns_resolver: inert(TEXTS, 'DNS servers; empty uses those of the system'),
-  dns_resolver_valid: inert(SECONDS, "seconds a DNS answer is kept; unset follows the answer's own TTL"),
-  resolver_timeout: inert(SECONDS, 'seconds to wait for a DNS answer'),
-  enable_resolv_search_opt: inert(FLAG, 'apply the search list of resolv.conf'),
+  dns_resolver: key(
+    listOf(DNS_SERVER, 'a list of IP addresses, with ":port" where it is not 53'),
+    'DNS servers; empty uses those of the system',
+  ),
+  dns_resolver_valid: key(SECONDS, "seconds a DNS answer is kept; unset follows the answer's own TTL"),
+  resolver_timeout: key(SECONDS, 'seconds to wait for a DNS answer'),
+  enable_resolv_search_opt: key(FLAG, 'apply the search list of resolv.conf to the names of nodes'),
   enable_control: key(FLAG, 'whether the control API listens'),
   control: key(
     section({
@@ -110,7 +114,7 @@ export const APISIX_KEYS = {
     listOf(IP_OR_CIDR, 'a list of IP addresses and CIDRs'),
     'peers whose `X-Forwarded-*` headers are passed on; all others get them overwritten',
   ),
-  disable_upstream_healthcheck: inert(FLAG, 'switch all health checks off'),
+  disable_upstream_healthcheck: key(FLAG, 'switch all health checks off'),
   lru: inert(free(), 'sizes of caches'),
   tracing: inert(FLAG, 'internal tracing spans'),
   worker_startup_time_threshold: inert(SECONDS, 'seconds a worker may take to start'),

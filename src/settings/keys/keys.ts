@@ -1,5 +1,5 @@
 import { free, inert, key, leaf, listOf, type SectionSpec, section, union } from '../key-spec.ts'
-import { ADDRESS_KEYS, choice, FLAG, integer, PATH, TEXT, TEXTS } from '../values.ts'
+import { ADDRESS_KEYS, choice, DNS_SERVER, FLAG, integer, PATH, TEXT, TEXTS } from '../values.ts'
 import { APISIX_KEYS } from './apisix.ts'
 import { DEPLOYMENT_KEYS } from './deployment.ts'
 import { GATEWRIGHT_KEYS } from './gatewright.ts'
@@ -28,6 +28,20 @@ const REAL_IP_HTTP = section(
   { rest: 'ignored' },
 )
 
+const DNS = section({
+  servers: key(
+    listOf(DNS_SERVER, 'a list of IP addresses, with ":port" where it is not 53'),
+    'DNS servers for services; empty uses those of `apisix.dns_resolver`',
+  ),
+  resolv_conf: key(TEXT, 'file in the form of resolv.conf to take the servers from, instead of `servers`'),
+  order: key(
+    listOf(choice('last', 'SRV', 'A', 'AAAA', 'CNAME'), 'a list of last, SRV, A, AAAA and CNAME', 1),
+    'types of records, in the order in which they are asked for; `last` is the one that answered before',
+  ),
+})
+
+const DISCOVERY = section({ dns: key(DNS, 'services in DNS, for `discovery_type: dns`') }, { rest: 'free' })
+
 /** Every key of the settings file: the one list that validation, the reference, the default file and `check` are made from. */
 export const ROOT: SectionSpec = section({
   apisix: key(section(APISIX_KEYS), 'the data plane'),
@@ -49,7 +63,7 @@ export const ROOT: SectionSpec = section({
     'process-wide attributes of plugins, by name; each plugin checks its own',
   ),
   deployment: key(section(DEPLOYMENT_KEYS), 'role, admin API, etcd'),
-  discovery: inert(free(), 'registries, by type'),
+  discovery: key(DISCOVERY, 'registries that `discovery_type` of an upstream may name, by type'),
   wasm: inert(free(), 'WebAssembly plugins'),
   xrpc: inert(free(), 'L4 protocols'),
   'ext-plugin': inert(free(), 'plugin runners'),
