@@ -47,15 +47,15 @@ export class UpstreamHealth implements HealthOwner {
     return this.#monitor.options.now()
   }
 
-  /** One for each node, in their order: the one that its address has, or a new one. Nodes of one address share one. */
+  /** One for each node, in their order: the one that its address has, or a new one. A node that stands twice has one. */
   prepare(nodes: readonly NodeSpec[], spec: UpstreamSpec): PreparedHealth {
     const known = new Map(
-      [...this.#members].map(([health, check]) => [health.target.address, { health, check }]),
+      [...this.#members].map(([health, check]) => [keyOf(health.target), { health, check }]),
     )
     const ofNodes = nodes.map((node) => {
       const target = targetOf(node, spec, this.checks)
-      const member = known.get(target.address) ?? this.#newMember(target, spec)
-      known.set(target.address, member)
+      const member = known.get(keyOf(target)) ?? this.#newMember(target, spec)
+      known.set(keyOf(target), member)
       return member
     })
     return {
@@ -154,6 +154,11 @@ function targetOf(
     hostname: active.host ?? node.host,
     hostheader: passHost === 'rewrite' ? upstreamHost : name,
   }
+}
+
+/** Two names of one address are two nodes. */
+function keyOf({ address, hostheader }: HealthTarget): string {
+  return `${address} ${hostheader ?? ''}`
 }
 
 function probeOf(target: HealthTarget, { tls }: UpstreamSpec, { active }: CheckSpec): ProbeRequest {
