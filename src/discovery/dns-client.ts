@@ -57,9 +57,11 @@ export function createDnsClient({ servers, timeoutMs, clock }: DnsClientOptions)
   const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / TRIES), tries: TRIES })
   if (servers.length > 0) resolver.setServers(servers)
   const turnstile = new Turnstile(MOST_AT_ONCE)
+  let isClosed = false
   const ask = async <R>(type: string, name: string, question: () => Promise<R>): Promise<R> => {
     await turnstile.enter()
     try {
+      if (isClosed) throw new Error('the gateway stops')
       return await within(question(), { timeoutMs, clock })
     } catch (error) {
       throw explained(error as NodeJS.ErrnoException, `${type} of "${name}"`)
@@ -77,7 +79,10 @@ export function createDnsClient({ servers, timeoutMs, clock }: DnsClientOptions)
       return records.map(({ name: target, ...record }) => ({ target, ...record }))
     },
     cname: (name) => ask('CNAME', name, () => resolver.resolveCname(name)),
-    close: () => resolver.cancel(),
+    close: () => {
+      isClosed = true
+      resolver.cancel()
+    },
   }
 }
 
