@@ -107,6 +107,21 @@ describe('the control API', () => {
     assert.ok((await (await fetch(`${url}/v1/schema`)).text()).endsWith('}\n'))
   })
 
+  it('shows health checks, all or of one resource, and says what is wrong with a question', async (t) => {
+    const url = await serve(t, controlPlugin(source))
+    assert.deepEqual(await get(`${url}/v1/healthcheck`), [200, [report]])
+    assert.deepEqual(await get(`${url}/v1/healthcheck/upstreams/1`), [200, report])
+    for (const [path, status, message] of [
+      ['upstreams/2', 404, 'no checker for upstreams[2]'],
+      ['upstreams/9', 404, 'upstreams[9] not found'],
+      ['stream_routes/1', 404, 'stream_routes[1] not found'],
+      ['services', 404, 'missing src id for src type services'],
+      ['plugins/1', 400, 'invalid src type plugins'],
+    ] as const) {
+      assert.deepEqual(await get(`${url}/v1/healthcheck/${path}`), [status, { error_msg: message }])
+    }
+  })
+
   it('answers an unknown path with 404 and a failure with a bland 500, both as JSON', async (t) => {
     const failing = {
       ...source,
