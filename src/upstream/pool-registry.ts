@@ -1,5 +1,6 @@
+import type { SecureContext } from 'node:tls'
 import type { UpstreamTls } from '../model/types.ts'
-import { type ForwardScheme, formatAddress, type NodeSpec, type UpstreamSpec } from './spec.ts'
+import { type ForwardScheme, formatAddress, isTlsScheme, type NodeSpec, type UpstreamSpec } from './spec.ts'
 import type { ConnectionPool } from './transport.ts'
 
 /** What a pool's connections have in common; two nodes share a pool exactly when all of it is equal. */
@@ -7,10 +8,12 @@ export interface PoolIdentity {
   readonly scheme: ForwardScheme
   readonly host: string
   readonly port: number
-  /** The name asked for in the TLS handshake, absent for plain connections. */
+  /** The name asked for in the TLS handshake where a request names none; empty asks for none, absent for plain connections. */
   readonly serverName: string | undefined
   readonly tls: UpstreamTls | undefined
   readonly keepalive: UpstreamSpec['keepalive']
+  /** What a new connection is secured with; throws with the reason when it cannot be. Given by whoever opens the pool. */
+  readonly secureContext?: () => SecureContext
 }
 
 export type OpenPool = (identity: PoolIdentity) => ConnectionPool
@@ -70,8 +73,8 @@ export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
     scheme: spec.scheme,
     host: node.host,
     port: node.port,
-    serverName: spec.scheme === 'https' ? serverNameFor(node, spec) : undefined,
-    tls: spec.scheme === 'https' ? spec.tls : undefined,
+    serverName: isTlsScheme(spec.scheme) ? serverNameFor(node, spec) : undefined,
+    tls: isTlsScheme(spec.scheme) ? spec.tls : undefined,
     keepalive: spec.keepalive,
   }
 }

@@ -47,7 +47,7 @@ describe('an upstream document', () => {
   })
 
   it('is refused, with the reason, when it asks for what is not served', () => {
-    assert.throws(() => readUpstream({ scheme: 'grpc', nodes: {} }), /scheme "grpc" is not served/)
+    assert.throws(() => readUpstream({ scheme: 'tcp', nodes: {} }), /scheme "tcp" is not served/)
     assert.throws(() => readUpstream({ nodes: { '::1:80': 1 } }), /"::1:80" is no host:port.*brackets/)
   })
 

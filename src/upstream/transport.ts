@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net'
+
 /** One attempt's request as it goes on the wire. */
 export interface OutgoingRequest {
   readonly method: string
@@ -5,6 +7,8 @@ export interface OutgoingRequest {
   readonly target: string
   /** Flat `[name, value, …]`, Host included, framing headers excluded: the transport writes those. */
   readonly headers: readonly string[]
+  /** What to ask for in a TLS handshake; empty asks for none, absent takes the node's. */
+  readonly serverName?: string | undefined
   readonly body: OutgoingBody | undefined
   readonly connectMs: number
   readonly sendMs: number
@@ -12,6 +16,19 @@ export interface OutgoingRequest {
   readonly readMs: number
   /** Not on a connection that has served before. */
   readonly needsFreshConnection: boolean
+  /** Asks the node to switch to another protocol; goes out on a connection of its own. */
+  readonly upgrade?: ProtocolSwitch | undefined
+}
+
+/** Asked for together with a request, whose headers say `Connection: Upgrade` and `Upgrade`. */
+export interface ProtocolSwitch {
+  /** As in `Upgrade`, one or a list. */
+  readonly protocol: string
+  /**
+   * The node agreed: in place of the sink's calls, of which none follows. The socket is paused and handed over, together with what
+   * has arrived of the new protocol. It is half-open: its end does not end it. Must not throw.
+   */
+  onSwitched(head: ResponseHead, node: Socket): void
 }
 
 /** A request body that one attempt after the other may read from. At most one consumer is attached at a time. */
@@ -29,7 +46,8 @@ export interface OutgoingBody {
 export interface BodyConsumer {
   /** Returns false to be given nothing more until {@link OutgoingBody.resume}. */
   onChunk(chunk: Uint8Array): boolean
-  onEnd(): void
+  /** `trailers` is flat and handed over; a consumer that cannot send any leaves them out. */
+  onEnd(trailers?: readonly string[]): void
 }
 
 /** Why an attempt failed. */
@@ -77,7 +95,8 @@ export interface ResponseSink {
   onHead(head: ResponseHead): void
   /** The bytes are lent: they are overwritten once the call returns. Returns false to pause; {@link Sending.resume} goes on. */
   onData(chunk: Buffer): boolean
-  onEnd(): void
+  /** `trailers` is flat and handed over; absent when the node sent none. */
+  onEnd(trailers?: readonly string[]): void
   /** All that one read of the socket brought was delivered and more is to come: a moment to flush. */
   onLull(): void
   onError(error: TransportError): void

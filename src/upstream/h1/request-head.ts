@@ -10,18 +10,11 @@ const UNSAFE_VALUE = /[^\t\x20-\x7e\x80-\xff]/
  * would end its line: a request is better failed than split. One character is one byte (latin1).
  */
 export function writeRequestHead({ method, target, headers, body }: OutgoingRequest): string {
-  if (!METHOD.test(method)) throw new TypeError(`request method ${JSON.stringify(method)} is not a token`)
-  if (target === '' || UNSAFE_TARGET.test(target)) {
-    throw new TypeError(
-      `request target ${JSON.stringify(target)} is empty or holds a character that must be encoded`,
-    )
-  }
+  checkStartLine(method, target)
   let head = `${method} ${target} HTTP/1.1\r\n`
   for (let i = 0; i < headers.length; i += 2) {
     const value = headers[i + 1]!
-    if (UNSAFE_VALUE.test(value)) {
-      throw new TypeError(`value of request header "${headers[i]}" holds a control character or no byte`)
-    }
+    checkValue(headers[i]!, value)
     head += `${headers[i]}: ${value}\r\n`
   }
   if (body) {
@@ -29,4 +22,21 @@ export function writeRequestHead({ method, target, headers, body }: OutgoingRequ
       body.length === undefined ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${body.length}\r\n`
   }
   return `${head}\r\n`
+}
+
+/** Throws a TypeError on a method or target that cannot be sent in any version of HTTP. */
+export function checkStartLine(method: string, target: string): void {
+  if (!METHOD.test(method)) throw new TypeError(`request method ${JSON.stringify(method)} is not a token`)
+  if (target === '' || UNSAFE_TARGET.test(target)) {
+    throw new TypeError(
+      `request target ${JSON.stringify(target)} is empty or holds a character that must be encoded`,
+    )
+  }
+}
+
+/** Throws a TypeError on a header value that cannot be sent in any version of HTTP. */
+export function checkValue(name: string, value: string): void {
+  if (UNSAFE_VALUE.test(value)) {
+    throw new TypeError(`value of request header "${name}" holds a control character or no byte`)
+  }
 }

@@ -1,0 +1,225 @@
+import type { OutgoingHttpHeaders } from 'node:http2'
+import type { PoolIdentity } from '../pool-registry.ts'
+import { isTlsScheme } from '../spec.ts'
+import {
+  type ConnectionPool,
+  type OutgoingRequest,
+  type ResponseSink,
+  type Sending,
+  TransportError,
+} from '../transport.ts'
+import { requestHeaders } from './request-headers.ts'
+import { Session, type SessionOwner } from './session.ts'
+import { Exchange } from './stream.ts'
+
+export interface Http2PoolLimits {
+  /** Sessions to one node at the most; a further one is opened only when the others are full. */
+  readonly sessions: number
+  /** Attempts that wait for a stream at the most; further ones fail. */
+  readonly waiting: number
+}
+
+const LIMITS: Http2PoolLimits = { sessions: 16, waiting: 4096 }
+/** How often idle sessions are looked at. */
+const SWEEP_MS = 1000
+
+/** HTTP/2 sessions to one node. One carries everything as long as the node's limit of streams allows. */
+export class Http2Pool implements ConnectionPool, SessionOwner {
+  readonly #identity: PoolIdentity
+  readonly #now: () => number
+  readonly #limits: Http2PoolLimits
+  readonly #sessions = new Set<Session>()
+  readonly #waiting = new Set<Waiting>()
+  #isClosed = false
+  #sweeper: NodeJS.Timeout | undefined
+
+  /** `now` is monotonic, in ms. */
+  constructor(identity: PoolIdentity, now: () => number, limits: Http2PoolLimits = LIMITS) {
+    this.#identity = identity
+    this.#now = now
+    this.#limits = limits
+  }
+
+  /** For status and tests. */
+  get size(): { readonly sessions: number; readonly streams: number; readonly waiting: number } {
+    let streams = 0
+    for (const session of this.#sessions) streams += session.streams
+    return { sessions: this.#sessions.size, streams, waiting: this.#waiting.size }
+  }
+
+  send(request: OutgoingRequest, sink: ResponseSink): Sending {
+    const headers = requestHeaders(request, isTlsScheme(this.#identity.scheme) ? 'https' : 'http')
+    if (this.#waiting.size >= this.#limits.waiting) {
+      const message = `${this.#limits.waiting} attempts already wait for a stream`
+      return failLater(sink, new TransportError('queue-full', message, { isUnsent: true }))
+    }
+    const session = this.#withRoom(request)
+    if (session) return new Exchange(session, { request, headers }, sink)
+    try {
+      this.#openIfUseful(request)
+    } catch (error) {
+      // A certificate or key that cannot be read is found out here.
+      return failLater(sink, new TransportError('connect', (error as Error).message, { isUnsent: true }))
+    }
+    return new Waiting({ request, headers, sink }, this.#waiting, (ms) => this.#onLate(ms))
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const session of this.#sessions) {
+      if (session.isReady) session.retire()
+      else if (this.#waiting.size === 0) session.destroy()
+    }
+    this.#stopSweeping()
+  }
+
+  onReady(session: Session): void {
+    this.#serveWaiting(session)
+    if (this.#isClosed) session.retire()
+  }
+
+  onRoom(session: Session): void {
+    if (session.served >= this.#identity.keepalive.requests && session.isUsable) session.retire()
+    else this.#serveWaiting(session)
+    if (this.#waiting.size > 0) this.#openForWaiting()
+  }
+
+  onClosed(session: Session, error: Error | undefined): void {
+    this.#sessions.delete(session)
+    if (this.#sessions.size === 0) this.#stopSweeping()
+    // Of those that may still get ready every waiting attempt can be served; without one they fail with the reason.
+    if (error && ![...this.#sessions].some(({ isUsable }) => isUsable)) {
+      for (const waiting of [...this.#waiting]) {
+        waiting.fail(new TransportError('connect', error.message, { isUnsent: true }))
+      }
+    } else if (this.#waiting.size > 0) this.#openForWaiting()
+  }
+
+  #withRoom({ needsFreshConnection }: OutgoingRequest): Session | undefined {
+    // What waits came first, unless it asks for what this one does not.
+    for (const session of this.#sessions) {
+      if (session.hasRoom && !(needsFreshConnection && session.served > 0)) return session
+    }
+    return undefined
+  }
+
+  /** Opens a session, unless one is being opened already or there are enough. */
+  #openIfUseful({ needsFreshConnection }: Pick<OutgoingRequest, 'needsFreshConnection'>): void {
+    let usable = 0
+    for (const session of this.#sessions) {
+      if (session.isUsable && !session.isReady) return
+      if (session.isUsable) usable++
+    }
+    if (usable >= this.#limits.sessions) {
+      if (needsFreshConnection) [...this.#sessions].find(({ isUsable }) => isUsable)?.retire()
+      else return
+    }
+    this.#sessions.add(new Session(this.#identity, this, this.#now))
+    this.#sweeper ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
+  }
+
+  #openForWaiting(): void {
+    try {
+      this.#openIfUseful({ needsFreshConnection: false })
+    } catch (error) {
+      for (const waiting of [...this.#waiting]) {
+        waiting.fail(new TransportError('connect', (error as Error).message, { isUnsent: true }))
+      }
+    }
+  }
+
+  /** An attempt waited in vain: a session that did not get ready meanwhile never will, and must not keep others waiting. */
+  #onLate(connectMs: number): void {
+    const since = this.#now() - connectMs
+    for (const session of this.#sessions) {
+      if (!session.isReady && (session.idleSince <= since || this.#waiting.size === 0)) session.destroy()
+    }
+  }
+
+  #serveWaiting(session: Session): void {
+    for (const waiting of [...this.#waiting]) {
+      if (!session.hasRoom) return
+      if (waiting.attempt.request.needsFreshConnection && session.served > 0) continue
+      waiting.begin(session)
+    }
+  }
+
+  #sweep(): void {
+    const oldest = this.#now() - this.#identity.keepalive.idleMs
+    for (const session of this.#sessions) {
+      if (session.isReady && session.streams === 0 && session.idleSince <= oldest) session.retire()
+    }
+  }
+
+  #stopSweeping(): void {
+    clearInterval(this.#sweeper)
+    this.#sweeper = undefined
+  }
+}
+
+interface Attempt {
+  readonly request: OutgoingRequest
+  readonly headers: OutgoingHttpHeaders
+  readonly sink: ResponseSink
+}
+
+/** Tells the sink at the next turn: the caller of `send` does not hold its {@link Sending} yet. */
+function failLater(sink: ResponseSink, error: TransportError): Sending {
+  const told = setImmediate(() => sink.onError(error))
+  return { resume: () => {}, abort: () => clearImmediate(told) }
+}
+
+/** An attempt in the queue, first come first served; its connect timeout runs meanwhile. */
+class Waiting implements Sending {
+  readonly attempt: Attempt
+  readonly #queue: Set<Waiting>
+  readonly #onLate: (connectMs: number) => void
+  readonly #timer: NodeJS.Timeout
+  #sending: Sending | undefined
+
+  /** `onLate` is told of an attempt whose connect timeout has run out, in ms. */
+  constructor(attempt: Attempt, queue: Set<Waiting>, onLate: (connectMs: number) => void) {
+    this.attempt = attempt
+    this.#queue = queue
+    this.#onLate = onLate
+    this.#timer = setTimeout(() => this.#onTimeout(), attempt.request.connectMs).unref()
+    queue.add(this)
+  }
+
+  /** Its turn has come. */
+  begin(session: Session): void {
+    this.#leave()
+    try {
+      this.#sending = new Exchange(session, this.attempt, this.attempt.sink)
+    } catch (error) {
+      // Headers that Node refuses; nothing of them was sent.
+      this.fail(new TransportError('protocol', (error as Error).message, { isUnsent: true }))
+    }
+  }
+
+  fail(error: TransportError): void {
+    this.#leave()
+    this.attempt.sink.onError(error)
+  }
+
+  resume(sink: ResponseSink): void {
+    this.#sending?.resume(sink)
+  }
+
+  abort(sink: ResponseSink): void {
+    this.#leave()
+    this.#sending?.abort(sink)
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer)
+    this.#queue.delete(this)
+  }
+
+  #onTimeout(): void {
+    const { connectMs } = this.attempt.request
+    const message = `no stream could be opened within ${connectMs} ms`
+    this.fail(new TransportError('connect-timeout', message, { isUnsent: true }))
+    this.#onLate(connectMs)
+  }
+}
