@@ -272,6 +272,18 @@ describe('rules between keys', () => {
     assert.deepEqual(problemsOf(t, 'apisix: {node_listen: 9180, enable_admin: false}'), [])
   })
 
+  it('refuses two places for the servers of discovery.dns, and servers that are no addresses', (t) => {
+    const text = 'discovery: {dns: {servers: ["10.0.0.1"], resolv_conf: /x}}\n'
+    assert.match(problemsOf(t, text)[0]!, /servers \["10\.0\.0\.1"\] and resolv_conf "\/x" are both set/)
+    const good = ['10.0.0.1', '10.0.0.1:5353', '::1', '[::1]', '[::1]:53']
+    const bad = ['dns.test', '10.0.0.1:0', '10.0.0.1:70000', '::1:', '[10.0.0.1]:53']
+    assert.deepEqual(
+      load(t, `apisix: {dns_resolver: ${JSON.stringify(good)}}`).settings.apisix.dns_resolver,
+      good,
+    )
+    assert.equal(problemsOf(t, `apisix: {dns_resolver: ${JSON.stringify(bad)}}`).length, bad.length)
+  })
+
   it('refuses a drain window that is longer than the deadline', (t) => {
     assert.match(
       problemsOf(t, 'gatewright: {shutdown: {min_drain_ms: 9001}}')[0] ?? '',
