@@ -8,12 +8,12 @@ import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
 import type { ClientCertificates } from '../upstream/client-certificates.ts'
-import { Http1Pool } from '../upstream/h1/pool.ts'
 import { HealthMonitor } from '../upstream/health/monitor.ts'
 import { probeOverSocket } from '../upstream/health/probe.ts'
-import { PoolRegistry } from '../upstream/pool-registry.ts'
+import type { PoolRegistry } from '../upstream/pool-registry.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
+import { createPools } from './open-pools.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -45,7 +45,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
   const instances = new InstanceFactory({ logger, metrics, clock: CLOCK, attr, metadata: metadataOf })
   const clientCertificates: ClientCertificates = new Map()
-  const pools = new PoolRegistry((identity) => new Http1Pool(identity, () => performance.now()))
+  const pools = createPools(settings, { logger, clientCertificates })
   const discovery = createNodeDiscovery(settings, { logger, metrics })
   const upstreams = {
     ...upstreamEnvironment({ settings, metrics, logger }, pools),

@@ -1,4 +1,5 @@
-import { formatAddress, isSchemePort, type TimeoutsMs } from '../upstream/spec.ts'
+import { serverNameOf } from '../upstream/server-name-pools.ts'
+import { formatAddress, isSchemePort, isTlsScheme, type TimeoutsMs } from '../upstream/spec.ts'
 import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -30,6 +31,7 @@ export function sendAttempt(
       method: context.upstream.method,
       target: context.upstream.target,
       headers: upstreamHeaders(context, host),
+      serverName: isTlsScheme(state.spec.scheme) ? serverNameOf(host) : undefined,
       body: exchange.body,
       connectMs,
       sendMs,

@@ -10,19 +10,24 @@ export interface Certificate {
 export interface CertificateOptions {
   /** DNS names and IPv4 addresses; the first is the common name too. */
   readonly names: readonly string[]
+  /** RSA-2048 instead of P-256. */
+  readonly isRsa?: boolean
   /** Who signs it, itself when absent. */
   readonly issuer?: Certificate & { readonly name: string }
 }
 
 const DAY_MS = 86_400_000
 
-/** Makes a P-256 certificate that is valid today. One without issuer can be used as its own authority. */
-export function makeCertificate({ names, issuer }: CertificateOptions): Certificate {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+/** Makes a certificate that is valid today. One without issuer can be used as its own authority; an issuer must be P-256. */
+export function makeCertificate({ names, issuer, isRsa = false }: CertificateOptions): Certificate {
+  const { privateKey, publicKey } = isRsa
+    ? generateKeyPairSync('rsa', { modulusLength: 2048 })
+    : generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const algorithm = isRsa && !issuer ? RSA_WITH_SHA256 : ECDSA_WITH_SHA256
   const body = sequence(
     tagged(0xa0, integer(Buffer.from([2]))),
     integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])),
-    ECDSA_WITH_SHA256,
+    algorithm,
     commonName(issuer?.name ?? names[0]!),
     sequence(utcTime(Date.now() - DAY_MS), utcTime(Date.now() + DAY_MS)),
     commonName(names[0]!),
@@ -30,7 +35,7 @@ export function makeCertificate({ names, issuer }: CertificateOptions): Certific
     tagged(0xa3, sequence(isAuthority(), altNames(names))),
   )
   const signature = sign('sha256', body, issuer ? issuer.key : privateKey)
-  const cert = sequence(body, ECDSA_WITH_SHA256, bitString(signature))
+  const cert = sequence(body, algorithm, bitString(signature))
   return {
     cert: pem('CERTIFICATE', cert),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
@@ -91,3 +96,4 @@ function pem(label: string, der: Buffer): string {
 }
 
 const ECDSA_WITH_SHA256 = sequence(objectId('2a8648ce3d040302'))
+const RSA_WITH_SHA256 = sequence(objectId('2a864886f70d01010b'), tagged(0x05))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import type { TLSSocket, TlsOptions } from 'node:tls'
+import { createSecureContext, type TLSSocket, type TlsOptions } from 'node:tls'
 import { Worker } from 'node:worker_threads'
 import { makeCertificate } from '../../../test/support/certificates.ts'
 import { rawUpstream } from '../../../test/support/fake-upstream.ts'
@@ -79,13 +79,15 @@ describe('a connection over TLS', () => {
   it('shows the client certificate that it is given', async (t) => {
     const { port, seen } = await tlsNode(t, { requestCert: true, ca: authority.cert })
     const { cert, key } = makeCertificate({ names: ['the gateway'], issuer: authority })
-    assert.ok((await ask(t, identity(port, { tls: { client_cert: cert, client_key: key } }))).isEnded)
+    const context = createSecureContext({ cert, key })
+    assert.ok((await ask(t, identity(port, { secureContext: () => context }))).isEnded)
     assert.equal(seen[0]!.clientName, 'the gateway')
   })
 
-  it('fails, and throws nothing, with a certificate that cannot be read', async (t) => {
+  it('fails, and throws nothing, when there is nothing to be secured with', async (t) => {
     const { port } = await tlsNode(t)
-    const { error } = await ask(t, identity(port, { tls: { client_cert: 'none', client_key: 'none' } }))
+    const secureContext = () => assert.fail('no such certificate')
+    const { error } = await ask(t, identity(port, { secureContext }))
     assert.deepEqual([error!.kind, error!.isUnsent], ['connect', true])
   })
 

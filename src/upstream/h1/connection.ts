@@ -141,15 +141,13 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
       }
       return net.connect({ host, port, onread }, () => this.#onReady())
     }
-    const { client_cert: cert, client_key: key, verify } = identity.tls ?? {}
     const serverName = identity.serverName ?? host
     const socket = tls.connect({
       host,
       port,
       ...(net.isIP(serverName) === 0 && { servername: serverName }),
-      ...(cert !== undefined && { cert }),
-      ...(key !== undefined && { key }),
-      rejectUnauthorized: verify === true,
+      ...(identity.secureContext && { secureContext: identity.secureContext() }),
+      rejectUnauthorized: identity.tls?.verify === true,
       ALPNProtocols: ['http/1.1'],
     })
     socket.on('secureConnect', () => this.#onReady())

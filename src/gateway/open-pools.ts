@@ -1,0 +1,63 @@
+import { existsSync, readFileSync } from 'node:fs'
+import type { Logger } from '../observe/logger.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { ClientCertificates } from '../upstream/client-certificates.ts'
+import { Http1Pool } from '../upstream/h1/pool.ts'
+import { type PoolIdentity, PoolRegistry } from '../upstream/pool-registry.ts'
+import { ServerNamePools } from '../upstream/server-name-pools.ts'
+import { formatAddress } from '../upstream/spec.ts'
+import { TlsContexts } from '../upstream/tls-contexts.ts'
+import type { ConnectionPool } from '../upstream/transport.ts'
+
+/** The pools of one gateway. Throws when `apisix.ssl.ssl_trusted_certificate` names a file that cannot be read. */
+export function createPools(
+  { apisix }: Settings,
+  { logger, clientCertificates }: { logger: Logger; clientCertificates: ClientCertificates },
+): PoolRegistry {
+  const trustedCertificates = readTrusted(apisix.ssl.ssl_trusted_certificate)
+  const contexts = new TlsContexts({ clientCertificates, trustedCertificates })
+  return new PoolRegistry((identity) => {
+    if (identity.serverName === undefined) return openPool(identity)
+    if (identity.tls?.verify !== true) warnOfUnchecked(identity, logger)
+    const secureContext = () => contexts.contextFor(identity.tls)
+    return new ServerNamePools({ ...identity, secureContext }, openPool)
+  })
+}
+
+function openPool(identity: PoolIdentity): ConnectionPool {
+  return new Http1Pool(identity, () => performance.now())
+}
+
+/** Decisions.md 10: off by default, as APISIX's schema says, and not without a word. */
+function warnOfUnchecked({ host, port }: PoolIdentity, logger: Logger): void {
+  logger.warn(
+    { node: formatAddress(host, port) },
+    'the certificate of a node is not checked; set tls.verify: true in its upstream to have it checked',
+  )
+}
+
+/** Where systems keep the authorities they trust, the first that exists. */
+const SYSTEM_BUNDLES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+]
+
+function readTrusted(path: string): string | undefined {
+  const file = path === 'system' ? SYSTEM_BUNDLES.find((bundle) => existsSync(bundle)) : path
+  if (file === undefined) return undefined
+  try {
+    const text = readFileSync(file, 'utf8')
+    if (text.includes('-----BEGIN')) return text
+  } catch (error) {
+    throw new Error(
+      `apisix.ssl.ssl_trusted_certificate: "${file}" cannot be read (${(error as Error).message}); name a PEM file, or "system"`,
+    )
+  }
+  throw new Error(
+    `apisix.ssl.ssl_trusted_certificate: "${file}" holds no PEM certificate; name a PEM file, or "system"`,
+  )
+}
