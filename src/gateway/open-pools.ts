@@ -3,9 +3,10 @@ import type { Logger } from '../observe/logger.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { ClientCertificates } from '../upstream/client-certificates.ts'
 import { Http1Pool } from '../upstream/h1/pool.ts'
+import { Http2Pool } from '../upstream/h2/pool.ts'
 import { type PoolIdentity, PoolRegistry } from '../upstream/pool-registry.ts'
 import { ServerNamePools } from '../upstream/server-name-pools.ts'
-import { formatAddress } from '../upstream/spec.ts'
+import { formatAddress, isHttp2Scheme } from '../upstream/spec.ts'
 import { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { ConnectionPool } from '../upstream/transport.ts'
 
@@ -25,7 +26,8 @@ export function createPools(
 }
 
 function openPool(identity: PoolIdentity): ConnectionPool {
-  return new Http1Pool(identity, () => performance.now())
+  const now = () => performance.now()
+  return isHttp2Scheme(identity.scheme) ? new Http2Pool(identity, now) : new Http1Pool(identity, now)
 }
 
 /** Decisions.md 10: off by default, as APISIX's schema says, and not without a word. */

@@ -9,8 +9,6 @@ export interface OutgoingRequest {
   readonly headers: readonly string[]
   /** What to ask for in a TLS handshake; empty asks for none, absent takes the node's. */
   readonly serverName?: string | undefined
-  /** What to ask for in a TLS handshake; empty asks for none, absent takes the node's. */
-  readonly serverName?: string | undefined
   readonly body: OutgoingBody | undefined
   readonly connectMs: number
   readonly sendMs: number
