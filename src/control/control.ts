@@ -26,6 +26,8 @@ export interface SyncState {
   readonly pending_revision?: number
   /** Resources whose latest form cannot be used; the last good one serves. */
   readonly quarantined: readonly { readonly kind: string; readonly id: string; readonly reason: string }[]
+  /** Upstreams for which names or registries gave no nodes; absent when there are none. */
+  readonly without_nodes?: readonly { readonly upstream: string; readonly reason: string }[]
 }
 
 /** Where the control API gets its answers; all of them are made on the spot and owned by the caller. */

@@ -5,22 +5,25 @@ import { SCHEMAS } from '../model/schemas/index.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Resource } from '../snapshot/graph.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
+import type { NodeFeeds } from '../upstream/node-feeds.ts'
 
 /** What the control API shows, read from the publisher at each request. */
 export function controlSource(
   publisher: Publisher,
   plugins: PluginRegistry,
-  health: HealthSource,
+  { health, feeds }: { health: HealthSource; feeds: NodeFeeds },
 ): ControlSource {
   return {
     health,
     sync: () => {
       const { observed, published, pending, quarantined } = publisher.status
+      const withoutNodes = [...feeds.empty()]
       return {
         observed_revision: observed,
         published_revision: published,
         ...(pending !== undefined && { pending_revision: pending }),
         quarantined,
+        ...(withoutNodes.length > 0 && { without_nodes: withoutNodes }),
       }
     },
     list: (kind) => [...publisher.graph.list(kind)].map(itemOf),

@@ -21,10 +21,9 @@ export interface NodeFeed extends Watch {
 
 /**
  * Begins to follow the nodes of an upstream. `onChange` is told of each change, never before this returns and not after `close`. An
- * upstream whose nodes are all addresses costs nothing and is settled at once.
+ * upstream that {@link hasOnlyAddresses} needs none.
  */
 export function feedNodes(spec: UpstreamSpec, origins: NodeOrigins, onChange: () => void): NodeFeed {
-  if (!spec.discovery && spec.nodes.every(isAddress)) return fixedFeed(spec.nodes)
   const named = new NamedNodes(origins, onChange)
   if (!spec.discovery) {
     named.set(spec.nodes)
@@ -32,6 +31,11 @@ export function feedNodes(spec: UpstreamSpec, origins: NodeOrigins, onChange: ()
     return named
   }
   return new DiscoveredNodes(spec, { origins, named })
+}
+
+/** Whether its nodes stand in the upstream as they are. */
+export function hasOnlyAddresses({ discovery, nodes }: UpstreamSpec): boolean {
+  return !discovery && nodes.every(isAddress)
 }
 
 /** A feed that never changes. */

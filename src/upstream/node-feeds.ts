@@ -1,6 +1,6 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
-import { feedNodes, type NodeFeed, type NodeOrigins } from './node-feed.ts'
+import { feedNodes, fixedFeed, hasOnlyAddresses, type NodeFeed, type NodeOrigins } from './node-feed.ts'
 import type { UpstreamSpec } from './spec.ts'
 
 export interface NodeFeedsOptions extends NodeOrigins {
@@ -14,6 +14,8 @@ const FIRST_ANSWER_MS = 1000
 /** The feeds of all upstreams of a process, and which of them have not been answered yet. */
 export class NodeFeeds {
   readonly #options: NodeFeedsOptions
+  /** Those that ask for something, with the name of their upstream. */
+  readonly #open = new Map<NodeFeed, string>()
   readonly #unanswered = new Set<NodeFeed>()
   readonly #waiting = new Set<() => void>()
 
@@ -23,17 +25,23 @@ export class NodeFeeds {
 
   /** As {@link feedNodes}; `name` is the upstream's, for the log. Close the feed when its version of the upstream is gone. */
   open(name: string, spec: UpstreamSpec, onChange: () => void): NodeFeed {
+    if (hasOnlyAddresses(spec)) return fixedFeed(spec.nodes)
     const opened: { feed?: NodeFeed } = {}
     const feed = feedNodes(spec, this.#options, () => {
       if (opened.feed) this.#onChange(name, opened.feed, onChange)
     })
     opened.feed = feed
-    if (feed.isSettled) {
-      this.#warnIfEmpty(name, feed)
-      return feed
-    }
-    this.#unanswered.add(feed)
+    this.#open.set(feed, name)
+    if (feed.isSettled) this.#warnIfEmpty(name, feed)
+    else this.#unanswered.add(feed)
     return this.#forgettable(feed)
+  }
+
+  /** Upstreams that have no nodes because names or registries gave none, each with the reason. */
+  *empty(): Iterable<{ readonly upstream: string; readonly reason: string }> {
+    for (const [{ whyEmpty }, upstream] of this.#open) {
+      if (whyEmpty !== undefined) yield { upstream, reason: whyEmpty }
+    }
   }
 
   /**
@@ -79,9 +87,12 @@ export class NodeFeeds {
     if (this.#unanswered.size === 0) for (const done of [...this.#waiting]) done()
   }
 
-  /** A feed that is closed before its answer must not be waited for. */
+  /** A feed that is closed is not waited for and not shown any more. */
   #forgettable(feed: NodeFeed): NodeFeed {
-    const forget = () => this.#answered(feed)
+    const forget = () => {
+      this.#open.delete(feed)
+      this.#answered(feed)
+    }
     return {
       get nodes() {
         return feed.nodes

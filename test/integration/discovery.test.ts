@@ -175,6 +175,18 @@ describe('nodes by name', { concurrency: true }, () => {
     assert.deepEqual(serverNames, ['app.test'])
   })
 
+  it('are checked at their address, by their name', async (t) => {
+    const dns = await fakeDns(t)
+    const node = await fakeUpstream(t)
+    dns.set('A', 'app.test', ['127.0.0.1'], 60)
+    const checks = { active: { type: 'http', http_path: '/health', healthy: { interval: 1 } } } as const
+    const gateway = await startWith(t, dns, { checks, nodes: { [`app.test:${node.port}`]: 1 } })
+    const isProbed = () => node.requests.some(({ url }) => url === '/health')
+    await getUntil(gateway, isProbed)
+    const probe = node.requests.find(({ url }) => url === '/health')
+    assert.match(probe?.headers.host ?? '', /^app\.test/)
+  })
+
   it('find localhost without asking', async (t) => {
     const dns = await fakeDns(t)
     const { port } = await fakeUpstream(t)
@@ -275,5 +287,14 @@ describe('a discovery_type that there is not', () => {
     const told = gateway.logs.find(({ msg }) => msg === 'an upstream has no nodes')
     assert.equal(told?.['upstream'], 'routes/1')
     assert.match(String(told?.['reason']), /discovery type "atlas" is not known; use one of: dns/)
+    const sync = async () => {
+      const answer = await fetch(`http://127.0.0.1:${gateway.addresses.control!.port}/v1/sync`)
+      return (await answer.json()) as { without_nodes?: { upstream: string; reason: string }[] }
+    }
+    const reason =
+      'service "svc" of discovery type "atlas": discovery type "atlas" is not known; use one of: dns'
+    assert.deepEqual((await sync()).without_nodes, [{ upstream: 'routes/1', reason }])
+    await gateway.put('routes', '1', { uri: '/*', upstream: { nodes: { '127.0.0.1:1': 1 } } })
+    assert.equal((await sync()).without_nodes, undefined)
   })
 })
