@@ -40,7 +40,26 @@ export function hasOnlyAddresses({ discovery, nodes }: UpstreamSpec): boolean {
 
 /** A feed that never changes. */
 export function fixedFeed(nodes: readonly NodeSpec[]): NodeFeed {
-  return { nodes, whyEmpty: undefined, isSettled: true, close: () => undefined }
+  return new FixedFeed(nodes)
+}
+
+/** Most upstreams have one, and there may be many: it holds nothing but the nodes. */
+class FixedFeed implements NodeFeed {
+  readonly nodes: readonly NodeSpec[]
+
+  constructor(nodes: readonly NodeSpec[]) {
+    this.nodes = nodes
+  }
+
+  get whyEmpty(): undefined {
+    return undefined
+  }
+
+  get isSettled(): boolean {
+    return true
+  }
+
+  close(): void {}
 }
 
 function isAddress({ host }: NodeSpec): boolean {

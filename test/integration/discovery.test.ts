@@ -10,12 +10,19 @@ import { type FakeDns, fakeDns } from '../support/fake-dns.ts'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
-/** Servers on one port of several loopback addresses; each answers with its address and the Host it was asked by. */
+/** Servers on one port of several loopback addresses; each answers with its address and the Host it was asked by, at /slow the second part waits for /finish. */
 async function serversOnOnePort(t: TestContext, ...addresses: string[]): Promise<number> {
   let port = 0
+  let finish = () => {}
   for (const address of addresses) {
     const server = createServer((request, response) => {
       response.setHeader('x-host', request.headers.host ?? '')
+      if (request.url === '/slow') {
+        response.write('slow ')
+        finish = () => response.end(address)
+        return
+      }
+      if (request.url === '/finish') finish()
       response.end(address)
     })
     await new Promise<void>((resolve, reject) => {
@@ -84,6 +91,21 @@ describe('nodes by name', { concurrency: true }, () => {
     const answers = await getUntil(gateway, ({ text }) => text === '127.0.0.2')
     assert.ok(Date.now() - changedAt < 2500, 'within the TTL of a second')
     assert.ok(answers.every(({ status }) => status === 200))
+  })
+
+  it('move under load without a failed request, while a response under way ends where it began', async (t) => {
+    const dns = await fakeDns(t)
+    const port = await serversOnOnePort(t, '127.0.0.1', '127.0.0.2')
+    dns.set('A', 'app.test', ['127.0.0.1'])
+    const gateway = await startWith(t, dns, { ...byRoundRobin, nodes: { [`app.test:${port}`]: 1 } })
+    const slow = await fetch(`${gateway.proxyUrl}/slow`)
+    dns.set('A', 'app.test', ['127.0.0.2'])
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => getUntil(gateway, ({ text }) => text === '127.0.0.2')),
+    )
+    assert.deepEqual([...new Set(answers.flat().map(({ status }) => status))], [200])
+    await (await fetch(`${gateway.proxyUrl}/finish`)).text()
+    assert.equal(await slow.text(), 'slow 127.0.0.1')
   })
 
   it('use all addresses of a name, one at a time', async (t) => {
