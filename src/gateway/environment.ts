@@ -11,9 +11,10 @@ import type { ClientCertificates } from '../upstream/client-certificates.ts'
 import { HealthMonitor } from '../upstream/health/monitor.ts'
 import { probeOverSocket } from '../upstream/health/probe.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
+import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
-import { createPools } from './open-pools.ts'
+import { createPools, createTlsContexts } from './open-pools.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -26,7 +27,7 @@ export interface Environment {
   readonly metadata: Map<string, Readonly<Record<string, unknown>>>
   readonly compile: CompileEnvironment & { readonly instances: InstanceFactory }
   readonly pools: PoolRegistry
-  /** Absent with `apisix.disable_upstream_healthcheck`. */
+  /** Absent with `apisix.disable_upstream_healthcheck` and in a control plane. */
   readonly monitor: HealthMonitor | undefined
   /** Closed after the last upstream was disposed. */
   readonly discovery: NodeDiscovery
@@ -45,10 +46,13 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
   const instances = new InstanceFactory({ logger, metrics, clock: CLOCK, attr, metadata: metadataOf })
   const clientCertificates: ClientCertificates = new Map()
-  const pools = createPools(settings, { logger, clientCertificates })
+  const contexts = createTlsContexts(settings, clientCertificates)
+  const pools = createPools(contexts, logger)
   const discovery = createNodeDiscovery(settings, { logger, metrics })
   const upstreams = {
-    ...upstreamEnvironment({ settings, metrics, logger }, pools),
+    ...checkedUpstreams({ settings, metrics, logger }, contexts),
+    pools,
+    random: Math.random,
     feeds: discovery.feeds,
   }
   return {
@@ -70,21 +74,24 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   }
 }
 
-function upstreamEnvironment(
+/** A control plane sends no requests: what its nodes are like is for the data planes to find out. */
+function checkedUpstreams(
   { settings, metrics, logger }: Pick<Environment, 'settings' | 'metrics' | 'logger'>,
-  pools: PoolRegistry,
-): UpstreamEnvironment {
+  contexts: TlsContexts,
+): Pick<UpstreamEnvironment, 'observer' | 'monitor'> {
+  const { apisix, deployment } = settings
   const observer = countUpstreamEvents(metrics)
-  if (settings.apisix.disable_upstream_healthcheck) return { pools, random: Math.random, observer }
+  if (apisix.disable_upstream_healthcheck || deployment.role === 'control_plane') return { observer }
   const monitor = new HealthMonitor({
     clock: SYSTEM_CLOCK,
     now: () => Date.now(),
     random: Math.random,
     probe: probeOverSocket,
     logger,
+    secureContext: (tls) => contexts.contextFor(tls),
     onPanic: observer.onPanic,
   })
   const prefixes = { metric: settings.plugin_attr.prometheus.metric_prefix, store: settings.store.prefix }
   registerUpstreamStatus(metrics, monitor, prefixes)
-  return { pools, random: Math.random, observer, monitor }
+  return { observer, monitor }
 }

@@ -10,13 +10,14 @@ import { formatAddress, isHttp2Scheme } from '../upstream/spec.ts'
 import { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { ConnectionPool } from '../upstream/transport.ts'
 
-/** The pools of one gateway. Throws when `apisix.ssl.ssl_trusted_certificate` names a file that cannot be read. */
-export function createPools(
-  { apisix }: Settings,
-  { logger, clientCertificates }: { logger: Logger; clientCertificates: ClientCertificates },
-): PoolRegistry {
+/** What TLS to nodes is made with. Throws when `apisix.ssl.ssl_trusted_certificate` names a file that cannot be read. */
+export function createTlsContexts({ apisix }: Settings, clientCertificates: ClientCertificates): TlsContexts {
   const trustedCertificates = readTrusted(apisix.ssl.ssl_trusted_certificate)
-  const contexts = new TlsContexts({ clientCertificates, trustedCertificates })
+  return new TlsContexts({ clientCertificates, trustedCertificates })
+}
+
+/** The pools of one gateway. */
+export function createPools(contexts: TlsContexts, logger: Logger): PoolRegistry {
   return new PoolRegistry((identity) => {
     if (identity.serverName === undefined) return openPool(identity)
     if (identity.tls?.verify !== true) warnOfUnchecked(identity, logger)

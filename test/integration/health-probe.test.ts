@@ -17,7 +17,7 @@ interface Target {
 function probe({ address, active = {}, hostHeader = 'a.test' }: Target): Promise<ProbeOutcome> {
   const { active: spec } = readChecks({ checks: { active } })!
   const [host = '', port] = address.split(':')
-  const request = { host, port: Number(port), hostHeader, spec, clientCertificate: undefined }
+  const request = { host, port: Number(port), hostHeader, spec, secureContext: undefined }
   return new Promise((resolve) => void probeOverSocket(request, resolve))
 }
 
@@ -121,6 +121,30 @@ describe('a probe', () => {
     assert.equal(names.at(-1), 'a.test')
   })
 
+  it('over https that cannot be secured is a TCP failure, not told before it began', async (t) => {
+    const { active: spec } = readChecks({ checks: { active: { type: 'https' } } })!
+    const { address } = await tlsNode(t)
+    const secureContext = () => {
+      throw new Error('the client certificate is gone')
+    }
+    const request = {
+      host: '127.0.0.1',
+      port: Number(address.split(':')[1]),
+      hostHeader: 'a.test',
+      spec,
+      secureContext,
+    }
+    const outcome = await new Promise<ProbeOutcome>((resolve) => {
+      let hasReturned = false
+      probeOverSocket(request, (one) => {
+        assert.ok(hasReturned)
+        resolve(one)
+      })
+      hasReturned = true
+    })
+    assert.deepEqual(outcome, { kind: 'tcp_failure', message: 'the client certificate is gone' })
+  })
+
   it('over https to a node that speaks no TLS is a TCP failure', async (t) => {
     const { address } = await answering(t, 'HTTP/1.1 200 OK\r\n\r\n')
     assert.equal((await probe({ address, active: { type: 'https' } })).kind, 'tcp_failure')
@@ -138,7 +162,7 @@ describe('a probe', () => {
     const begin = (address: string) => {
       const { active: spec } = readChecks({ checks: { active: {} } })!
       const [host = '', port] = address.split(':')
-      const request = { host, port: Number(port), hostHeader: host, spec, clientCertificate: undefined }
+      const request = { host, port: Number(port), hostHeader: host, spec, secureContext: undefined }
       giveUp = probeOverSocket(request, (outcome) => told.push(outcome))
     }
     await closed

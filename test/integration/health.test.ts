@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
 import type { RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { createServer as createTlsServer } from 'node:tls'
 import type { Upstream } from '../../src/model/types.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { fakeUpstream, rawUpstream, refusingAddress } from '../support/fake-upstream.ts'
 import { type StartOptions, startGateway, type TestGateway } from '../support/start-gateway.ts'
 
@@ -77,7 +80,7 @@ async function patient(t: TestContext, name: string) {
   return { state, node, probes }
 }
 
-describe('active checks', () => {
+describe('active checks', { concurrency: true }, () => {
   it('begin when the upstream is published, take a bad node out and bring it back, and say why', async (t) => {
     const sick = await patient(t, 'sick')
     const well = await patient(t, 'well')
@@ -155,6 +158,42 @@ describe('active checks', () => {
       (count) => count > 0,
     )
     assert.ok(!connections.includes(-1))
+  })
+
+  it('of type https show the client certificate of their upstream', async (t) => {
+    const client = makeCertificate({ names: ['gateway.test'] })
+    const server = createTlsServer(
+      { ...makeCertificate({ names: ['a.test'] }), requestCert: true, ca: client.cert },
+      (socket) => {
+        socket.on('error', () => socket.destroy())
+        socket.on('data', () => socket.end('HTTP/1.1 200 OK\r\n\r\n'))
+      },
+    )
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    const strict = { successes: 1, tcp_failures: 1, http_failures: 1, timeouts: 1 }
+    const checks = {
+      active: { type: 'https', https_verify_certificate: false, healthy: strict, unhealthy: strict },
+    }
+    const upstream = { scheme: 'https' as const, nodes: { [`127.0.0.1:${port}`]: 1 }, checks }
+    const gateway = await start(t, upstream)
+    await untilStatus(gateway, 0, 'unhealthy')
+    const tls = { client_cert: client.cert, client_key: client.key }
+    // An answer is what shows that the handshake was accepted, so it is made to count.
+    await gateway.put('upstreams', '1', {
+      ...upstream,
+      tls,
+      checks: {
+        active: {
+          ...checks.active,
+          unhealthy: { ...strict, http_statuses: [200] },
+          healthy: { http_statuses: [418] },
+        },
+      },
+    })
+    const [node] = await untilStatus(gateway, 0, 'unhealthy')
+    assert.match(node?.last_change?.reason ?? '', /status 200/)
   })
 
   it('keep what they know over an edit that leaves them alone, and begin anew when they are edited', async (t) => {
@@ -252,6 +291,9 @@ describe('an upstream without a healthy node', () => {
     assert.ok(
       (await metrics(gateway)).includes('gatewright_upstream_panic_total{upstream="upstreams/1"} 1\n'),
     )
+    await gateway.admin('DELETE', 'routes/1')
+    await gateway.admin('DELETE', 'upstreams/1')
+    assert.ok(!(await metrics(gateway)).includes('gatewright_upstream_panic_total{'))
   })
 })
 

@@ -44,7 +44,7 @@ function world({ active = {}, outcome, random = () => 0.5, gates = [] }: Setup):
   const owner = { now: () => 0, onChange: () => check.onStatusChange() }
   const target = { address: 'a:1', ip: 'a', port: 1, hostname: 'a', hostheader: undefined }
   const node = new NodeHealth(target, spec.passive, owner)
-  const request = { host: 'a', port: 1, hostHeader: 'a', spec: spec.active, clientCertificate: undefined }
+  const request = { host: 'a', port: 1, hostHeader: 'a', spec: spec.active, secureContext: undefined }
   const check: ActiveCheck = new ActiveCheck(node, request, { clock, random, probe, gates })
   return { clock, check, node, times, answer: (found) => onDone?.(found), givenUp: () => givenUp }
 }

@@ -1,3 +1,4 @@
+import type { SecureContext } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
 import { type ActiveSpec, BAD, GOOD, IGNORED } from './checks.ts'
 import { type Gate, passThrough } from './gate.ts'
@@ -21,8 +22,8 @@ export interface ProbeRequest {
   /** The Host header, which is the name asked for in a TLS handshake too. */
   readonly hostHeader: string
   readonly spec: ActiveSpec
-  /** The upstream's own client certificate. */
-  readonly clientCertificate: { readonly cert: string; readonly key: string } | undefined
+  /** What `https` is secured with, asked for at each probe; throws when it cannot be made. Node's own when absent. */
+  readonly secureContext: (() => SecureContext) | undefined
 }
 
 /** Makes a probe and tells what came of it once, never before it returns. The result gives up: then nothing is told. */

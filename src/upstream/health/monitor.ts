@@ -1,4 +1,6 @@
+import type { SecureContext } from 'node:tls'
 import type { Clock } from '../../lib/clock.ts'
+import type { UpstreamTls } from '../../model/types.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Probe } from './active.ts'
 import { Gate } from './gate.ts'
@@ -12,6 +14,8 @@ export interface HealthMonitorOptions {
   readonly random: () => number
   readonly probe: Probe
   readonly logger: Logger
+  /** What probes over TLS are secured with, by the `tls` of their upstream; throws when it cannot be made. */
+  readonly secureContext?: (tls: UpstreamTls) => SecureContext
   /** Told each time all nodes of an upstream come to be used because none is healthy. */
   readonly onPanic: (upstream: string) => void
 }

@@ -75,14 +75,24 @@ class Attempt {
   }
 }
 
-function connect({ host, port, hostHeader, spec, clientCertificate }: ProbeRequest): net.Socket {
+function connect(request: ProbeRequest): net.Socket {
+  const { host, port, spec } = request
   if (spec.type !== 'https') return net.connect({ host, port })
+  try {
+    return connectSecurely(request)
+  } catch (error) {
+    // Such as a client certificate that is gone: told as any other failure to connect, and not before this returns.
+    return new net.Socket().destroy(error as Error)
+  }
+}
+
+function connectSecurely({ host, port, hostHeader, spec, secureContext }: ProbeRequest): net.Socket {
   const serverName = withoutPort(hostHeader)
   return tls.connect({
     host,
     port,
     ...(net.isIP(serverName) === 0 && { servername: serverName }),
-    ...clientCertificate,
+    ...(secureContext && { secureContext: secureContext() }),
     rejectUnauthorized: spec.verifiesCertificate,
     ALPNProtocols: ['http/1.1'],
   })

@@ -129,8 +129,21 @@ export class UpstreamHealth implements HealthOwner {
     const { clock, random, probe } = this.#monitor.options
     const health = new NodeHealth(target, this.checks.passive, this)
     const gates = [this.#gate, this.#monitor.gate]
-    const check = new ActiveCheck(health, probeOf(target, spec, this.checks), { clock, random, probe, gates })
+    const check = new ActiveCheck(health, this.#probeOf(target, spec), { clock, random, probe, gates })
     return { health, check }
+  }
+
+  #probeOf({ ip, port, hostname, hostheader }: HealthTarget, spec: UpstreamSpec): ProbeRequest {
+    const { active } = this.checks
+    const { secureContext } = this.#monitor.options
+    const tls = { ...spec.tls, verify: active.verifiesCertificate }
+    return {
+      host: ip,
+      port,
+      hostHeader: hostheader ?? (hostname.includes(':') ? `[${hostname}]` : hostname),
+      spec: active,
+      secureContext: secureContext && (() => secureContext(tls)),
+    }
   }
 }
 
@@ -159,16 +172,4 @@ function targetOf(
 /** Two names of one address are two nodes. */
 function keyOf({ address, hostheader }: HealthTarget): string {
   return `${address} ${hostheader ?? ''}`
-}
-
-function probeOf(target: HealthTarget, { tls }: UpstreamSpec, { active }: CheckSpec): ProbeRequest {
-  const { client_cert: cert, client_key: key } = tls ?? {}
-  const { ip, port, hostname, hostheader } = target
-  return {
-    host: ip,
-    port,
-    hostHeader: hostheader ?? (hostname.includes(':') ? `[${hostname}]` : hostname),
-    spec: active,
-    clientCertificate: cert !== undefined && key !== undefined ? { cert, key } : undefined,
-  }
 }
