@@ -6,8 +6,10 @@ import { createIpSet } from '../lib/ip-set.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
 import { mountPlugins } from '../plugin/mount.ts'
 import type { FailureReport } from '../plugin/run.ts'
+import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { Environment } from './environment.ts'
@@ -24,10 +26,12 @@ export class DataPlane {
   readonly #proxy: ProxyApp
   readonly #publisher: Publisher
   readonly #accessLog: AccessLog | undefined
+  readonly #tunnels = new OpenTunnels()
 
   constructor(environment: Environment, publisher: Publisher) {
     const { settings, logger } = environment
     this.#environment = environment
+    countTunnels(environment.metrics, this.#tunnels)
     this.#publisher = publisher
     this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
     this.#proxy = new ProxyApp(
@@ -37,6 +41,7 @@ export class DataPlane {
         proxy: {
           serverHeader: settings.gatewright.server_header,
           showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
+          tunnels: this.#tunnels,
         },
         logger,
         report: failureReport(environment),
@@ -68,6 +73,7 @@ export class DataPlane {
   async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
     this.#proxy.startDraining()
     await pause(Math.min(minDrainMs, deadline.remainingMs()))
+    this.#tunnels.goAway()
     const forced = await this.#proxy.drain(deadline.signal)
     await this.#proxy.app.close()
     this.#environment.pools.closeAll()
@@ -100,6 +106,12 @@ export class DataPlane {
     const log = this.#accessLog
     return log ? [(context) => log.write(context)] : []
   }
+}
+
+function countTunnels(metrics: MetricRegistry, tunnels: OpenTunnels): void {
+  const help = 'WebSocket and other tunnels that are open'
+  const gauge = metrics.gauge({ name: 'gatewright_tunnels_open', help, labels: [] })
+  metrics.beforeCollect(() => gauge.labels().set(tunnels.size))
 }
 
 function pause(ms: number): Promise<void> {

@@ -17,7 +17,8 @@ export function closeExchange(exchange: Exchange, observers: readonly RequestObs
   exchange.attempts?.abort()
   const { context, globalChain, chain, report, body } = exchange
   context.stats.endedAt = performance.now()
-  context.stats.requestBodyBytes = body?.bytesRead ?? 0
+  // A tunnel has counted its own.
+  if (body) context.stats.requestBodyBytes += body.bytesRead
   body?.discard()
   if (!context.hasResponse) {
     context.beginResponse(new Response(CLIENT_CLOSED_REQUEST, new HeaderList(), 'gateway'))

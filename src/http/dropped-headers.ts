@@ -21,6 +21,8 @@ export function dropForwarded(raw: string[]): void {
 export function dropNominated(raw: string[], connection: string | undefined): void {
   if (connection === undefined || COMMON_OPTIONS.has(connection)) return
   const nominated = new Set(connection.split(',').map((option) => option.trim().toLowerCase()))
+  // Never forwarded as it came, and routes are told apart by it (`http_upgrade`).
+  nominated.delete('upgrade')
   drop(raw, (name) => nominated.has(name.toLowerCase()))
 }
 

@@ -12,6 +12,7 @@ import type { Snapshot } from '../snapshot/snapshot.ts'
 import { closeExchange, type RequestObserver } from './close.ts'
 import { type FrontDoor, openRequest, type Refusal } from './open.ts'
 import { writeBareStatus, writeReply } from './reply-error.ts'
+import { askedProtocol } from './upgrade-request.ts'
 import { walk } from './walk.ts'
 
 /** Gives the snapshot that a request begins with, and holds what it consists of. */
@@ -99,6 +100,7 @@ class HttpExchange implements Exchange, BodyOwner {
   readonly context: Context
   readonly plan: Plan | undefined
   readonly body: RequestBody | undefined
+  readonly upgrade: string | undefined
   readonly options: ProxyOptions
   readonly report: FailureReport
   globalChain: Exchange['globalChain']
@@ -113,6 +115,7 @@ class HttpExchange implements Exchange, BodyOwner {
     this.context = context
     this.plan = plan
     this.body = bodyOf(request, this)
+    this.upgrade = plan?.isWebsocketEnabled ? askedProtocol(request) : undefined
     this.options = handler.proxy
     this.report = handler.report
     this.#handler = handler

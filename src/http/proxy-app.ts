@@ -1,6 +1,6 @@
 import { createServer, METHODS, type Server } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../observe/logger.ts'
@@ -9,6 +9,8 @@ import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
 import { type TlsTermination, terminateTls } from './tls/terminate.ts'
+import { takeUpgrade } from './upgrade.ts'
+import { UpgradeRequest } from './upgrade-request.ts'
 
 export interface ListenAddress {
   readonly ip: string
@@ -29,6 +31,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 60_000
 const MAX_HEADER_BYTES = 32 * 1024
 
 const SERVER_OPTIONS = {
+  IncomingMessage: UpgradeRequest,
   noDelay: true,
   // Both are answered where every other bad request is.
   requireHostHeader: false,
@@ -152,6 +155,10 @@ export class ProxyApp {
     // The gateway says "continue" itself, once it wants the body.
     server.on('checkContinue', (request, response) => this.app.routing(request, response))
     server.on('checkExpectation', (request, response) => this.app.routing(request, response))
+    server.on('upgrade', (request, socket, firstBytes) => {
+      if (this.#isDraining) endWith(socket, 503)
+      else takeUpgrade(this.#handle, request, { socket: socket as Socket, firstBytes })
+    })
     server.on('connect', (_request, socket) => endWith(socket, 405))
     server.on('clientError', refuseUnread)
     // Of accepting, once it listens (too many open files): the listener goes on, the process must too.

@@ -36,7 +36,8 @@ export function endWith(socket: Duplex, status: number): void {
 /** How long a client may take to read the last words; bytes of it that stayed unread would make the system take them back. */
 const LINGER_MS = 1000
 
-function hangUp(socket: Duplex): void {
+/** Ends a connection after its last words, which the client is given a moment to read. */
+export function hangUp(socket: Duplex): void {
   const timer = setTimeout(() => socket.destroy(), LINGER_MS).unref()
   socket.once('close', () => clearTimeout(timer)).on('error', () => socket.destroy())
   socket.end()

@@ -5,6 +5,7 @@ import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import type { GatewayError } from './gateway-error.ts'
+import type { OpenTunnels } from './open-tunnels.ts'
 import type { RequestBody } from './request-body.ts'
 
 /** What the data path needs to know of the settings; fixed for the process. */
@@ -13,6 +14,7 @@ export interface ProxyOptions {
   readonly serverHeader: string | false
   /** `apisix.show_upstream_status_in_response_header`. */
   readonly showUpstreamStatus: boolean
+  readonly tunnels: OpenTunnels
 }
 
 /** One request between its two sides: what the hops share. Made by `http/open.ts`, ended by `http/close.ts`. */
@@ -22,6 +24,8 @@ export interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly body: RequestBody | undefined
+  /** The protocol that the client asks to switch to, in a request whose route allows it: `Upgrade` as sent. */
+  readonly upgrade: string | undefined
   readonly options: ProxyOptions
   readonly report: FailureReport
   readonly plan: Plan | undefined

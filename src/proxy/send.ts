@@ -4,6 +4,7 @@ import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders } from './headers.ts'
+import { askingHeaders, askToSwitch } from './upgrade.ts'
 
 /** What an attempt is made with. */
 export interface AttemptTarget {
@@ -21,22 +22,24 @@ export function sendAttempt(
   { node, state, needsFreshConnection }: AttemptTarget,
   sink: ResponseSink,
 ): Sending {
-  const { context } = exchange
+  const { context, upgrade } = exchange
   const host = hostFor(exchange, node, state)
   const { connectMs, sendMs, readMs } = timeoutsOf(exchange, state)
   context.sentHost = host
+  const headers = upstreamHeaders(context, host)
   context.upstreamScheme = state.spec.scheme
   return node.pool.send(
     {
       method: context.upstream.method,
       target: context.upstream.target,
-      headers: upstreamHeaders(context, host),
+      headers: upgrade === undefined ? headers : askingHeaders(headers, upgrade),
       serverName: isTlsScheme(state.spec.scheme) ? serverNameOf(host) : undefined,
       body: exchange.body,
       connectMs,
       sendMs,
       readMs,
       needsFreshConnection,
+      upgrade: upgrade === undefined ? undefined : askToSwitch(exchange, { protocol: upgrade, readMs, sink }),
     },
     sink,
   )

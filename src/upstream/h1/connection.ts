@@ -9,6 +9,7 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
+import { MalformedResponseError } from './response-head.ts'
 import { type ParserSink, ResponseParser } from './response-parser.ts'
 
 const READ_BUFFER_BYTES = 64 * 1024
@@ -45,9 +46,10 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   /** Monotonic ms of the moment it became idle; kept by the pool. */
   idleSince = 0
 
-  constructor(identity: PoolIdentity, owner: ConnectionOwner) {
+  /** `maySwitch`: for one request that asks for another protocol; the socket can be handed over then. */
+  constructor(identity: PoolIdentity, owner: ConnectionOwner, maySwitch = false) {
     this.#owner = owner
-    this.#socket = this.#open(identity)
+    this.#socket = this.#open(identity, maySwitch)
     this.#socket.setNoDelay(true)
     this.#socket.on('error', (error) => this.#fail(error))
     this.#socket.on('end', () => this.#onSocketEnd())
@@ -62,7 +64,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     this.#hasAnswerBytes = false
     this.#isBlocked = false
     this.#isBodySent = request.body === undefined
-    this.#parser.expect(request.method)
+    this.#parser.expect(request.method, request.upgrade !== undefined)
     this.#socket.write(head, 'latin1')
     if (this.#socket.connecting) this.#watch('connecting', request.connectMs)
     else this.#onReady()
@@ -123,6 +125,23 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     sink?.onEnd()
   }
 
+  onSwitch(head: ResponseHead, protocol: string | undefined, rest: Buffer): void {
+    const upgrade = this.#request!.upgrade!
+    if (!isAmong(protocol, upgrade.protocol)) {
+      throw new MalformedResponseError(
+        `101 to ${JSON.stringify(protocol)} where ${upgrade.protocol} was asked for`,
+      )
+    }
+    const socket = this.#socket
+    this.#sink = undefined
+    this.#letGo()
+    // What else listens to it does nothing any more: there is no sink and nothing to destroy.
+    socket.pause()
+    socket.removeAllListeners('data')
+    if (rest.length > 0) socket.unshift(rest)
+    upgrade.onSwitched(head, socket)
+  }
+
   #writeChunk(chunk: Uint8Array): boolean {
     this.#socket.cork()
     this.#socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
@@ -132,8 +151,12 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     return isRoomLeft
   }
 
-  #open(identity: PoolIdentity): net.Socket {
+  #open(identity: PoolIdentity, maySwitch: boolean): net.Socket {
     const { host, port } = identity
+    if (identity.scheme === 'http' && maySwitch) {
+      const socket = net.connect({ host, port, allowHalfOpen: true }, () => this.#onReady())
+      return this.#readByEvents(socket)
+    }
     if (identity.scheme === 'http') {
       const onread = {
         buffer: readBuffer,
@@ -149,12 +172,16 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
       ...(identity.secureContext && { secureContext: identity.secureContext() }),
       rejectUnauthorized: identity.tls?.verify === true,
       ALPNProtocols: ['http/1.1'],
+      ...(maySwitch && HALF_OPEN),
     })
     socket.on('secureConnect', () => this.#onReady())
-    socket.on('data', (chunk: Buffer) => {
+    return this.#readByEvents(socket)
+  }
+
+  #readByEvents(socket: net.Socket): net.Socket {
+    return socket.on('data', (chunk: Buffer) => {
       if (!this.#onRead(chunk)) socket.pause()
     })
-    return socket
   }
 
   #onReady(): void {
@@ -235,14 +262,28 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   #destroy(): void {
     if (this.#isClosed) return
+    this.#socket.destroy()
+    this.#letGo()
+  }
+
+  #letGo(): void {
     this.#isClosed = true
     clearTimeout(this.#timer)
     this.#request?.body?.detach()
     this.#request = undefined
-    this.#socket.destroy()
     this.#owner.onClosed(this)
   }
 }
+
+/** Whether a node switched to one of the protocols in a list, names compared without case (RFC 9110 §7.8). */
+function isAmong(protocol: string | undefined, asked: string): boolean {
+  if (protocol === undefined) return false
+  const lower = protocol.toLowerCase()
+  return asked.split(',').some((one) => one.trim().toLowerCase() === lower)
+}
+
+/** Known to `tls.connect`, and not to its types. */
+const HALF_OPEN = { allowHalfOpen: true }
 
 const TIMEOUT_KIND = {
   connecting: 'connect-timeout',

@@ -45,6 +45,7 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
 
   send(request: OutgoingRequest, sink: ResponseSink): Sending {
     const head = writeRequestHead(request)
+    if (request.upgrade) return this.#dial(request, head, sink)
     const idle = request.needsFreshConnection ? undefined : this.#idle.pop()
     if (idle) {
       idle.start(request, head, sink)
@@ -89,16 +90,28 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
   }
 
   #connect({ request, head, sink }: Attempt): Sending {
-    let connection: Connection
-    try {
-      connection = new Connection(this.#identity, this)
-    } catch (error) {
-      // A certificate or key that cannot be read is found out here.
-      return failLater(sink, new TransportError('connect', (error as Error).message, { isUnsent: true }))
-    }
+    const connection = this.#openFor(this, false)
+    if (connection instanceof TransportError) return failLater(sink, connection)
     this.#open++
     connection.start(request, head, sink)
     return connection
+  }
+
+  /** A connection that may become a tunnel never serves again: neither pooled nor counted, its client's connection bounds it. */
+  #dial(request: OutgoingRequest, head: string, sink: ResponseSink): Sending {
+    const connection = this.#openFor(SERVES_ONCE, true)
+    if (connection instanceof TransportError) return failLater(sink, connection)
+    connection.start(request, head, sink)
+    return connection
+  }
+
+  #openFor(owner: ConnectionOwner, maySwitch: boolean): Connection | TransportError {
+    try {
+      return new Connection(this.#identity, owner, maySwitch)
+    } catch (error) {
+      // A certificate or key that cannot be read is found out here.
+      return new TransportError('connect', (error as Error).message, { isUnsent: true })
+    }
   }
 
   #wait(attempt: Attempt): Sending {
@@ -124,6 +137,11 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
     clearInterval(this.#sweeper)
     this.#sweeper = undefined
   }
+}
+
+const SERVES_ONCE: ConnectionOwner = {
+  onIdle: (connection) => connection.close(),
+  onClosed: () => {},
 }
 
 interface Attempt {

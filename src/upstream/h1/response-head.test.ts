@@ -63,6 +63,7 @@ describe('the head of a response', () => {
       bodyLength: undefined,
       isChunked: false,
       mayReuse: true,
+      upgrade: undefined,
     })
   })
 

@@ -5,6 +5,8 @@ export interface ParsedHead extends ResponseHead {
   readonly isChunked: boolean
   /** Whether the connection may serve again after this response, as far as the head says. */
   readonly mayReuse: boolean
+  /** The protocol that the node switches to, or would. */
+  readonly upgrade: string | undefined
 }
 
 /** Thrown for a response that RFC 9112 does not allow or that could be read in two ways. */
@@ -28,6 +30,7 @@ class Framing {
   /** `close` wins over `keep-alive` (RFC 9112 §9.3). */
   isClosing = false
   isKeptAlive: boolean
+  upgrade: string | undefined
   /** Names that `Connection` nominates: they are meant for this hop (RFC 9110 §7.6.1). */
   nominated: string[] | undefined
 
@@ -44,7 +47,7 @@ const FRAMING_HEADERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['keep-alive', () => 'drop'],
   ['proxy-connection', () => 'drop'],
   ['trailer', () => 'drop'],
-  ['upgrade', () => 'drop'],
+  ['upgrade', readUpgrade],
   ['content-length', readContentLength],
   ['transfer-encoding', readTransferEncoding],
 ])
@@ -72,6 +75,7 @@ export function parseResponseHead(head: string): ParsedHead {
     isChunked: framing.isChunked,
     // HTTP/1.0 knows no chunks: what sends them may be wrong about where the message ends (RFC 9112 §6.1).
     mayReuse: framing.isKeptAlive && !framing.isClosing && (isHttp11 || !framing.isChunked),
+    upgrade: framing.upgrade,
   }
 }
 
@@ -109,6 +113,11 @@ function readConnection(framing: Framing, value: string): 'drop' {
     else if (option === 'keep-alive') framing.isKeptAlive = true
     else if (option !== '') framing.nominated = [...(framing.nominated ?? []), option]
   }
+  return 'drop'
+}
+
+function readUpgrade(framing: Framing, value: string): 'drop' {
+  framing.upgrade = value
   return 'drop'
 }
 

@@ -22,6 +22,8 @@ function reading(method = 'GET'): Reading {
       else events.push(['body', bytes.toString('latin1')])
     },
     onMessageEnd: (mayReuse) => events.push(['end', mayReuse]),
+    onSwitch: ({ status, headers }, protocol, rest) =>
+      events.push(['switch', status, headers, protocol, rest.toString('latin1')]),
   })
   parser.expect(method)
   return { events, parser }
@@ -249,7 +251,7 @@ describe('a response from the wire', () => {
   })
 
   it('is not read before a request was sent', () => {
-    const parser = new ResponseParser({ onHead() {}, onBody() {}, onMessageEnd() {} })
+    const parser = new ResponseParser({ onHead() {}, onBody() {}, onMessageEnd() {}, onSwitch() {} })
     assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /belong to no request/)
   })
 
@@ -262,10 +264,23 @@ describe('a response from the wire', () => {
         events.push(`end ${mayReuse}`)
         if (events.length < 4) parser.expect('GET')
       },
+      onSwitch: () => events.push('switch'),
     })
     parser.expect('GET')
     parser.push(Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na'))
     parser.push(Buffer.from('HTTP/1.1 201 OK\r\nContent-Length: 1\r\n\r\nb'))
     assert.deepEqual(events, ['200', 'a', 'end true', '201', 'b', 'end true'])
+  })
+
+  it('of 101 ends HTTP where another protocol was asked for, and only there', () => {
+    const bytes =
+      'HTTP/1.1 101 Over\r\nUpgrade: a\r\nConnection: Upgrade\r\nContent-Length: 9\r\nX: 1\r\n\r\n\x81\0'
+    const { events, parser } = reading()
+    parser.expect('GET', true)
+    parser.push(Buffer.from('HTTP/1.1 103 Early Hints\r\n\r\n', 'latin1'))
+    parser.push(Buffer.from(bytes, 'latin1'))
+    assert.deepEqual(events, [['switch', 101, ['X', '1'], 'a', '\x81\0']])
+    assert.equal(parser.isBusy, false)
+    assert.deepEqual(read([bytes]), [['refused']])
   })
 })

@@ -7,6 +7,11 @@ export interface ParserSink {
   onBody(bytes: Buffer): void
   /** The message is complete; `mayReuse` tells whether its connection can serve again. */
   onMessageEnd(mayReuse: boolean): void
+  /**
+   * 101: what follows is another protocol, and nothing more is told. `rest` is what has arrived of it. Only after a request that
+   * asked for that; may throw to refuse it.
+   */
+  onSwitch(head: ResponseHead, protocol: string | undefined, rest: Buffer): void
 }
 
 type Step =
@@ -38,6 +43,7 @@ export class ResponseParser {
   readonly #sink: ParserSink
   #step: Step = 'idle'
   #isHeadRequest = false
+  #maySwitch = false
   #remaining = 0
   #mayReuse = true
   #isComplete = false
@@ -55,10 +61,11 @@ export class ResponseParser {
     return this.#step !== 'idle'
   }
 
-  /** A request has been sent: its response is next. */
-  expect(method: string): void {
+  /** A request has been sent: its response is next. `maySwitch`: it asked for another protocol. */
+  expect(method: string, maySwitch = false): void {
     this.#step = 'head'
     this.#isHeadRequest = method === 'HEAD'
+    this.#maySwitch = maySwitch
     this.#mayReuse = true
     this.#interim = 0
     this.#trailerLines = 0
@@ -119,6 +126,10 @@ export class ResponseParser {
     }
     if (end === -1) return undefined
     const head = parseResponseHead(bytes.toString('latin1', at, end))
+    if (head.status === 101 && this.#maySwitch) {
+      this.#switch(head, bytes.subarray(end + HEAD_END.length))
+      return bytes.length
+    }
     if (head.status < 200) this.#interimResponse(head.status)
     else this.#finalResponse(head)
     return end + HEAD_END.length
@@ -128,6 +139,12 @@ export class ResponseParser {
     if (status === 101) throw new MalformedResponseError('101 without an upgrade that was asked for')
     if (++this.#interim > MAX_INTERIM_RESPONSES)
       throw new MalformedResponseError('too many interim responses')
+  }
+
+  #switch({ status, reason, headers, upgrade }: ParsedHead, rest: Buffer): void {
+    this.#step = 'idle'
+    const own = without(headers, ['content-length'])
+    this.#sink.onSwitch({ status, reason, headers: own, bodyLength: 0 }, upgrade, rest)
   }
 
   #finalResponse(head: ParsedHead): void {
