@@ -4,19 +4,19 @@ import { checkCertificate, checkPrivateKey } from './check-pem.ts'
 import { compileClientCheck, secureOptionsOf } from './server-certificate.ts'
 
 /**
- * What no schema says about an ssl that fits its schema, in the order of contract §1.6. One that is stored may have a `client` that
- * cannot be used: it is compiled into one that refuses everybody.
+ * What no schema says about an ssl that fits its schema, in the order of contract §1.6. Of one that is stored, compiling finds out the
+ * rest, without reading everything twice; it makes of a `client` that cannot be used an ssl that refuses everybody.
  */
-export function checkSsl(
-  { client, ...ssl }: Ssl,
-  { isStored = false }: { isStored?: boolean },
-): string | undefined {
+export function checkSsl(ssl: Ssl, { isStored = false }: { isStored?: boolean }): string | undefined {
+  if (isStored) return checkCounts(ssl)
+  const { client, ...unguarded } = ssl
   return (
     checkPair(ssl.cert!, ssl.key!) ??
+    checkCounts(ssl) ??
     checkFurtherPairs(ssl) ??
-    (isStored ? undefined : checkClient(client)) ??
-    checkServable(() => secureOptionsOf(ssl)) ??
-    (isStored || !client ? undefined : checkServable(() => compileClientCheck(client)))
+    checkClient(client) ??
+    checkServable(() => secureOptionsOf(unguarded)) ??
+    (client && checkServable(() => compileClientCheck(client)))
   )
 }
 
@@ -28,8 +28,11 @@ function checkPair(certificate: string, key: string): string | undefined {
   return checkPrivateKey(key)
 }
 
+function checkCounts({ certs = [], keys = [] }: Ssl): string | undefined {
+  return certs.length === keys.length ? undefined : 'mismatched number of certs and keys'
+}
+
 function checkFurtherPairs({ certs = [], keys = [] }: Ssl): string | undefined {
-  if (certs.length !== keys.length) return 'mismatched number of certs and keys'
   for (const [index, certificate] of certs.entries()) {
     const problem = checkPair(certificate, keys[index]!)
     if (problem !== undefined) return `failed to handle cert-key pair[${index + 1}]: ${problem}`

@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { compilePcre } from '../lib/pcre.ts'
 import { isSecretReference } from '../model/reference.ts'
@@ -56,23 +57,42 @@ export function compileServerCertificate(id: string, ssl: Ssl): ServerCertificat
   }
 }
 
-/** The options of an ssl, proven to make a context. Throws with a reason that quotes nothing secret. */
+/**
+ * The options of an ssl, proven to make a context. Of several pairs with keys of one type the last one counts: a handshake chooses by
+ * type. Throws with a reason that quotes nothing secret.
+ */
 export function secureOptionsOf({ cert, key, certs = [], keys = [], client }: Ssl): SecureOptions {
-  const options = {
-    cert: [cert!, ...certs],
-    key: [key!, ...keys],
-    ...(client && { ca: client.ca }),
-  }
-  const texts = [...options.cert, ...options.key, ...(client ? [client.ca] : [])]
-  if (texts.some(isSecretReference)) {
+  const pairs = [cert!, ...certs].map((certificate, index) => ({
+    cert: certificate,
+    key: [key!, ...keys][index]!,
+  }))
+  const texts = pairs.flatMap((pair) => [pair.cert, pair.key])
+  if ([...texts, client?.ca].some(isSecretReference)) {
     throw new Error('references to secrets are not resolved in ssls by this version; put the PEM text there')
   }
   try {
+    const used = pairs.length > 1 ? lastOfEachType(pairs) : pairs
+    const options = {
+      cert: used.map((pair) => pair.cert),
+      key: used.map((pair) => pair.key),
+      ...(client && { ca: client.ca }),
+    }
     createSecureContext(options)
+    return options
   } catch (error) {
     throw new Error(`certificate and key cannot be used together: ${(error as Error).message}`)
   }
-  return options
+}
+
+interface Pair {
+  readonly cert: string
+  readonly key: string
+}
+
+/** Throws when a certificate and its key do not belong together. */
+function lastOfEachType(pairs: readonly Pair[]): Pair[] {
+  for (const pair of pairs) createSecureContext(pair)
+  return [...new Map(pairs.map((pair) => [createPrivateKey(pair.key).asymmetricKeyType, pair])).values()]
 }
 
 /** Throws when nobody could be checked with it. */

@@ -78,7 +78,7 @@ describe('an ssl with client.ca', () => {
     await assert.rejects(askOverTls(gateway.tlsPort, { servername: 'none.test', ...chain }))
   })
 
-  it('whose authority cannot be read refuses everybody, also instead of a version and a wildcard without one', async (t) => {
+  it('whose authority cannot be read refuses everybody, also in place of a version or a wildcard without one', async (t) => {
     const store = new MemoryStore({ logger: createLogger('silent') })
     const gateway = await withSsls(
       t,
