@@ -214,6 +214,13 @@ describe('active checks', { concurrency: true }, () => {
     assert.equal((await shownNodes(gateway))[0]?.status, 'healthy')
   })
 
+  it('are the business of data planes, not of a control plane', async (t) => {
+    const node = await fakeUpstream(t)
+    const upstream = { nodes: { [node.address]: 1 }, checks: { active: SOON } }
+    const gateway = await start(t, upstream, { 'deployment.role': 'control_plane' })
+    assert.deepEqual((await control(gateway, '/v1/healthcheck')).body, [])
+  })
+
   it('are all off with `apisix.disable_upstream_healthcheck`', async (t) => {
     const node = await patient(t, 'a')
     const gateway = await start(
