@@ -76,7 +76,9 @@ export function buildComponents(environment: Environment, surroundings: Surround
   })
   const { monitor } = environment
   const health = healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix })
-  const control = controlPlugin(controlSource(publisher, plugins, { health, feeds: environment.discovery.feeds }))
+  const control = controlPlugin(
+    controlSource(publisher, plugins, { health, feeds: environment.discovery.feeds }),
+  )
   const components = [
     sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
     storeComponent(work),

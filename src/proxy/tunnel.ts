@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { FrameEdges } from './frame-edges.ts'
 import type { OpenTunnel, OpenTunnels } from './open-tunnels.ts'
 
 /** An unmasked close frame with the status 1001, "going away" (RFC 6455 §5.5.1, §7.4.1). */
@@ -13,7 +14,7 @@ export interface TunnelEnds {
   readonly idleMs: number
   /** Counts what is relayed. */
   readonly stats: { requestBodyBytes: number; responseBodyBytes: number }
-  /** `Upgrade` as it was asked for. */
+  /** What the node switched to. */
   readonly protocol: string
 }
 
@@ -26,12 +27,17 @@ export class Tunnel implements OpenTunnel {
   readonly #ends: TunnelEnds
   readonly #registry: OpenTunnels
   readonly #idle: NodeJS.Timeout
+  /** Of what the client is sent; only of a WebSocket. */
+  readonly #edges: FrameEdges | undefined
   #isGoingAway = false
+  /** The client has had its last byte. */
+  #isClientDone = false
   #isEnding = false
 
   constructor(ends: TunnelEnds, registry: OpenTunnels) {
     this.#ends = ends
     this.#registry = registry
+    this.#edges = ends.protocol.toLowerCase() === 'websocket' ? new FrameEdges() : undefined
     this.#idle = setTimeout(() => this.#onIdle(), ends.idleMs).unref()
   }
 
@@ -51,13 +57,22 @@ export class Tunnel implements OpenTunnel {
     this.#registry.add(this)
   }
 
-  /** A WebSocket client is sent a close frame and no byte after it; its own close frame still goes to the node. */
+  /**
+   * A WebSocket client is sent a close frame once the frame under way is complete, and no byte after it; its own close frame still
+   * goes to the node. Other protocols have no such word: they go on until they end or are cut.
+   */
   goAway(): void {
-    const { client, node, protocol } = this.#ends
-    if (this.#isGoingAway || protocol.toLowerCase() !== 'websocket') return
+    if (!this.#edges || this.#isGoingAway) return
     this.#isGoingAway = true
-    node.resume()
+    if (this.#edges.isAtEdge) this.#sayGoodbye()
+  }
+
+  #sayGoodbye(): void {
+    const { client, node } = this.#ends
+    this.#isClientDone = true
     if (client.writable) client.end(GOING_AWAY)
+    // What the node still says is dropped; it may be waiting for room.
+    node.resume()
   }
 
   #toNode(chunk: Buffer): void {
@@ -68,11 +83,15 @@ export class Tunnel implements OpenTunnel {
   }
 
   #toClient(chunk: Buffer): void {
-    if (this.#isGoingAway) return
+    if (this.#isClientDone) return
     const { client, node, stats } = this.#ends
-    stats.responseBodyBytes += chunk.length
     this.#idle.refresh()
-    if (client.writable && !client.write(chunk)) node.pause()
+    const edge = this.#edges?.take(chunk) ?? -1
+    const isLast = this.#isGoingAway && edge !== -1
+    const bytes = isLast ? chunk.subarray(0, edge) : chunk
+    stats.responseBodyBytes += bytes.length
+    if (client.writable && !client.write(bytes)) node.pause()
+    if (isLast) this.#sayGoodbye()
   }
 
   #onIdle(): void {

@@ -29,9 +29,9 @@ export interface Asking {
 export function askToSwitch(exchange: Exchange, asking: Asking): ProtocolSwitch {
   return {
     protocol: asking.protocol,
-    onSwitched: (head, node) => {
+    onSwitched: (head, protocol, node) => {
       try {
-        switchOver(exchange, asking, { head, node })
+        switchOver(exchange, asking, { head, protocol, node })
       } catch (error) {
         node.destroy()
         exchange.crash(error)
@@ -43,8 +43,8 @@ export function askToSwitch(exchange: Exchange, asking: Asking): ProtocolSwitch 
 /** Called while the attempt counts as under way, which it does until the client's connection is closed. */
 function switchOver(
   exchange: Exchange,
-  { protocol, readMs, sink }: Asking,
-  { head, node }: { head: ResponseHead; node: Socket },
+  { readMs, sink }: Asking,
+  { head, protocol, node }: { head: ResponseHead; protocol: string; node: Socket },
 ): void {
   const { context, response, request, options } = exchange
   // What the node took to answer; how long the tunnel lives says nothing about it.

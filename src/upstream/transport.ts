@@ -25,10 +25,10 @@ export interface ProtocolSwitch {
   /** As in `Upgrade`, one or a list. */
   readonly protocol: string
   /**
-   * The node agreed: in place of the sink's calls, of which none follows. The socket is paused and handed over, together with what
-   * has arrived of the new protocol. It is half-open: its end does not end it. Must not throw.
+   * The node agreed, to one of them: in place of the sink's calls, of which none follows. The socket is paused and handed over,
+   * together with what has arrived of the new protocol. It is half-open: its end does not end it. Must not throw.
    */
-  onSwitched(head: ResponseHead, node: Socket): void
+  onSwitched(head: ResponseHead, protocol: string, node: Socket): void
 }
 
 /** A request body that one attempt after the other may read from. At most one consumer is attached at a time. */

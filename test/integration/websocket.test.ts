@@ -146,7 +146,7 @@ describe('a WebSocket through the gateway', () => {
           }, 300).unref()
         }
         socket.on('drain', write)
-        write()
+        socket.once('data', write)
       })
     })
     const { gateway } = await stage(t, [address])
@@ -154,8 +154,11 @@ describe('a WebSocket through the gateway', () => {
     client.send(handshake())
     await client.until(/\r\n\r\n/)
     client.socket.pause()
+    client.send('go')
     await eventually('the node has to wait', () => isStalled)
     assert.ok(written < 64 * 1024 * 1024, `${written} bytes were taken from the node`)
+    // One that never reads would be waited for when the gateway stops.
+    client.socket.destroy()
   })
 
   it('is balanced, and a node that refuses connections is passed over', async (t) => {

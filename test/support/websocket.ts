@@ -103,13 +103,13 @@ export function handshake(path = '/ws', lines: readonly string[] = []): string {
 }
 
 /** Answers a handshake on a raw socket once its head is complete, then gives the socket away. */
-export function acceptRaw(socket: Socket, onSwitched: (head: string) => void): void {
+export function acceptRaw(socket: Socket, onSwitched: (head: string) => void, protocol = 'websocket'): void {
   let head = ''
   const read = (chunk: Buffer) => {
     head += chunk.toString('latin1')
     if (!head.includes('\r\n\r\n')) return
     socket.off('data', read)
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+    socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`)
     onSwitched(head)
   }
   socket.on('data', read)

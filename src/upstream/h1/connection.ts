@@ -127,7 +127,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   onSwitch(head: ResponseHead, protocol: string | undefined, rest: Buffer): void {
     const upgrade = this.#request!.upgrade!
-    if (!isAmong(protocol, upgrade.protocol)) {
+    if (protocol === undefined || !isAmong(protocol, upgrade.protocol)) {
       throw new MalformedResponseError(
         `101 to ${JSON.stringify(protocol)} where ${upgrade.protocol} was asked for`,
       )
@@ -139,7 +139,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     socket.pause()
     socket.removeAllListeners('data')
     if (rest.length > 0) socket.unshift(rest)
-    upgrade.onSwitched(head, socket)
+    upgrade.onSwitched(head, protocol, socket)
   }
 
   #writeChunk(chunk: Uint8Array): boolean {
@@ -276,8 +276,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 }
 
 /** Whether a node switched to one of the protocols in a list, names compared without case (RFC 9110 §7.8). */
-function isAmong(protocol: string | undefined, asked: string): boolean {
-  if (protocol === undefined) return false
+function isAmong(protocol: string, asked: string): boolean {
   const lower = protocol.toLowerCase()
   return asked.split(',').some((one) => one.trim().toLowerCase() === lower)
 }
