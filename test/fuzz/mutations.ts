@@ -17,7 +17,7 @@ const pick = <T>(values: readonly T[], random: Random): T => values[Math.floor(r
 const BODY = 'GET /smuggled HTTP/1.1\r\nHost: evil.test\r\n\r\n'
 
 /** Requests that everyone reads alike; one of them holds another in its body. */
-const PLAIN: readonly ((n: number) => string)[] = [
+const PLAIN: readonly ((n: string) => string)[] = [
   (n) => `GET /plain/${n} HTTP/1.1\r\nHost: fuzz.test\r\n\r\n`,
   (n) => `GET /query/${n}?a=1&b=%20 HTTP/1.1\r\nHost: fuzz.test\r\nAccept: */*\r\n\r\n`,
   (n) => `POST /length/${n} HTTP/1.1\r\nHost: fuzz.test\r\nContent-Length: ${BODY.length}\r\n\r\n${BODY}`,
@@ -111,9 +111,11 @@ const MUTATIONS: readonly Mutation[] = [
   (text, random) => text.slice(0, Math.floor(random() * text.length)),
 ]
 
-/** One to three requests on one connection, with zero to three mutations in one of them. */
-export function makeStream(random: Random): string {
-  const requests = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, n) => pick(PLAIN, random)(n))
+/** One to three requests on one connection, with zero to three mutations in one of them; `name` stands in their paths. */
+export function makeStream(random: Random, name = 0): string {
+  const requests = Array.from({ length: 1 + Math.floor(random() * 3) }, (_, n) =>
+    pick(PLAIN, random)(`${name}-${n}`),
+  )
   const target = Math.floor(random() * requests.length)
   const times = Math.floor(random() * 4)
   for (let i = 0; i < times; i++) requests[target] = pick(MUTATIONS, random)(requests[target]!, random)
