@@ -23,9 +23,6 @@ const SWITCH_OFF: Readonly<Record<TlsVersion, number>> = {
 
 const TLS_13_SUITES = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256'
 
-/** How long a handshake may take once the client has said hello. */
-const HANDSHAKE_TIMEOUT_MS = 10_000
-
 /** The options of a TLS server that does the handshakes of one certificate. */
 export function serverOptions(
   { options, protocols, clientCheck }: ServerCertificate,
@@ -45,7 +42,6 @@ export function serverOptions(
     ALPNProtocols: [...defaults.alpn],
     requestCert: clientCheck !== undefined,
     rejectUnauthorized: clientCheck !== undefined && !clientCheck.hasFreePaths,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   }
 }
 

@@ -15,10 +15,11 @@ export interface TlsTermination {
   /** Those in force now. */
   certificates(): CertificateIndex
   readonly logger: Logger
+  /** How long a client may take to say hello, and then once more for its handshake; 10 s when absent. */
+  readonly handshakeTimeoutMs?: number
 }
 
-/** How long a client may take to say hello. */
-const HELLO_TIMEOUT_MS = 10_000
+const HANDSHAKE_TIMEOUT_MS = 10_000
 
 const UNRECOGNIZED_NAME = 112
 const HANDSHAKE_FAILURE = 40
@@ -45,7 +46,7 @@ class Arrival {
   constructor(socket: Socket, handshakes: Handshakes) {
     this.#socket = socket
     this.#handshakes = handshakes
-    this.#timer = setTimeout(() => socket.destroy(), HELLO_TIMEOUT_MS).unref()
+    this.#timer = setTimeout(() => socket.destroy(), handshakes.timeoutMs).unref()
     socket.on('error', () => socket.destroy())
     socket.on('close', this.#forget)
     socket.on('data', this.#onData)
@@ -79,6 +80,10 @@ class Handshakes {
     this.#termination = termination
   }
 
+  get timeoutMs(): number {
+    return this.#termination.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS
+  }
+
   take(socket: Socket, first: FirstBytes): void {
     if (first.kind === 'hello') this.#begin(socket, first.serverName)
     else if (first.kind === 'plain') endWith(socket, 400)
@@ -98,7 +103,10 @@ class Handshakes {
   #serverOf(certificate: ServerCertificate): TlsServer {
     let server = this.#byCertificate.get(certificate)
     if (!server) {
-      server = createServer(serverOptions(certificate, this.#termination.defaults))
+      server = createServer({
+        ...serverOptions(certificate, this.#termination.defaults),
+        handshakeTimeout: this.timeoutMs,
+      })
       server.on('secureConnection', (socket) => this.#admit(socket, certificate))
       server.on('tlsClientError', (error, socket) => {
         this.#note({ peer: socket.remoteAddress, ssl: certificate.id, reason: error.message })
