@@ -22,7 +22,7 @@ export interface NodeSink {
   onProblem(reason: string): void
 }
 
-/** Something being watched; closing it ends timers and calls that it alone needs. Idempotent. */
+/** Something being watched. Once it is closed, nothing more is told, and timers and calls that it alone needs end. Idempotent. */
 export interface Watch {
   close(): void
 }
