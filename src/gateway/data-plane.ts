@@ -1,8 +1,6 @@
 import type { RequestObserver } from '../http/close.ts'
 import { createHandler } from '../http/handle.ts'
-import type { FrontDoor } from '../http/open.ts'
 import { type ListenAddress, ProxyApp, type SecureListening } from '../http/proxy-app.ts'
-import { createIpSet } from '../lib/ip-set.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
@@ -10,9 +8,9 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import { mountPlugins } from '../plugin/mount.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
-import type { Settings } from '../settings/settings.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { Environment } from './environment.ts'
+import { bodyLimits, connectionGate, frontDoor, listenerLimits, refusalObserver } from './front-door.ts'
 
 /** Where the proxy really listens. */
 export interface Listening {
@@ -29,15 +27,19 @@ export class DataPlane {
   readonly #tunnels = new OpenTunnels()
 
   constructor(environment: Environment, publisher: Publisher) {
-    const { settings, logger } = environment
+    const { settings, logger, metrics } = environment
     this.#environment = environment
-    countTunnels(environment.metrics, this.#tunnels)
     this.#publisher = publisher
+    countTunnels(metrics, this.#tunnels)
     this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
-    this.#proxy = new ProxyApp(
-      createHandler({
+    const door = frontDoor(settings)
+    const onRefused = refusalObserver(environment, this.#accessLog)
+    this.#proxy = new ProxyApp({
+      handle: createHandler({
         snapshots: publisher,
-        door: frontDoor(settings),
+        door,
+        bodyLimits: bodyLimits(settings),
+        onRefused,
         proxy: {
           serverHeader: settings.gatewright.server_header,
           showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
@@ -48,7 +50,10 @@ export class DataPlane {
         observers: this.#observers(),
       }),
       logger,
-    )
+      limits: listenerLimits(settings),
+      gate: connectionGate(environment, door),
+      onRefused,
+    })
   }
 
   /** Mounts plugins and catch-all, then listens. */
@@ -116,25 +121,6 @@ function countTunnels(metrics: MetricRegistry, tunnels: OpenTunnels): void {
 
 function pause(ms: number): Promise<void> {
   return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-function frontDoor({ apisix, nginx_config }: Settings): FrontDoor {
-  const { real_ip_header, real_ip_from, real_ip_recursive } = nginx_config.http
-  const realIp = createIpSet(real_ip_from.filter((address) => address !== 'unix:'))
-  return {
-    target: {
-      deleteTailSlash: apisix.delete_uri_tail_slash,
-      servletNormalize: apisix.normalize_uri_like_servlet,
-      encodedSlash: apisix.match_uri_encoded_slash,
-    },
-    trusted: { forwarded: createIpSet(apisix.trusted_addresses), realIp },
-    realIp: {
-      header: real_ip_header.toLowerCase(),
-      isRecursive: real_ip_recursive === 'on',
-      isBelieved: (address) => realIp.has(address),
-    },
-    monotonic: () => performance.now(),
-  }
 }
 
 function failureReport({ logger, metrics }: Environment): FailureReport {

@@ -6,11 +6,13 @@ import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import type { Exchange, ProxyOptions } from '../proxy/exchange.ts'
 import { GatewayError } from '../proxy/gateway-error.ts'
-import { type BodyOwner, bodyOf, type RequestBody } from '../proxy/request-body.ts'
+import { type BodyLimits, type BodyOwner, bodyOf, type RequestBody } from '../proxy/request-body.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
 import { closeExchange, type RequestObserver } from './close.ts'
-import { type FrontDoor, openRequest, type Refusal } from './open.ts'
+import { type FrontDoor, openRequest } from './open.ts'
+import type { Refusal, RefusalObserver } from './refusal.ts'
+import { lingerAfter } from './refuse-connection.ts'
 import { writeBareStatus, writeReply } from './reply-error.ts'
 import { askedProtocol } from './upgrade-request.ts'
 import { walk } from './walk.ts'
@@ -25,9 +27,12 @@ export interface HandlerOptions {
   readonly snapshots: SnapshotSource
   readonly door: FrontDoor
   readonly proxy: ProxyOptions
+  readonly bodyLimits: BodyLimits
   readonly logger: Logger
   readonly report: FailureReport
   readonly observers: readonly RequestObserver[]
+  /** Told of what is answered before a context exists. */
+  readonly onRefused: RefusalObserver
 }
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -65,7 +70,7 @@ function begin(
     return turnAway(request, response, {
       ...options,
       status: 400,
-      reason: 'client certificate missing or for another host',
+      reason: 'client-certificate',
     })
   }
   const plan = snapshot.match(matchPath === context.path ? context : withPath(context, matchPath))
@@ -77,7 +82,11 @@ function turnAway(
   response: ServerResponse,
   { status, reason, ...options }: HandlerOptions & Refusal,
 ): undefined {
-  options.logger.info({ peer: request.socket.remoteAddress, status, reason }, 'a request was refused')
+  options.onRefused({ status, reason, request, peerAddr: request.socket.remoteAddress ?? '' })
+  if (!request.complete) {
+    lingerAfter(response)
+    request.resume()
+  }
   refuse(response, status, options)
 }
 
@@ -114,7 +123,7 @@ class HttpExchange implements Exchange, BodyOwner {
     this.response = response
     this.context = context
     this.plan = plan
-    this.body = bodyOf(request, this)
+    this.body = bodyOf(request, this, handler.bodyLimits)
     this.upgrade = plan?.isWebsocketEnabled ? askedProtocol(request) : undefined
     this.options = handler.proxy
     this.report = handler.report
@@ -173,12 +182,33 @@ class HttpExchange implements Exchange, BodyOwner {
   }
 
   onBodyStalled(): void {
+    this.#giveUpBody(BODY_TIMEOUT, 'the client sent nothing of its body for too long')
+  }
+
+  onBodyTooSlow(): void {
+    // Whoever is answered while it sends has the node's leave to take its time.
+    if (!this.response.headersSent) this.#giveUpBody(BODY_TIMEOUT, 'the client sends its body too slowly')
+  }
+
+  onBodyTooLarge(): void {
+    this.#giveUpBody(BODY_TOO_LARGE, 'the body of the request is longer than allowed')
+  }
+
+  /** The rest of the body may be on its way: it is read for a moment, so that the client gets to read the answer. */
+  #giveUpBody({ status, reason }: Refusal, message: string): void {
+    const { request, response } = this
     this.attempts?.abort()
-    this.response.shouldKeepAlive = false
-    const message = 'the client sent nothing of its body for too long'
-    this.fail(new GatewayError('client_body_timeout', 'client', { status: 408, message }))
+    response.shouldKeepAlive = false
+    lingerAfter(response)
+    const peerAddr = request.socket.remoteAddress ?? ''
+    this.#handler.onRefused({ status, reason, request, peerAddr, isLogged: true })
+    const code = `client_${reason.replaceAll('-', '_')}`
+    this.fail(new GatewayError(code, 'client', { status, message }))
   }
 }
+
+const BODY_TIMEOUT: Refusal = { status: 408, reason: 'body-timeout' }
+const BODY_TOO_LARGE: Refusal = { status: 413, reason: 'body-too-large' }
 
 /** The same request, matched with another form of its path. */
 function withPath(context: Context, path: string) {

@@ -1,25 +1,22 @@
 import type { IncomingMessage } from 'node:http'
 import { type CanonicalTarget, canonicalizeTarget, type TargetOptions } from '../lib/canonical-path.ts'
-import { parseHost } from '../lib/host.ts'
+import { parseHost, type RequestHost } from '../lib/host.ts'
 import { type ConsumerLookup, Context } from '../plugin/context/context.ts'
 import { clientAddress, type RealIpRule } from './client-address.ts'
 import { type ConnectionFacts, connectionFacts, type TrustedPeers } from './connection-facts.ts'
-import { dropForwarded, dropNominated } from './dropped-headers.ts'
+import { dropNominated, replaceHost, screenHeaders } from './dropped-headers.ts'
+import { type HeadLimits, headFault } from './head-fault.ts'
+import type { Refusal } from './refusal.ts'
 import type { SecureConnection } from './tls/secure-connection.ts'
 
 /** How requests are read; fixed for the process. */
 export interface FrontDoor {
+  readonly limits: HeadLimits
   readonly target: TargetOptions
   readonly trusted: TrustedPeers
   readonly realIp: RealIpRule
   /** Monotonic ms. */
   readonly monotonic: () => number
-}
-
-/** A request that cannot be understood; answered without route or plugin. */
-export interface Refusal {
-  readonly status: number
-  readonly reason: string
 }
 
 export interface OpenedRequest {
@@ -29,26 +26,38 @@ export interface OpenedRequest {
   readonly matchPath: string
 }
 
+const NO_PATH: Refusal = { status: 400, reason: 'asterisk-form' }
+const BAD_HOST: Refusal = { status: 400, reason: 'bad-host' }
+/** HTTP/1.0 needs no Host. */
+const NO_HOST: RequestHost = { host: '', port: undefined }
+
 /** Reads a request's head into a context, or says why it is refused. */
 export function openRequest(
   request: IncomingMessage,
   consumers: ConsumerLookup,
   door: FrontDoor,
 ): OpenedRequest | Refusal {
+  const fault = headFault(request, door.limits)
+  if (fault) return fault
   const rawTarget = request.url ?? ''
   const target = canonicalizeTarget(rawTarget, door.target)
   if (!target.ok) return { status: 400, reason: target.reason }
-  if (target.form === 'asterisk') return { status: 400, reason: 'asterisk-form' }
-  if (request.method === 'TRACE') return { status: 405, reason: 'TRACE' }
-  if (!isExpectationKnown(request)) return { status: 417, reason: 'unknown expectation' }
-  const rawHost = target.authority ?? request.headers.host ?? ''
-  const host = rawHost === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(rawHost)
-  if (!host || hasSeveralHosts(request.rawHeaders)) return { status: 400, reason: 'bad Host' }
+  if (target.form === 'asterisk') return NO_PATH
   const connection = connectionFacts(request.socket, door.trusted)
+  // Node keeps the first of several Hosts; who is behind the gateway might keep the last.
+  const hosts = screenHeaders(request.rawHeaders, connection.isTrusted)
+  const host = hosts > 1 ? undefined : hostOf(request, target.authority)
+  if (!host) return BAD_HOST
   return {
     context: contextOf(
       request,
-      { target, rawTarget, host: host.host, rawHost, connection },
+      {
+        target,
+        rawTarget,
+        host: host.host,
+        rawHost: target.authority ?? request.headers.host ?? '',
+        connection,
+      },
       { consumers, door },
     ),
     tls: connection.tls,
@@ -56,22 +65,14 @@ export function openRequest(
   }
 }
 
-/** HTTP/1.0 has no expectations; what asks for one in an odd form would be answered in one way and forwarded in another. */
-function isExpectationKnown({ headers: { expect }, httpVersionMinor }: IncomingMessage): boolean {
-  return expect === undefined || httpVersionMinor === 0 || expect.toLowerCase() === '100-continue'
+/** An absolute target wins over a Host that says otherwise, which must be sound all the same (RFC 9112 §3.2). */
+function hostOf(request: IncomingMessage, authority: string | undefined): RequestHost | undefined {
+  const sent = request.headers.host ?? ''
+  const host = sent === '' && request.httpVersionMinor === 0 ? NO_HOST : parseHost(sent)
+  if (authority === undefined || !host) return host
+  replaceHost(request.rawHeaders, authority)
+  return parseHost(authority)
 }
-
-/** Node keeps the first of several; who is behind the gateway might keep the last. */
-function hasSeveralHosts(raw: readonly string[]): boolean {
-  let count = 0
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.length === 4 && raw[i]!.toLowerCase() === 'host') count++
-  }
-  return count > 1
-}
-
-/** HTTP/1.0 needs no Host. */
-const NO_HOST = { host: '', port: undefined }
 
 interface ReadHead {
   readonly target: CanonicalTarget
@@ -87,7 +88,6 @@ function contextOf(
   { consumers, door }: { consumers: ConsumerLookup; door: FrontDoor },
 ): Context {
   const { rawHeaders } = request
-  if (!connection.isTrusted) dropForwarded(rawHeaders)
   dropNominated(rawHeaders, request.headers.connection)
   return new Context({
     method: request.method ?? 'GET',

@@ -3,11 +3,25 @@ import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import { describe, it } from 'node:test'
 import { createLogger } from '../observe/logger.ts'
+import { ConnectionGate } from './connection-gate.ts'
 import { ProxyApp } from './proxy-app.ts'
 
 function app(lines: string[] = []): ProxyApp {
   const logger = createLogger('error', { write: (line: string) => void lines.push(line) })
-  return new ProxyApp((request, response) => void response.end(`<${request.url}>`), logger)
+  return new ProxyApp({
+    handle: (request, response) => void response.end(`<${request.url}>`),
+    logger,
+    limits: {
+      headBytes: 8192,
+      headers: 20,
+      headersTimeoutMs: 5000,
+      keepAliveTimeoutMs: 5000,
+      keepAliveRequests: 10,
+      sendTimeoutMs: 5000,
+    },
+    gate: new ConnectionGate({ connections: 100, perClient: 100, isProxy: () => false }, () => {}),
+    onRefused: () => {},
+  })
 }
 
 async function isListening(port: number): Promise<boolean> {

@@ -1,12 +1,15 @@
-import { createServer, METHODS, type Server } from 'node:http'
+import { createServer, type IncomingMessage, METHODS, type Server, type ServerOptions } from 'node:http'
 import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import httpProxy from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../observe/logger.ts'
+import type { ConnectionGate } from './connection-gate.ts'
 import { Drainable } from './drainable.ts'
 import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
+import type { Refusal, RefusalObserver } from './refusal.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
 import { type TlsTermination, terminateTls } from './tls/terminate.ts'
 import { takeUpgrade } from './upgrade.ts'
@@ -23,24 +26,52 @@ export interface SecureListening {
   readonly termination: TlsTermination
 }
 
-/** Client headers must be complete within this time, or the connection is closed. */
-const HEADERS_TIMEOUT_MS = 10_000
-/** How often that is looked at. */
-const TIMEOUT_CHECK_MS = 1000
-const KEEP_ALIVE_TIMEOUT_MS = 60_000
-const MAX_HEADER_BYTES = 32 * 1024
+/** What a listener allows a connection (docs/reference/limits.md). */
+export interface ListenerLimits {
+  /** Request line and headers together. */
+  readonly headBytes: number
+  readonly headers: number
+  /** From the first byte of a request, or the start of its connection, to the end of its headers. */
+  readonly headersTimeoutMs: number
+  /** How long an idle connection is kept; 0 keeps none. */
+  readonly keepAliveTimeoutMs: number
+  /** After so many requests the connection is closed. */
+  readonly keepAliveRequests: number
+  /** How long a client may take nothing of what is written to it. */
+  readonly sendTimeoutMs: number
+}
 
-const SERVER_OPTIONS = {
-  IncomingMessage: UpgradeRequest,
-  noDelay: true,
-  // Both are answered where every other bad request is.
-  requireHostHeader: false,
-  maxHeaderSize: MAX_HEADER_BYTES,
-  headersTimeout: HEADERS_TIMEOUT_MS,
-  connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-  requestTimeout: 0,
-  keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-} as const
+export interface ProxyAppOptions {
+  readonly handle: RequestHandler
+  readonly logger: Logger
+  readonly limits: ListenerLimits
+  readonly gate: ConnectionGate
+  /** Told of what never became a request. */
+  readonly onRefused: RefusalObserver
+}
+
+/** Headers that are late are looked for so often, so that they are gone soon after their time. */
+const TIMEOUT_CHECKS = 20
+const LONGEST_CHECK_MS = 500
+
+function serverOptions(limits: ListenerLimits): ServerOptions<typeof UpgradeRequest> {
+  return {
+    IncomingMessage: UpgradeRequest,
+    noDelay: true,
+    // Both are answered where every other bad request is.
+    requireHostHeader: false,
+    maxHeaderSize: limits.headBytes,
+    headersTimeout: limits.headersTimeoutMs,
+    connectionsCheckingInterval: Math.min(
+      LONGEST_CHECK_MS,
+      Math.ceil(limits.headersTimeoutMs / TIMEOUT_CHECKS),
+    ),
+    requestTimeout: 0,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+  }
+}
+
+const KNOWN_METHODS: ReadonlySet<string> = new Set(METHODS)
 
 /** Not offered by Fastify's own router, and valid on the proxy all the same; CONNECT never reaches a route. */
 const EXTRA_METHODS = METHODS.filter((method) => method !== 'CONNECT')
@@ -52,15 +83,13 @@ const EXTRA_METHODS = METHODS.filter((method) => method !== 'CONNECT')
  */
 export class ProxyApp {
   readonly app: FastifyInstance
-  readonly #handle: RequestHandler
-  readonly #logger: Logger
+  readonly #options: ProxyAppOptions
   readonly #servers: Drainable[] = []
   readonly #secureServers: Drainable[] = []
   #isDraining = false
 
-  constructor(handle: RequestHandler, logger: Logger) {
-    this.#handle = handle
-    this.#logger = logger
+  constructor(options: ProxyAppOptions) {
+    this.#options = options
     this.app = Fastify({
       logger: false,
       // The target is read by the gateway itself; to Fastify every request is the same static route.
@@ -132,37 +161,70 @@ export class ProxyApp {
   }
 
   #take: RequestHandler = (request, response) => {
-    if (this.#isDraining) response.shouldKeepAlive = false
-    takeInTurn(this.#handle, request, response)
+    const { handle, limits } = this.#options
+    // The connection has been told that it ends: what follows is not looked at any more.
+    if (request.socket.writableEnded) return
+    if (this.#isDraining || limits.keepAliveTimeoutMs === 0) response.shouldKeepAlive = false
+    takeInTurn(handle, request, response)
   }
 
   #addServer(): Server {
-    const server = createServer(SERVER_OPTIONS)
+    const server = createServer(serverOptions(this.#options.limits))
     this.#serve(server)
     this.#servers.push(new Drainable(server))
     return server
   }
 
   #addSecureServer(termination: TlsTermination): void {
-    const server = createSecureServer(SERVER_OPTIONS)
+    const server = createSecureServer(serverOptions(this.#options.limits))
     terminateTls(server, termination)
     this.#serve(server)
     this.#secureServers.push(new Drainable(server))
   }
 
   #serve(server: Server): void {
-    server.on('request', (request, response) => this.app.routing(request, response))
+    const { limits, gate, logger } = this.#options
+    gate.guard(server)
+    // One more than allowed is read, so that it is noticed: what is beyond, the parser drops in silence.
+    server.maxHeadersCount = limits.headers + 1
+    server.maxRequestsPerSocket = limits.keepAliveRequests
+    // Of a connection on which nothing moves; only those count that have an answer to take.
+    server.timeout = limits.sendTimeoutMs
+    server.on('timeout', (socket) => {
+      if (socket.writableLength > 0) socket.destroy()
+    })
+    server.on('request', this.#route)
     // The gateway says "continue" itself, once it wants the body.
-    server.on('checkContinue', (request, response) => this.app.routing(request, response))
-    server.on('checkExpectation', (request, response) => this.app.routing(request, response))
+    server.on('checkContinue', this.#route)
+    server.on('checkExpectation', this.#route)
     server.on('upgrade', (request, socket, firstBytes) => {
       if (this.#isDraining) endWith(socket, 503)
-      else takeUpgrade(this.#handle, request, { socket: socket as Socket, firstBytes })
+      else takeUpgrade(this.#options.handle, request, { socket: socket as Socket, firstBytes })
     })
-    server.on('connect', (_request, socket) => endWith(socket, 405))
-    server.on('clientError', refuseUnread)
+    server.on('connect', (request, socket) => {
+      endWith(socket, 405)
+      this.#refused({ status: 405, reason: 'connect' }, socket, request)
+    })
+    server.on('clientError', (error, socket) => {
+      const refusal = refuseUnread(error, socket)
+      if (refusal) this.#refused(refusal, socket)
+    })
     // Of accepting, once it listens (too many open files): the listener goes on, the process must too.
-    server.on('error', (error) => this.#logger.error({ err: error }, 'a proxy listener failed'))
+    server.on('error', (error) => logger.error({ err: error }, 'a proxy listener failed'))
+  }
+
+  #route: RequestHandler = (request, response) => {
+    if (KNOWN_METHODS.has(request.method!)) this.app.routing(request, response)
+    else {
+      // The parser knows those of RTSP too.
+      endWith(request.socket, 405)
+      this.#refused({ status: 405, reason: 'unknown-method' }, request.socket, request)
+    }
+  }
+
+  #refused(refusal: Refusal, socket: Duplex, request?: IncomingMessage): void {
+    const peerAddr = (socket as Partial<Socket>).remoteAddress ?? ''
+    this.#options.onRefused({ ...refusal, peerAddr, request })
   }
 }
 

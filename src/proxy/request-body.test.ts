@@ -32,6 +32,14 @@ class Owner implements BodyOwner {
   onBodyStalled(): void {
     this.stalls++
   }
+  tooLarge = 0
+  onBodyTooLarge(): void {
+    this.tooLarge++
+  }
+  tooSlow = 0
+  onBodyTooSlow(): void {
+    this.tooSlow++
+  }
 }
 
 /** A request whose body the test writes bit by bit. */
@@ -138,7 +146,10 @@ describe('the body of a request', () => {
   it('that the client stops sending is told of, one that has to wait for the node is not', async (t) => {
     const { client, request } = await incoming(t)
     const owner = new Owner()
-    const body = new RequestBody(request, owner, { length: undefined, stallMs: 30 })
+    const body = new RequestBody(request, owner, {
+      length: undefined,
+      limits: { stallMs: 30, bytes: Number.MAX_SAFE_INTEGER, minRate: 0 },
+    })
     const taker = new Taker()
     taker.isFull = true
     body.attach(taker)

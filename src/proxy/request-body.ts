@@ -3,10 +3,25 @@ import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
 
 /** How much of a body is kept for another attempt; what is longer can be sent only once. */
 const REPLAY_BYTES = 64 * 1024
-/** nginx's `client_body_timeout`: the longest gap between two parts of a body that is waited for. */
-const STALL_MS = 60_000
 /** nginx's `lingering_time`: how long the rest of a body that nobody wants any more is read and dropped. */
 const DISCARD_MS = 30_000
+/** How long a body may take before its rate counts. */
+const RATE_GRACE_MS = 10_000
+
+/** How much of a client's body is waited for; fixed for the process (docs/reference/limits.md). */
+export interface BodyLimits {
+  /** Longest gap between two parts. */
+  readonly stallMs: number
+  /** Longest body; counted as it streams. */
+  readonly bytes: number
+  /** Least bytes per second, 0 for any; time during which the node takes nothing does not count. */
+  readonly minRate: number
+  /** How long a body may take before its rate counts; 10 s unless told. */
+  readonly rateGraceMs?: number
+}
+
+/** nginx's timeout, no limit, any rate. */
+const NO_LIMITS: BodyLimits = { stallMs: 60_000, bytes: Number.MAX_SAFE_INTEGER, minRate: 0 }
 
 /** What a body asks of the request that it belongs to. */
 export interface BodyOwner {
@@ -14,6 +29,10 @@ export interface BodyOwner {
   onBodyWanted(): void
   /** The client was waited for, and sent nothing for too long. */
   onBodyStalled(): void
+  /** More came than is allowed; nothing more of it is handed on. */
+  onBodyTooLarge(): void
+  /** The body comes more slowly than is allowed; told at every part of it. */
+  onBodyTooSlow(): void
 }
 
 /** A client's body on its way to a node. It is read only once an attempt asks for it, and as fast as the node takes it. */
@@ -23,7 +42,7 @@ export class RequestBody implements OutgoingBody {
   bytesRead = 0
   readonly #request: IncomingMessage
   readonly #owner: BodyOwner
-  readonly #stallMs: number
+  readonly #limits: BodyLimits
   /** Whether the client still waits to be asked for it: then the body may come, or the next request in its place. */
   isHeldBack: boolean
   #kept: Buffer[] = []
@@ -32,16 +51,18 @@ export class RequestBody implements OutgoingBody {
   #hasEnded = false
   #consumer: BodyConsumer | undefined
   #timer: NodeJS.Timeout | undefined
+  #startedAt = 0
+  #pausedAt = 0
 
   /** `length` is what the head announces, `undefined` for a chunked body. */
   constructor(
     request: IncomingMessage,
     owner: BodyOwner,
-    { length, stallMs = STALL_MS }: { length: number | undefined; stallMs?: number },
+    { length, limits = NO_LIMITS }: { length: number | undefined; limits?: BodyLimits },
   ) {
     this.#request = request
     this.#owner = owner
-    this.#stallMs = stallMs
+    this.#limits = limits
     this.length = length
     // HTTP/1.0 knows no interim answer. Expectations but this one were refused when the head was read.
     this.isHeldBack = request.headers.expect !== undefined && request.httpVersionMinor > 0
@@ -64,12 +85,12 @@ export class RequestBody implements OutgoingBody {
   resume(): void {
     if (this.#hasEnded) return
     this.#timer?.refresh()
-    this.#request.resume()
+    this.#unpause()
   }
 
   detach(): void {
     this.#consumer = undefined
-    if (this.#isReading && !this.#hasEnded) this.#request.pause()
+    if (this.#isReading && !this.#hasEnded) this.#pause()
   }
 
   /** The exchange is over: what still comes is dropped for a while, so that the client can read the answer and send a next request. */
@@ -91,7 +112,8 @@ export class RequestBody implements OutgoingBody {
       this.isHeldBack = false
       this.#owner.onBodyWanted()
     }
-    this.#timer = setTimeout(() => this.#onTimeout(), this.#stallMs).unref()
+    this.#startedAt = performance.now()
+    this.#timer = setTimeout(() => this.#onTimeout(), this.#limits.stallMs).unref()
     this.#request.on('data', (chunk: Buffer) => this.#onData(chunk))
     this.#request.on('end', () => {
       clearTimeout(this.#timer)
@@ -102,9 +124,33 @@ export class RequestBody implements OutgoingBody {
 
   #onData(chunk: Buffer): void {
     this.bytesRead += chunk.length
+    if (this.bytesRead > this.#limits.bytes) {
+      if (this.#consumer) this.#owner.onBodyTooLarge()
+      return
+    }
     if (this.#isWholeKept) this.#keep(chunk)
     this.#timer?.refresh()
-    if (this.#consumer?.onChunk(chunk) === false) this.#request.pause()
+    if (this.#consumer?.onChunk(chunk) === false) this.#pause()
+    else if (this.#isTooSlow()) this.#owner.onBodyTooSlow()
+  }
+
+  #isTooSlow(): boolean {
+    const { minRate, rateGraceMs = RATE_GRACE_MS } = this.#limits
+    if (minRate === 0 || !this.#consumer) return false
+    const countedMs = performance.now() - this.#startedAt - rateGraceMs
+    return countedMs > 0 && this.bytesRead * 1000 < countedMs * minRate
+  }
+
+  #pause(): void {
+    this.#request.pause()
+    this.#pausedAt ||= performance.now()
+  }
+
+  /** What the node kept waiting is not the client's time. */
+  #unpause(): void {
+    if (this.#pausedAt > 0) this.#startedAt += performance.now() - this.#pausedAt
+    this.#pausedAt = 0
+    this.#request.resume()
   }
 
   #onTimeout(): void {
@@ -123,10 +169,14 @@ export class RequestBody implements OutgoingBody {
 }
 
 /** The body of a request, or `undefined` when its head announces none. */
-export function bodyOf(request: IncomingMessage, owner: BodyOwner): RequestBody | undefined {
+export function bodyOf(
+  request: IncomingMessage,
+  owner: BodyOwner,
+  limits: BodyLimits = NO_LIMITS,
+): RequestBody | undefined {
   const { headers } = request
   if (headers['transfer-encoding'] !== undefined)
-    return new RequestBody(request, owner, { length: undefined })
+    return new RequestBody(request, owner, { length: undefined, limits })
   const length = headers['content-length']
-  return length === undefined ? undefined : new RequestBody(request, owner, { length: Number(length) })
+  return length === undefined ? undefined : new RequestBody(request, owner, { length: Number(length), limits })
 }

@@ -1,8 +1,9 @@
 import { resolve } from 'node:path'
 import { VERSION } from '../lib/version.ts'
 import { isMap } from './key-spec.ts'
+import { parseSize, parseTime } from './measures.ts'
 import type { MutableTree } from './merge-layer.ts'
-import type { AdminKey, ListenAddress, Settings } from './settings.ts'
+import type { AdminKey, ListenAddress, NginxSettings, ProxyListenAddress, Settings } from './settings.ts'
 import { bareIp } from './values.ts'
 
 /**
@@ -18,7 +19,7 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
     ...tree,
     apisix: {
       ...apisix,
-      node_listen: toListeners(apisix.node_listen),
+      node_listen: toProxyListeners(apisix.node_listen),
       enable_admin:
         deployment.role === 'traditional' ? apisix.enable_admin : deployment.role === 'control_plane',
       ssl: { ...apisix.ssl, listen: toListeners(apisix.ssl.listen) },
@@ -26,6 +27,7 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
       status: toListener(apisix.status),
       data_encryption: { ...apisix.data_encryption, keyring: [apisix.data_encryption.keyring].flat() },
     },
+    nginx_config: { ...tree.nginx_config, http: toMeasures(tree.nginx_config.http) },
     plugin_attr: {
       ...plugin_attr,
       prometheus: { ...prometheus, export_addr: toListener(prometheus.export_addr) },
@@ -50,11 +52,30 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
   }
 }
 
+/** Times and sizes as the numbers that they stand for. */
+function toMeasures(http: NginxSettings['http']): NginxSettings['http'] {
+  return {
+    ...http,
+    client_header_timeout: parseTime(http.client_header_timeout)!,
+    client_body_timeout: parseTime(http.client_body_timeout)!,
+    send_timeout: parseTime(http.send_timeout)!,
+    client_max_body_size: parseSize(http.client_max_body_size)!,
+    keepalive_timeout: parseTime(http.keepalive_timeout)!,
+  }
+}
+
 /** An entry with an empty key asks for a generated one, as in APISIX's sample file, and counts as not there. */
 function toAdminKeys(keys: readonly AdminKey[]): AdminKey[] {
   return keys
     .filter(({ key }) => key !== '')
     .map(({ name, key, role }, index) => ({ name: name ?? `key-${index + 1}`, key, role }))
+}
+
+function toProxyListeners(value: unknown): ProxyListenAddress[] {
+  return [value].flat().map((one) => ({
+    ...toListener(one),
+    ...(isMap(one) && one['enable_http2'] === true && { enable_http2: true as const }),
+  }))
 }
 
 function toListeners(value: unknown): ListenAddress[] {

@@ -33,12 +33,18 @@ export interface ListenAddress {
   readonly port: number
 }
 
+/** A proxy listener without TLS. */
+export interface ProxyListenAddress extends ListenAddress {
+  /** Present when HTTP/2 is served beside HTTP/1.1, to clients that begin with it. */
+  readonly enable_http2?: true
+}
+
 /** The values of `apisix.router.http` (contract §4.3). */
 export type HttpRouter = 'radixtree_host_uri' | 'radixtree_uri' | 'radixtree_uri_with_parameter'
 
 export interface ApisixSettings {
   /** Proxy listeners, at least one. A bare port listens on 0.0.0.0. */
-  readonly node_listen: readonly ListenAddress[]
+  readonly node_listen: readonly ProxyListenAddress[]
   /** Whether the admin API listens; false on a data plane, true on a control plane, whatever the file says. */
   readonly enable_admin: boolean
   readonly router: { readonly http: HttpRouter; readonly ssl: string }
@@ -95,6 +101,17 @@ export interface NginxSettings {
     /** IPs, CIDRs, or `unix:`. */
     readonly real_ip_from: readonly string[]
     readonly real_ip_recursive: 'on' | 'off'
+    /** Milliseconds, as all that follow unless they say otherwise. */
+    readonly client_header_timeout: number
+    readonly client_body_timeout: number
+    /** Of a client that takes nothing of its response. */
+    readonly send_timeout: number
+    /** Bytes; 0 for any. */
+    readonly client_max_body_size: number
+    /** 0 keeps no connection. */
+    readonly keepalive_timeout: number
+    /** Requests. */
+    readonly keepalive_requests: number
   }
 }
 
@@ -166,6 +183,20 @@ export interface EtcdSettings {
 
 export type LogLevelName = 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
 
+/** What a client may use of the proxy (docs/reference/limits.md). */
+export interface LimitSettings {
+  /** Request line and headers together. */
+  readonly max_header_bytes: number
+  readonly max_headers: number
+  readonly max_uri_bytes: number
+  /** Bytes per second of a request's body; 0 for any. */
+  readonly min_body_rate: number
+  /** Over all proxy listeners; 0 for any. */
+  readonly max_connections: number
+  /** 0 for any. */
+  readonly max_connections_per_client: number
+}
+
 /** Our own keys. */
 export interface GatewrightSettings {
   /** Absolute directory of the embedded store and the generated key. */
@@ -186,6 +217,7 @@ export interface GatewrightSettings {
     /** Longest time one plugin's `onClose` may take. */
     readonly plugin_close_ms: number
   }
+  readonly limits: LimitSettings
   /** The text of the proxy's `Server` header, or false to send none. */
   readonly server_header: string | false
   readonly dev: {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import { key, type LeafSpec, leaf, listOf, section, union } from './key-spec.ts'
+import { parseSize, parseTime } from './measures.ts'
 
 /** The kinds of single values that settings are made of. */
 export const FLAG = leaf('true or false', (value) => typeof value === 'boolean')
@@ -35,6 +36,22 @@ export const SECONDS = leaf(
   'a number of seconds above 0, at most 86400',
   (value) => typeof value === 'number' && value > 0 && value <= 86_400,
 )
+
+const DAY_MS = 86_400_000
+
+/** As nginx writes it. */
+export const TIME = leaf('a time such as 10s, 500ms or 1m, above 0 and at most 1d', (value) => {
+  const ms = parseTime(value)
+  return ms !== undefined && ms > 0 && ms <= DAY_MS
+})
+
+export const TIME_OR_NONE = leaf('a time such as 60s or 1m, at most 1d, or 0', (value) => {
+  const ms = parseTime(value)
+  return ms !== undefined && ms <= DAY_MS
+})
+
+/** As nginx writes it. */
+export const SIZE = leaf('a size such as 0, 512k, 10m or 1g', (value) => parseSize(value) !== undefined)
 
 /** A whole number in a range; `allowed` overrides the words. */
 export function integer(min: number, max: number, allowed = `a whole number, ${min}–${max}`): LeafSpec {

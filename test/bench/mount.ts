@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { ConnectionGate } from '../../src/http/connection-gate.ts'
 import { ProxyApp } from '../../src/http/proxy-app.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { median, quantile, renderTable, shuffled } from './statistics.ts'
@@ -178,7 +179,24 @@ function mountedDispatcher(): Promise<Server> {
 
 async function gatewrightMount(): Promise<Server> {
   const take = (_request: IncomingMessage, response: ServerResponse) => answer(response)
-  const proxy = new ProxyApp(take, createLogger('silent'))
+  const unlimited = Number.POSITIVE_INFINITY
+  const proxy = new ProxyApp({
+    handle: take,
+    logger: createLogger('silent'),
+    limits: {
+      headBytes: 32 * 1024,
+      headers: 100,
+      headersTimeoutMs: 10_000,
+      keepAliveTimeoutMs: 60_000,
+      keepAliveRequests: 2 ** 31 - 1,
+      sendTimeoutMs: 10_000,
+    },
+    gate: new ConnectionGate(
+      { connections: unlimited, perClient: unlimited, isProxy: () => false },
+      () => {},
+    ),
+    onRefused: () => {},
+  })
   await proxy.mount()
   return proxy.app.server as Server
 }

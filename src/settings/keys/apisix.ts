@@ -41,7 +41,7 @@ const ANY_LIST = listOf(
 export const APISIX_KEYS = {
   node_listen: key(
     LISTENERS,
-    'proxy listeners: a port, a list of ports, or a list of {ip, port}; a bare port listens on 0.0.0.0',
+    'proxy listeners: a port, a list of ports, or a list of {ip, port, enable_http2}; a bare port listens on 0.0.0.0; `enable_http2: true` serves HTTP/2 without TLS (prior knowledge) beside HTTP/1.1',
   ),
   enable_admin: key(
     FLAG,
@@ -63,7 +63,7 @@ export const APISIX_KEYS = {
     'L4 listeners',
   ),
   ssl: key(SSL, 'TLS toward the client'),
-  enable_http2: inert(FLAG, 'HTTP/2 on TLS listeners'),
+  enable_http2: key(FLAG, 'HTTP/2 on TLS listeners, beside HTTP/1.1'),
   enable_ipv6: inert(FLAG, 'listen on IPv6 too; to do so now, name `::` in `node_listen`'),
   enable_reuseport: inert(FLAG, 'SO_REUSEPORT on listeners'),
   enable_server_tokens: key(FLAG, 'add the version to the `Server` header (APISIX: true)'),

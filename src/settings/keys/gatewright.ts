@@ -2,6 +2,7 @@ import { key, leaf, section, union } from '../key-spec.ts'
 import { choice, FLAG, integer, TEXT } from '../values.ts'
 
 const MAX_MS = 24 * 60 * 60 * 1000
+const MAX_COUNT = 2 ** 31 - 1
 
 /** `gatewright.*`: our own keys. */
 export const GATEWRIGHT_KEYS = {
@@ -40,6 +41,23 @@ export const GATEWRIGHT_KEYS = {
       plugin_close_ms: key(integer(1, MAX_MS), 'longest time one plugin may take to close'),
     }),
     'stop',
+  ),
+  limits: key(
+    section({
+      max_header_bytes: key(integer(1024, 1024 * 1024), 'bytes of request line and headers together'),
+      max_headers: key(integer(1, 10_000), 'header lines of a request'),
+      max_uri_bytes: key(integer(64, 1024 * 1024), 'bytes of a request target'),
+      min_body_rate: key(
+        integer(0, MAX_COUNT),
+        'least bytes per second of a request body, counted after 10 s; 0 for any',
+      ),
+      max_connections: key(integer(0, MAX_COUNT), 'connections of all clients together; 0 for any'),
+      max_connections_per_client: key(
+        integer(0, MAX_COUNT),
+        'connections of one address (IPv6: one /64); peers in `real_ip_from` and `trusted_addresses` are not counted; 0 for any',
+      ),
+    }),
+    'what a client may use of the proxy, see docs/reference/limits.md',
   ),
   server_header: key(
     union(

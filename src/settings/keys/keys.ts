@@ -1,5 +1,17 @@
 import { free, inert, key, leaf, listOf, type SectionSpec, section, union } from '../key-spec.ts'
-import { ADDRESS_KEYS, choice, DNS_SERVER, FLAG, integer, PATH, TEXT, TEXTS } from '../values.ts'
+import {
+  ADDRESS_KEYS,
+  choice,
+  DNS_SERVER,
+  FLAG,
+  integer,
+  PATH,
+  SIZE,
+  TEXT,
+  TEXTS,
+  TIME,
+  TIME_OR_NONE,
+} from '../values.ts'
 import { APISIX_KEYS } from './apisix.ts'
 import { DEPLOYMENT_KEYS } from './deployment.ts'
 import { GATEWRIGHT_KEYS } from './gatewright.ts'
@@ -24,6 +36,12 @@ const REAL_IP_HTTP = section(
     real_ip_header: key(TEXT, "header with the client's address"),
     real_ip_from: key(TEXTS, 'peers from which it is believed: IP addresses, CIDRs, `unix:`'),
     real_ip_recursive: key(choice('on', 'off'), 'take the last address that is not in `real_ip_from`'),
+    client_header_timeout: key(TIME, 'longest wait for the headers of a request (APISIX: 60s)'),
+    client_body_timeout: key(TIME, 'longest gap between two parts of a request body'),
+    send_timeout: key(TIME, 'how long a client may take nothing of its response'),
+    client_max_body_size: key(SIZE, 'longest request body, counted as it streams; 0 for any'),
+    keepalive_timeout: key(TIME_OR_NONE, 'how long an idle connection is kept; 0 keeps none'),
+    keepalive_requests: key(integer(1, 2 ** 31 - 1), 'requests of one connection, which then ends'),
   },
   { rest: 'ignored' },
 )
