@@ -47,14 +47,15 @@ export interface DnsClientOptions {
 
 /** Questions under way at once; further ones wait, so that ten thousand names are no flood. */
 const MOST_AT_ONCE = 64
-/** Twice within the time allowed: a lost datagram is not a failed look-up. */
+/** Twice within the time allowed: a lost datagram is not a failed look-up. The second try waits twice as long as the first. */
 const TRIES = 2
+const FIRST_TRY_PART = 1 / 3
 
 const ABSENT: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA'])
 
 /** A client over Node's resolver. Throws when a server is not written as an address. */
 export function createDnsClient({ servers, timeoutMs, clock }: DnsClientOptions): DnsClient {
-  const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs / TRIES), tries: TRIES })
+  const resolver = new dns.Resolver({ timeout: Math.ceil(timeoutMs * FIRST_TRY_PART), tries: TRIES })
   if (servers.length > 0) resolver.setServers(servers)
   const turnstile = new Turnstile(MOST_AT_ONCE)
   let isClosed = false
