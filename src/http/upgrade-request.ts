@@ -1,4 +1,4 @@
-import { IncomingMessage } from 'node:http'
+import { IncomingMessage, METHODS } from 'node:http'
 
 const isAskedFor = Symbol('asks for an upgrade')
 
@@ -32,10 +32,14 @@ export function askedProtocol(request: IncomingMessage): string | undefined {
   return (request as UpgradeRequest).upgrade === true ? request.headers.upgrade : undefined
 }
 
+/** The parser knows those of RTSP too, which are refused as ordinary requests are. */
+const KNOWN_METHODS: ReadonlySet<string | undefined> = new Set(METHODS)
+
 /** A body would be taken for bytes of the new protocol, and one that waits to be asked for it twice over. */
-function mayBecomeTunnel({ headers, httpVersionMinor }: IncomingMessage): boolean {
+function mayBecomeTunnel({ headers, httpVersionMinor, method }: IncomingMessage): boolean {
   const { upgrade, expect } = headers
   const length = headers['content-length']
+  if (!KNOWN_METHODS.has(method)) return false
   if (httpVersionMinor === 0 || upgrade === undefined || expect !== undefined) return false
   if (headers['transfer-encoding'] !== undefined || !(length === undefined || Number(length) === 0))
     return false

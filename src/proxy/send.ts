@@ -1,5 +1,5 @@
 import { serverNameOf } from '../upstream/server-name-pools.ts'
-import { formatAddress, isSchemePort, isTlsScheme, type TimeoutsMs } from '../upstream/spec.ts'
+import { formatAddress, isHttp2Scheme, isSchemePort, isTlsScheme, type TimeoutsMs } from '../upstream/spec.ts'
 import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -22,7 +22,9 @@ export function sendAttempt(
   { node, state, needsFreshConnection }: AttemptTarget,
   sink: ResponseSink,
 ): Sending {
-  const { context, upgrade } = exchange
+  const { context } = exchange
+  // HTTP/2 has no Upgrade.
+  const upgrade = isHttp2Scheme(state.spec.scheme) ? undefined : exchange.upgrade
   const host = hostFor(exchange, node, state)
   const { connectMs, sendMs, readMs } = timeoutsOf(exchange, state)
   context.sentHost = host

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 import { type ClientOptions, type ServerOptions, WebSocket, WebSocketServer } from 'ws'
@@ -21,11 +22,12 @@ const echo = (socket: WebSocket): void => {
 export async function webSocketUpstream(
   t: Pick<TestContext, 'after'>,
   onOpen: (socket: WebSocket, request: IncomingMessage) => void = echo,
-  options: ServerOptions = {},
+  { tls, ...options }: ServerOptions & { tls?: { cert: string; key: string } } = {},
 ): Promise<WebSocketUpstream> {
   const requests: IncomingMessage[] = []
   const sockets: WebSocket[] = []
-  const http = createServer((_request, response) => void response.writeHead(426).end('Upgrade Required'))
+  const refuse: RequestListener = (_request, response) => void response.writeHead(426).end('Upgrade Required')
+  const http = tls ? createSecureServer(tls, refuse) : createServer(refuse)
   const server = new WebSocketServer({ server: http, ...options })
   server.on('connection', (socket, request) => {
     requests.push(request)
@@ -61,7 +63,7 @@ export interface WebSocketClient {
 export function webSocketClient(
   t: Pick<TestContext, 'after'>,
   url: string,
-  { protocols = [], ...options }: ClientOptions & { protocols?: string[] } = {},
+  { protocols = [], ...options }: ClientOptions & { protocols?: string[]; servername?: string } = {},
 ): WebSocketClient {
   const socket = new WebSocket(url, protocols, options)
   t.after(() => socket.terminate())
