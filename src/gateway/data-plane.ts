@@ -98,7 +98,7 @@ export class DataPlane {
           protocols: ssl_protocols.split(' ') as TlsVersion[],
           ciphers: ssl_ciphers,
           hasSessionTickets: ssl_session_tickets,
-          alpn: ['http/1.1'],
+          alpn: settings.apisix.enable_http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
         },
         fallbackServerName: fallback_sni?.toLowerCase(),
         certificates: () => this.#publisher.current.certificates,

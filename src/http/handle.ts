@@ -13,7 +13,7 @@ import { closeExchange, type RequestObserver } from './close.ts'
 import { type FrontDoor, openRequest } from './open.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
 import { lingerAfter } from './refuse-connection.ts'
-import { writeBareStatus, writeReply } from './reply-error.ts'
+import { cutShort, writeBareStatus, writeReply } from './reply-error.ts'
 import { askedProtocol } from './upgrade-request.ts'
 import { walk } from './walk.ts'
 
@@ -148,7 +148,7 @@ class HttpExchange implements Exchange, BodyOwner {
     const facts = { request: context.id, route: context.route?.id, code: error.code }
     logger.warn({ ...facts, upstream: context.var('upstream_addr') }, error.message)
     // Part of a response is out: to cut the connection is the only way not to present it as the whole.
-    if (response.headersSent) response.destroy()
+    if (response.headersSent) cutShort(this, error.status)
     else this.answer({ status: error.status })
   }
 

@@ -7,6 +7,8 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import type { Logger } from '../observe/logger.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import { Drainable } from './drainable.ts'
+import { acceptAlpn, acceptPreface } from './h2/accept.ts'
+import { Http2Door } from './h2/door.ts'
 import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
@@ -18,6 +20,8 @@ import { UpgradeRequest } from './upgrade-request.ts'
 export interface ListenAddress {
   readonly ip: string
   readonly port: number
+  /** Of a listener without TLS: HTTP/2 for clients that begin with it (h2c with prior knowledge), beside HTTP/1.1. */
+  readonly enable_http2?: boolean
 }
 
 /** The listeners with TLS. */
@@ -86,10 +90,15 @@ export class ProxyApp {
   readonly #options: ProxyAppOptions
   readonly #servers: Drainable[] = []
   readonly #secureServers: Drainable[] = []
+  readonly #http2: Http2Door
   #isDraining = false
 
   constructor(options: ProxyAppOptions) {
     this.#options = options
+    this.#http2 = new Http2Door(
+      (request, response) => this.app.routing(request as never, response as never),
+      options,
+    )
     this.app = Fastify({
       logger: false,
       // The target is read by the gateway itself; to Fastify every request is the same static route.
@@ -129,6 +138,9 @@ export class ProxyApp {
   async listen(addresses: readonly ListenAddress[], secure?: SecureListening): Promise<ListenAddress[]> {
     while (this.#servers.length < addresses.length) this.#addServer()
     for (const _ of secure?.addresses ?? []) this.#addSecureServer(secure!.termination)
+    for (const [index, address] of addresses.entries()) {
+      if (address.enable_http2) acceptPreface(this.#servers[index]!.server, this.#http2)
+    }
     const all = [...this.#servers.slice(0, addresses.length), ...this.#secureServers]
     const results = await Promise.allSettled(
       [...addresses, ...(secure?.addresses ?? [])].map((address, index) =>
@@ -146,6 +158,7 @@ export class ProxyApp {
   /** From now on every response ends its connection. */
   startDraining(): void {
     this.#isDraining = true
+    this.#http2.startDraining()
   }
 
   /**
@@ -177,6 +190,7 @@ export class ProxyApp {
 
   #addSecureServer(termination: TlsTermination): void {
     const server = createSecureServer(serverOptions(this.#options.limits))
+    acceptAlpn(server, this.#http2)
     terminateTls(server, termination)
     this.#serve(server)
     this.#secureServers.push(new Drainable(server))

@@ -5,6 +5,7 @@ import type { Reply } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import { filterChunk, filterEnd } from '../proxy/body-filters.ts'
 import type { Exchange } from '../proxy/exchange.ts'
+import { grpcStatus, isGrpc } from '../proxy/grpc-status.ts'
 import { writeHead } from '../proxy/write-head.ts'
 
 const JSON_TYPE = 'application/json'
@@ -14,14 +15,17 @@ const HTML_TYPE = 'text/html; charset=utf-8'
 /** Writes an answer of the gateway's own: through the response phases, which run on rejections too (contract §6). */
 export function writeReply(exchange: Exchange, reply: Reply): void {
   const { context, globalChain, chain, report, response } = exchange
-  const { headers, body } = renderReply(reply, context.headers.get('accept'))
+  const isGrpcFailure = reply.status >= 400 && isGrpc(context.headers.get('content-type'))
+  const { headers, body } = isGrpcFailure
+    ? renderGrpcStatus(reply)
+    : renderReply(reply, context.headers.get('accept'))
   const { serverHeader } = exchange.options
   if (serverHeader !== false) headers.set('Server', serverHeader)
   const isShown = exchange.options.showUpstreamStatus || reply.status >= 500
   if (isShown && context.upstreamStatuses !== undefined) {
     headers.set('X-APISIX-Upstream-Status', context.upstreamStatuses)
   }
-  const made = new Response(reply.status, headers, 'gateway')
+  const made = new Response(isGrpcFailure ? 200 : reply.status, headers, 'gateway')
   context.beginResponse(made)
   runHeaderFilters(globalChain.headerFilter, context, report)
   runHeaderFilters(chain.headerFilter, context, report)
@@ -32,11 +36,42 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
   const bytes = filters.length === 0 ? body : filtered(filters, body)
   // Ours alone to say, whatever a plugin copied from elsewhere.
   headers.remove('transfer-encoding')
-  if (mayHaveBody(made.status)) headers.set('Content-Length', String(bytes.length))
+  if (isGrpcFailure) headers.remove('content-length')
+  else if (mayHaveBody(made.status)) headers.set('Content-Length', String(bytes.length))
   else headers.remove('content-length')
   writeHead(exchange, made)
   if (mayHaveBody(made.status) && context.method !== 'HEAD') context.stats.responseBodyBytes = bytes.length
   response.end(bytes)
+}
+
+/** Ends a response that has begun so that no client takes it for a whole one; a gRPC client is told the status. */
+export function cutShort({ context, request, response }: Exchange, status: number): void {
+  const isGrpcStream = request.httpVersionMajor === 2 && isGrpc(context.response.headers.get('content-type'))
+  if (!isGrpcStream || response.writableEnded) {
+    response.destroy()
+    return
+  }
+  response.addTrailers(grpcStatus(status))
+  response.end()
+}
+
+/** The same answer in gRPC's way: HTTP 200 and a status in the head, without a body (trailers-only). */
+function renderGrpcStatus({ status, body, headers: own }: Reply): { headers: HeaderList; body: Uint8Array } {
+  const headers = new HeaderList(['content-type', 'application/grpc'])
+  const skipped = new Set(['content-type', 'content-length'])
+  for (const [name, value] of Object.entries(own ?? {})) {
+    if (!skipped.has(name.toLowerCase())) headers.set(name, value)
+  }
+  for (const [name, value] of Object.entries(grpcStatus(status, messageOf(body)))) headers.set(name, value)
+  return { headers, body: new Uint8Array(0) }
+}
+
+/** The words of an error body in the shapes that APISIX's plugins use. */
+function messageOf(body: Reply['body']): string | undefined {
+  if (typeof body === 'string') return body === '' ? undefined : body.trimEnd()
+  const { error_msg, message } = (body ?? {}) as { error_msg?: unknown; message?: unknown }
+  const words = error_msg ?? message
+  return typeof words === 'string' ? words : undefined
 }
 
 /** Writes a bare status past every plugin: for a request that cannot be read, and for one that a plugin broke. Returns what was sent. */

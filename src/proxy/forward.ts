@@ -104,12 +104,12 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     }
   }
 
-  onEnd(): void {
+  onEnd(trailers?: readonly string[]): void {
     const health = this.#node?.health
     if (health !== undefined) reportAnswer(health, this.#status)
     this.#over()
     try {
-      this.#relay.end()
+      this.#relay.end(trailers)
     } catch (error) {
       this.#crash(error)
     }

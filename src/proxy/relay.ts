@@ -5,6 +5,7 @@ import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
 import { filterChunk, filterEnd } from './body-filters.ts'
 import type { Exchange } from './exchange.ts'
+import { addTrailers } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
 
 /** Bodies up to this go out as one string with their head: one write instead of two. */
@@ -73,13 +74,15 @@ export class Relay {
     else this.#writeHeld()
   }
 
-  end(): void {
+  /** `trailers` are the node's, flat. */
+  end(trailers?: readonly string[]): void {
     const { response, context } = this.#exchange
     const tail = this.#filters.length > 0 ? filterEnd(this.#filters) : undefined
     if (tail !== undefined) this.#writeOwned(tail)
     if (!this.#isHeadSent) this.#sendHead()
     const held = this.#heldBody
     this.#heldBody = undefined
+    if (trailers !== undefined) addTrailers(this.#exchange, trailers)
     if (held === undefined) response.end()
     else {
       context.stats.responseBodyBytes += held.length

@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
+import { isGrpc } from './grpc-status.ts'
 
 /** How much of a body is kept for another attempt; what is longer can be sent only once. */
 const REPLAY_BYTES = 64 * 1024
 /** nginx's `lingering_time`: how long the rest of a body that nobody wants any more is read and dropped. */
 const DISCARD_MS = 30_000
+/** A timer asked for more than this fires at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** How long a body may take before its rate counts. */
 const RATE_GRACE_MS = 10_000
 
@@ -77,7 +80,7 @@ export class RequestBody implements OutgoingBody {
     this.#consumer = consumer
     let isRoomLeft = true
     for (const chunk of this.#kept) isRoomLeft = consumer.onChunk(chunk) && isRoomLeft
-    if (this.#hasEnded) consumer.onEnd()
+    if (this.#hasEnded) consumer.onEnd(trailersOf(this.#request))
     else if (!this.#isReading) this.#read()
     else if (isRoomLeft) this.resume()
   }
@@ -118,7 +121,7 @@ export class RequestBody implements OutgoingBody {
     this.#request.on('end', () => {
       clearTimeout(this.#timer)
       this.#hasEnded = true
-      this.#consumer?.onEnd()
+      this.#consumer?.onEnd(trailersOf(this.#request))
     })
   }
 
@@ -176,7 +179,18 @@ export function bodyOf(
 ): RequestBody | undefined {
   const { headers } = request
   if (headers['transfer-encoding'] !== undefined)
-    return new RequestBody(request, owner, { length: undefined, limits })
+    return new RequestBody(request, owner, { length: undefined, limits: limitsFor(request, limits) })
   const length = headers['content-length']
-  return length === undefined ? undefined : new RequestBody(request, owner, { length: Number(length), limits })
+  return length === undefined
+    ? undefined
+    : new RequestBody(request, owner, { length: Number(length), limits })
+}
+
+/** A gRPC client may be silent while it listens; how long is for the deadline it sent and the timeouts toward the node to say. */
+function limitsFor({ headers }: IncomingMessage, limits: BodyLimits): BodyLimits {
+  return isGrpc(headers['content-type']) ? { ...limits, stallMs: LONGEST_TIMER_MS, minRate: 0 } : limits
+}
+
+function trailersOf({ rawTrailers }: IncomingMessage): readonly string[] | undefined {
+  return rawTrailers.length > 0 ? rawTrailers : undefined
 }
