@@ -176,6 +176,36 @@ describe('a client that speaks HTTP/2', () => {
     assert.equal((await ask(other, { ':path': '/' })).status, 404)
   })
 
+  it('is cut off when it floods with SETTINGS', async (t) => {
+    const gateway = await startGateway(t, {}, H2C)
+    const raw = await rawConnect(t, gateway.proxyPort)
+    raw.socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+    const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])
+    raw.socket.write(Buffer.concat(Array.from({ length: 200 }, () => settings)))
+    await raw.untilClosed()
+  })
+
+  it('loses a stream whose answer it leaves no room for, and a connection that it leaves idle', async (t) => {
+    const node = await fakeUpstream(t, (request, response) => {
+      response.end(request.url === '/large' ? Buffer.alloc(1024 * 1024) : 'small')
+    })
+    const gateway = await startGateway(t, routeTo(node.address), {
+      settings: {
+        ...H2C.settings,
+        'nginx_config.http.send_timeout': '200ms',
+        'nginx_config.http.keepalive_timeout': '1s',
+      },
+    })
+    const session = await connectHttp2(t, gateway.proxyUrl)
+    const closed = new Promise((resolve) => session.once('close', resolve))
+    const stream = session.request({ ':path': '/large' })
+    stream.on('error', () => {})
+    await new Promise((resolve) => stream.once('close', resolve))
+    assert.equal(stream.rstCode, constants.NGHTTP2_CANCEL)
+    assert.equal((await ask(session, { ':path': '/small' })).body, 'small')
+    await closed
+  })
+
   it('gets a GOAWAY when the gateway stops, and its streams finish', async (t) => {
     let answer: (() => void) | undefined
     const node = await fakeUpstream(t, (_request, response) => {

@@ -118,7 +118,7 @@ export class Http2Door {
         if (!OWN_CODES.has(stream.rstCode ?? 0)) count('reset')
       })
       stream.setTimeout(sendTimeoutMs, () => {
-        if (stream.writableNeedDrain) stream.close(constants.NGHTTP2_CANCEL)
+        if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL)
       })
       if (this.#isDraining && !session.closed) session.close()
     })
