@@ -61,7 +61,7 @@ export function connectionGate({ settings, metrics }: Environment, { trusted }: 
     help: 'Connections closed because there were too many: of all clients, or of one',
     labels: ['reason'],
   })
-  return new ConnectionGate(
+  const gate = new ConnectionGate(
     {
       connections: max_connections || Number.POSITIVE_INFINITY,
       perClient: max_connections_per_client || Number.POSITIVE_INFINITY,
@@ -69,6 +69,13 @@ export function connectionGate({ settings, metrics }: Environment, { trusted }: 
     },
     (reason) => refused.labels(reason).inc(),
   )
+  const open = metrics.gauge({
+    name: 'gatewright_client_connections',
+    help: 'Connections of clients, over all proxy listeners',
+    labels: [],
+  })
+  metrics.beforeCollect(() => open.labels().set(gate.open))
+  return gate
 }
 
 /** Counts what is refused, and tells the logs. */

@@ -13,6 +13,7 @@ import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
+import { isLastRequest } from './request-count.ts'
 import { type TlsTermination, terminateTls } from './tls/terminate.ts'
 import { takeUpgrade } from './upgrade.ts'
 import { UpgradeRequest } from './upgrade-request.ts'
@@ -177,7 +178,8 @@ export class ProxyApp {
     const { handle, limits } = this.#options
     // The connection has been told that it ends: what follows is not looked at any more.
     if (request.socket.writableEnded) return
-    if (this.#isDraining || limits.keepAliveTimeoutMs === 0) response.shouldKeepAlive = false
+    const isLast = isLastRequest(request.socket, limits.keepAliveRequests)
+    if (isLast || this.#isDraining || limits.keepAliveTimeoutMs === 0) response.shouldKeepAlive = false
     takeInTurn(handle, request, response)
   }
 
@@ -201,12 +203,8 @@ export class ProxyApp {
     gate.guard(server)
     // One more than allowed is read, so that it is noticed: what is beyond, the parser drops in silence.
     server.maxHeadersCount = limits.headers + 1
-    server.maxRequestsPerSocket = limits.keepAliveRequests
-    // Of a connection on which nothing moves; only those count that have an answer to take.
     server.timeout = limits.sendTimeoutMs
-    server.on('timeout', (socket) => {
-      if (socket.writableLength > 0) socket.destroy()
-    })
+    server.on('timeout', endStalled)
     server.on('request', this.#route)
     // The gateway says "continue" itself, once it wants the body.
     server.on('checkContinue', this.#route)
@@ -240,6 +238,15 @@ export class ProxyApp {
     const peerAddr = (socket as Partial<Socket>).remoteAddress ?? ''
     this.#options.onRefused({ ...refusal, peerAddr, request })
   }
+}
+
+/**
+ * Ends a connection on which nothing has moved for its time: one that idles between requests, and one that does not take its answer.
+ * Not one whose answer is still to come, nor one that has yet to say something, for which the time for headers is there.
+ */
+function endStalled(socket: Socket & { readonly _httpMessage?: unknown }): void {
+  const isStalled = socket._httpMessage ? socket.writableLength > 0 : socket.bytesWritten > 0
+  if (isStalled) socket.destroy()
 }
 
 function listenOn(server: Server, { ip, port }: ListenAddress): Promise<ListenAddress> {

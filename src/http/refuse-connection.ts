@@ -27,33 +27,42 @@ const REFUSALS: ReadonlyMap<string | undefined, Refusal> = new Map([
   ['ERR_HTTP_REQUEST_TIMEOUT', { status: 408, reason: 'header-timeout' }],
 ])
 
-type ServerSocket = Duplex & { readonly _httpMessage?: ServerResponse | null }
-type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer }
+/** Node's own names: the response under way, and whether it says that it is the connection's last. */
+type ServerSocket = Duplex & {
+  readonly _httpMessage?: (ServerResponse & { readonly _last?: boolean }) | null
+}
+type ParserError = NodeJS.ErrnoException & { readonly rawPacket?: Buffer; readonly bytesParsed?: number }
 
 /**
  * Answers what never became a request and ends its connection: nothing that follows can be told apart from what was wrong. Returns
  * how it was answered, undefined when there was nobody to answer or a sound request is still to be.
  */
 export function refuseUnread(error: ParserError, socket: Duplex): Refusal | undefined {
-  // Node's own name for the response under way.
   const current = (socket as ServerSocket)._httpMessage
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return undefined
   }
+  if (current?.headersSent && !current.req.complete) {
+    // Its head was answered, and its body was wrong.
+    if (current.writableEnded) hangUp(socket)
+    else socket.destroy()
+    return undefined
+  }
   const refusal = refusalOf(error)
+  const isBehindLast = current?._last === true || error.code === 'HPE_CLOSED_CONNECTION'
   if (current?.req.complete) {
     // The bytes behind a sound request were wrong: that one still gets its answer.
     current.shouldKeepAlive = false
     current.once('finish', () => hangUp(socket))
-  } else if (current?.headersSent) socket.destroy()
-  else endWith(socket, refusal.status)
-  return refusal
+  } else endWith(socket, refusal.status)
+  return isBehindLast ? undefined : refusal
 }
 
-function refusalOf({ code, rawPacket }: ParserError): Refusal {
+function refusalOf({ code, rawPacket, bytesParsed = 0 }: ParserError): Refusal {
   const refusal = REFUSALS.get(code) ?? MALFORMED
-  return refusal === TOO_LONG && rawPacket && isRequestLine(rawPacket) ? URI_TOO_LONG : refusal
+  if (refusal !== TOO_LONG || !rawPacket) return refusal
+  return isRequestLine(rawPacket.subarray(0, bytesParsed)) ? URI_TOO_LONG : refusal
 }
 
 /** Whether the bytes that were too many are one request line without an end. */
