@@ -160,4 +160,40 @@ describe('the body of a request', () => {
     body.resume()
     await eventually('the stall was told', () => owner.stalls === 1)
   })
+
+  it('that comes too slowly is told of once its grace is over; time that the node takes does not count', async (t) => {
+    const { client, request } = await incoming(t)
+    const owner = new Owner()
+    const limits = { stallMs: 5000, bytes: 1000, minRate: 1000, rateGraceMs: 200 }
+    const body = new RequestBody(request, owner, { length: undefined, limits })
+    const taker = new Taker()
+    taker.isFull = true
+    body.attach(taker)
+    client.write('part')
+    await eventually('it is held back', () => request.isPaused())
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    taker.isFull = false
+    body.resume()
+    client.write('more')
+    await eventually('more came', () => taker.bytes === 8)
+    assert.equal(owner.tooSlow, 0)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    client.write('late')
+    await eventually('it was told', () => owner.tooSlow > 0)
+  })
+
+  it('that is longer than allowed is told of, and the rest goes nowhere', async (t) => {
+    const { client, request } = await incoming(t)
+    const owner = new Owner()
+    const limits = { stallMs: 5000, bytes: 10, minRate: 0 }
+    const body = new RequestBody(request, owner, { length: undefined, limits })
+    const taker = new Taker()
+    body.attach(taker)
+    client.write('0123456789')
+    await eventually('it came', () => taker.bytes === 10)
+    assert.equal(owner.tooLarge, 0)
+    client.write('a')
+    await eventually('it was told', () => owner.tooLarge > 0)
+    assert.equal(taker.bytes, 10)
+  })
 })
