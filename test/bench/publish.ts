@@ -1,7 +1,8 @@
 import { pathToFileURL } from 'node:url'
 import limitCount from '../../plugins/limit-count/index.ts'
 import { type CompileWorld, compileWorld } from '../support/compile-world.ts'
-import { cpuMicroseconds, median } from './figures.ts'
+import { cpuMicroseconds } from './cpu-time.ts'
+import { median } from './statistics.ts'
 
 const SIZES = [1000, 100_000]
 const CHANGES = 400
