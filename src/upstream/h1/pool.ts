@@ -6,6 +6,7 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
+import { failLater, Waiting } from '../waiting.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
 import { writeRequestHead } from './request-head.ts'
 
@@ -26,7 +27,7 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
   readonly #now: () => number
   readonly #limits: PoolLimits
   readonly #idle: Connection[] = []
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<Waiting<Attempt>>()
   #open = 0
   #isClosed = false
   #sweeper: NodeJS.Timeout | undefined
@@ -75,18 +76,19 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
     const index = this.#idle.indexOf(connection)
     if (index !== -1) this.#idle.splice(index, 1)
     const [next] = this.#waiting
-    if (next) next.begin(this.#connect(next.attempt))
+    next?.begin((attempt) => this.#connect(attempt))
   }
 
-  #serve(next: Waiting, connection: Connection): void {
-    const { request, head, sink } = next.attempt
+  #serve(next: Waiting<Attempt>, connection: Connection): void {
     // Closing makes room for the fresh one that it wants.
-    if (request.needsFreshConnection) {
+    if (next.attempt.request.needsFreshConnection) {
       connection.close()
       return
     }
-    next.begin(connection)
-    connection.start(request, head, sink)
+    next.begin(({ request, head, sink }) => {
+      connection.start(request, head, sink)
+      return connection
+    })
   }
 
   #connect({ request, head, sink }: Attempt): Sending {
@@ -116,7 +118,9 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
 
   #wait(attempt: Attempt): Sending {
     const { waiting } = this.#limits
-    if (this.#waiting.size < waiting) return new Waiting(attempt, this.#waiting)
+    if (this.#waiting.size < waiting) {
+      return new Waiting(attempt, { queue: this.#waiting, lateBecause: 'no connection became free' })
+    }
     const message = `${waiting} attempts already wait for a connection`
     return failLater(attempt.sink, new TransportError('queue-full', message, { isUnsent: true }))
   }
@@ -148,51 +152,4 @@ interface Attempt {
   readonly request: OutgoingRequest
   readonly head: string
   readonly sink: ResponseSink
-}
-
-/** Tells the sink at the next turn: the caller of `send` does not hold its {@link Sending} yet. */
-function failLater(sink: ResponseSink, error: TransportError): Sending {
-  const told = setImmediate(() => sink.onError(error))
-  return { resume: () => {}, abort: () => clearImmediate(told) }
-}
-
-/** An attempt in the queue, first come first served; its connect timeout runs meanwhile. */
-class Waiting implements Sending {
-  readonly attempt: Attempt
-  readonly #queue: Set<Waiting>
-  readonly #timer: NodeJS.Timeout
-  #sending: Sending | undefined
-
-  constructor(attempt: Attempt, queue: Set<Waiting>) {
-    this.attempt = attempt
-    this.#queue = queue
-    this.#timer = setTimeout(() => this.#onTimeout(), attempt.request.connectMs).unref()
-    queue.add(this)
-  }
-
-  /** Its turn has come. */
-  begin(sending: Sending): void {
-    this.#leave()
-    this.#sending = sending
-  }
-
-  resume(sink: ResponseSink): void {
-    this.#sending?.resume(sink)
-  }
-
-  abort(sink: ResponseSink): void {
-    this.#leave()
-    this.#sending?.abort(sink)
-  }
-
-  #leave(): void {
-    clearTimeout(this.#timer)
-    this.#queue.delete(this)
-  }
-
-  #onTimeout(): void {
-    this.#leave()
-    const message = `no connection became free within ${this.attempt.request.connectMs} ms`
-    this.attempt.sink.onError(new TransportError('connect-timeout', message, { isUnsent: true }))
-  }
 }

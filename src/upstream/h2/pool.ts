@@ -8,6 +8,7 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
+import { failLater, Waiting, type WaitingRoom } from '../waiting.ts'
 import { requestHeaders } from './request-headers.ts'
 import { Session, type SessionOwner } from './session.ts'
 import { Exchange } from './stream.ts'
@@ -29,7 +30,12 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
   readonly #now: () => number
   readonly #limits: Http2PoolLimits
   readonly #sessions = new Set<Session>()
-  readonly #waiting = new Set<Waiting>()
+  readonly #waiting = new Set<Waiting<Attempt>>()
+  readonly #room: WaitingRoom<Attempt> = {
+    queue: this.#waiting,
+    lateBecause: 'no stream could be opened',
+    onLate: (connectMs) => this.#onLate(connectMs),
+  }
   #isClosed = false
   #sweeper: NodeJS.Timeout | undefined
 
@@ -61,7 +67,7 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
       // A certificate or key that cannot be read is found out here.
       return failLater(sink, new TransportError('connect', (error as Error).message, { isUnsent: true }))
     }
-    return new Waiting({ request, headers, sink }, this.#waiting, (ms) => this.#onLate(ms))
+    return new Waiting({ request, headers, sink }, this.#room)
   }
 
   close(): void {
@@ -140,7 +146,7 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
     for (const waiting of [...this.#waiting]) {
       if (!session.hasRoom) return
       if (waiting.attempt.request.needsFreshConnection && session.served > 0) continue
-      waiting.begin(session)
+      waiting.begin((attempt) => new Exchange(session, attempt, attempt.sink))
     }
   }
 
@@ -161,65 +167,4 @@ interface Attempt {
   readonly request: OutgoingRequest
   readonly headers: OutgoingHttpHeaders
   readonly sink: ResponseSink
-}
-
-/** Tells the sink at the next turn: the caller of `send` does not hold its {@link Sending} yet. */
-function failLater(sink: ResponseSink, error: TransportError): Sending {
-  const told = setImmediate(() => sink.onError(error))
-  return { resume: () => {}, abort: () => clearImmediate(told) }
-}
-
-/** An attempt in the queue, first come first served; its connect timeout runs meanwhile. */
-class Waiting implements Sending {
-  readonly attempt: Attempt
-  readonly #queue: Set<Waiting>
-  readonly #onLate: (connectMs: number) => void
-  readonly #timer: NodeJS.Timeout
-  #sending: Sending | undefined
-
-  /** `onLate` is told of an attempt whose connect timeout has run out, in ms. */
-  constructor(attempt: Attempt, queue: Set<Waiting>, onLate: (connectMs: number) => void) {
-    this.attempt = attempt
-    this.#queue = queue
-    this.#onLate = onLate
-    this.#timer = setTimeout(() => this.#onTimeout(), attempt.request.connectMs).unref()
-    queue.add(this)
-  }
-
-  /** Its turn has come. */
-  begin(session: Session): void {
-    this.#leave()
-    try {
-      this.#sending = new Exchange(session, this.attempt, this.attempt.sink)
-    } catch (error) {
-      // Headers that Node refuses; nothing of them was sent.
-      this.fail(new TransportError('protocol', (error as Error).message, { isUnsent: true }))
-    }
-  }
-
-  fail(error: TransportError): void {
-    this.#leave()
-    this.attempt.sink.onError(error)
-  }
-
-  resume(sink: ResponseSink): void {
-    this.#sending?.resume(sink)
-  }
-
-  abort(sink: ResponseSink): void {
-    this.#leave()
-    this.#sending?.abort(sink)
-  }
-
-  #leave(): void {
-    clearTimeout(this.#timer)
-    this.#queue.delete(this)
-  }
-
-  #onTimeout(): void {
-    const { connectMs } = this.attempt.request
-    const message = `no stream could be opened within ${connectMs} ms`
-    this.fail(new TransportError('connect-timeout', message, { isUnsent: true }))
-    this.#onLate(connectMs)
-  }
 }
