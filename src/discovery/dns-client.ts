@@ -77,7 +77,7 @@ export function createDnsClient({ servers, timeoutMs, clock }: DnsClientOptions)
     aaaa: async (name) => addresses(await ask('AAAA', name, () => resolver.resolve6(name, { ttl: true }))),
     srv: async (name) => {
       const records = await ask('SRV', name, () => resolver.resolveSrv(name))
-      return records.map(({ name: target, ...record }) => ({ target, ...record }))
+      return records.map(({ name: target, port, weight, priority }) => ({ target, port, weight, priority }))
     },
     cname: (name) => ask('CNAME', name, () => resolver.resolveCname(name)),
     close: () => {

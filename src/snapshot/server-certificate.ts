@@ -1,4 +1,4 @@
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { compilePcre } from '../lib/pcre.ts'
 import { isSecretReference } from '../model/reference.ts'
@@ -18,6 +18,8 @@ export interface ClientCheck {
   readonly trust: string
   /** Intermediate certificates that may stand between the client's and the authority's. */
   readonly depth: number
+  /** The certificates of `client.ca`. */
+  readonly authorities: readonly X509Certificate[]
   /** Some paths need no certificate: then the handshake asks for one and the request decides. */
   readonly hasFreePaths: boolean
   isFree(path: string): boolean
@@ -95,6 +97,8 @@ function lastOfEachType(pairs: readonly Pair[]): Pair[] {
   return [...new Map(pairs.map((pair) => [createPrivateKey(pair.key).asymmetricKeyType, pair])).values()]
 }
 
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+
 /** Throws when nobody could be checked with it. */
 export function compileClientCheck({
   ca,
@@ -112,13 +116,14 @@ export function compileClientCheck({
   return {
     trust: `${depth} ${ca}`,
     depth,
+    authorities: (ca.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem)),
     hasFreePaths: patterns.length > 0,
     isFree: (path) => patterns.some((pattern) => pattern.test(path)),
   }
 }
 
 /** Nothing proves anything to it. */
-const NOBODY: ClientCheck = { trust: '', depth: 0, hasFreePaths: false, isFree: () => false }
+const NOBODY: ClientCheck = { trust: '', depth: 0, authorities: [], hasFreePaths: false, isFree: () => false }
 
 /** Lower case, without a dot at the end: the form in which names are compared. */
 export function canonicalServerName(name: string): string {

@@ -73,7 +73,10 @@ describe('a client that speaks HTTP/2', () => {
     assert.match(missing.body, /404 Route Not Found/)
     assert.equal((await ask(session, { ':path': '/%zz', ':authority': 'a' })).status, 400)
     assert.equal((await ask(session, { ':path': '/', ':method': 'BREW', ':authority': 'a' })).status, 400)
-    assert.equal((await ask(session, { ':path': '/', ':authority': 'a@b' })).status, 400)
+    // From Node 22 on nghttp2 itself resets such a stream.
+    const misnamed = await ask(session, { ':path': '/', ':authority': 'a@b' }).catch((error: Error) => error)
+    if (misnamed instanceof Error) assert.match(misnamed.message, /NGHTTP2_PROTOCOL_ERROR/)
+    else assert.equal(misnamed.status, 400)
     const head = await ask(session, { ':path': '/', ':method': 'HEAD', ':authority': 'a' })
     assert.deepEqual([head.status, head.body], [404, ''])
   })

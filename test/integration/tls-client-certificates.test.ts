@@ -38,6 +38,9 @@ function askAgain(socket: TLSSocket, host: string): Promise<string> {
   })
 }
 
+/** The releases of nodejs/node#65579. */
+const HIDES_CHAINS = /^v(24\.(2[1-9])|26\.[89])\./.test(process.version)
+
 describe('an ssl with client.ca', () => {
   it('lets in who shows a certificate of that authority, and says who it is', async (t) => {
     const gateway = await withSsls(t, { 1: guarded })
@@ -74,7 +77,10 @@ describe('an ssl with client.ca', () => {
       one: { sni: 'one.test', ...server, client },
     })
     assert.equal((await askOverTls(gateway.tlsPort, { servername: 'none.test', ...alice })).status, 200)
-    assert.equal((await askOverTls(gateway.tlsPort, { servername: 'one.test', ...chain })).status, 200)
+    const viaMiddle = askOverTls(gateway.tlsPort, { servername: 'one.test', ...chain })
+    // Some versions of Node hide the chain from a server (nodejs/node#65579): then nothing but a direct certificate is let in.
+    if (HIDES_CHAINS) await assert.rejects(viaMiddle)
+    else assert.equal((await viaMiddle).status, 200)
     await assert.rejects(askOverTls(gateway.tlsPort, { servername: 'none.test', ...chain }))
   })
 

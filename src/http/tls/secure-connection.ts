@@ -17,7 +17,8 @@ export class SecureConnection implements TlsView {
   constructor(socket: TLSSocket, serverName: string, { clientCheck }: ServerCertificate) {
     this.serverName = serverName
     this.#socket = socket
-    const isProven = clientCheck && socket.authorized && intermediates(socket) <= clientCheck.depth
+    const isProven =
+      clientCheck && socket.authorized && intermediates(socket, clientCheck) <= clientCheck.depth
     this.#provenTrust = isProven ? clientCheck.trust : undefined
   }
 
@@ -46,15 +47,24 @@ export class SecureConnection implements TlsView {
   }
 }
 
-/** Certificates between the client's and the authority's. */
-function intermediates(socket: TLSSocket): number {
+/**
+ * Certificates between the client's and the authority's. Where Node does not show the chain (nodejs/node#65579: 24.21, 26.8; resumed
+ * sessions), only a certificate that an authority has issued itself is known to have none: any other counts as too long.
+ */
+function intermediates(socket: TLSSocket, { authorities }: ClientCheck): number {
   let certificate = socket.getPeerCertificate(true)
+  if (!certificate.issuerCertificate) return isIssuedByOne(socket, authorities) ? 0 : Number.POSITIVE_INFINITY
   let above = 0
   while (certificate.issuerCertificate && certificate.issuerCertificate !== certificate) {
     certificate = certificate.issuerCertificate
     above++
   }
   return Math.max(0, above - 1)
+}
+
+function isIssuedByOne(socket: TLSSocket, authorities: ClientCheck['authorities']): boolean {
+  const certificate = socket.getPeerX509Certificate()
+  return authorities.some((one) => certificate?.checkIssued(one) && certificate.verify(one.publicKey))
 }
 
 /** nginx's `ssl_*`, without the prefix. */
