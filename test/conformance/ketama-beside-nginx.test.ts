@@ -30,7 +30,7 @@ async function startNginx(
     .join('\n')
   await writeFile(
     file,
-    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+    `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
     events { worker_connections 512; }
     http { access_log off; keepalive_requests 1000000; default_type text/plain;
       upstream ring { hash $arg_k consistent; ${servers} keepalive 16; }

@@ -79,7 +79,7 @@ function canConnect(port: number): Promise<boolean> {
 }
 
 const nginxConfig = (port: number, node: string, folder: string) => `
-daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
+daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
 events { worker_connections 512; }
 http { access_log off; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   server { listen 127.0.0.1:${port};
