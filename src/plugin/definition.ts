@@ -22,9 +22,6 @@ export type PhaseResult = Reply | void
 
 export type RequestPhase = (context: RequestContext) => PhaseResult | Promise<PhaseResult>
 
-// biome-ignore lint/suspicious/noConfusingVoidType: a phase that only acts has no return statement
-export type ActPhase = (context: RequestContext) => void | Promise<void>
-
 /** Changes a body on its way to the client. Chunks are owned by the filter once handed over. */
 export interface BodyFilter {
   /** Returns what to send now; nothing means "later" or "drop". */
