@@ -136,6 +136,25 @@ describe('Publisher', () => {
     assert.deepEqual(world.publisher.status.quarantined, [])
   })
 
+  const ODD: readonly Record<string, unknown>[] = [
+    { remote_addr: '1.2.3.4/08' },
+    { remote_addr: '::1/129' },
+    { remote_addrs: ['fe80::1%eth0'] },
+    { uri: '/a/**/(b' },
+    { uri: 'nopath' },
+    { host: '*[' },
+    { vars: [['arg_a', '~~', '(']] },
+    { filter_func: 'function (' },
+  ]
+  for (const odd of ODD) {
+    it(`publishes what comes with a route such as ${JSON.stringify(odd)}, whether that can be used or not`, async () => {
+      const world = compileWorld()
+      await world.write({ 'routes/1': { uri: '/a', upstream, ...odd }, 'routes/2': { uri: '/ok', upstream } })
+      assert.equal(world.match('/ok')?.route.id, '2')
+      assert.equal(world.publisher.status.published, 1)
+    })
+  }
+
   it('skips a logger it does not have and quarantines any other unknown plugin', async () => {
     const world = compileWorld()
     await world.write({
