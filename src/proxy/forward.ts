@@ -30,7 +30,8 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   /** Of the response that has begun; 0 before. */
   #status = 0
   #isOver = false
-  #isRetrying = false
+  /** Attempts beyond the first that the budget was charged with. */
+  #retriesPaid = 0
   /** The balancer is owed a release for the current node. */
   #isPicked = false
   /** The next attempt goes to the same node, which only closed an idle connection; allowed once a request. */
@@ -79,6 +80,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   onHead(head: ResponseHead): void {
     this.#status = head.status
     this.#noteStatus(head.status)
+    if (this.#retriesPaid > 0) this.#state.budget.refund(this.#retriesPaid)
     try {
       this.#relay.begin(head)
     } catch (error) {
@@ -192,10 +194,11 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
         this.#giveUp(RETRY_TIMEOUT, error.message)
         return
       }
-      if (!isRetryDue || !this.#isWithinBudget()) {
+      if (!isRetryDue || !this.#state.budget.tryRetry()) {
         this.#fail(verdict, error.message)
         return
       }
+      this.#retriesPaid++
       this.#retriesLeft--
       if (this.#state.nodes.length > 1) this.#tried = [...(this.#tried ?? []), this.#node!]
     }
@@ -207,11 +210,6 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     const { retryTimeoutMs } = this.#state.spec
     const { upstreamStartedAt } = this.#exchange.context.stats
     return retryTimeoutMs > 0 && performance.now() - upstreamStartedAt >= retryTimeoutMs
-  }
-
-  #isWithinBudget(): boolean {
-    this.#isRetrying ||= this.#state.budget.tryRetry()
-    return this.#isRetrying
   }
 
   /** A further attempt was due and could not be made: the trailing ` :` says so (contract §5.1). */
@@ -243,7 +241,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     this.#release(this.#status === 0 ? undefined : stats.upstreamEndedAt - this.#attemptAt)
     if (this.#isOver) return
     this.#isOver = true
-    this.#state.budget.end(this.#isRetrying)
+    this.#state.budget.end()
   }
 
   #fail({ code, status }: Outcome, message: string): void {

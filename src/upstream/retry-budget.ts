@@ -1,37 +1,63 @@
-/** The part of an upstream's requests that may be retries, and how many may be whatever that comes to (decisions 15). */
-const RETRY_PART = 0.2
-const RETRY_FLOOR = 3
+/** A request brings a fifth of what a retry costs (decisions 15); counted in fifths, so that sums are exact. */
+const BROUGHT_BY_REQUEST = 1
+const COST_OF_RETRY = 5
+/** Retries that may fail at the start, and again after a while however few requests come. */
+const RESERVE = 10 * COST_OF_RETRY
+/** How fast a reserve that was used up comes back: one retry a second. */
+const RESERVE_PER_MS = COST_OF_RETRY / 1000
 
 /**
- * Keeps an upstream that fails from being sent more because it fails: of the requests under way at it, at most a fifth may be
- * beyond their first attempt, three at the least. One per upstream, over all its edits.
+ * Keeps an upstream that fails from being sent more because it fails: retries in vain come to at most a fifth of its requests over
+ * time, beyond a small reserve. A retry is paid for when it is made; a request that a node answers in the end gets back what it
+ * paid, so that one dead node among good ones can be hidden for as long as it takes. What is saved up for bad times is at most one
+ * retry for each request under way. One per upstream, over all its edits.
  */
 export class RetryBudget {
   readonly #onRefused: () => void
+  readonly #now: () => number
   #active = 0
-  #retrying = 0
+  #saved = RESERVE
+  #lookedAtMs: number
 
-  constructor(onRefused: () => void) {
+  /** `now` in ms, of a clock that only grows; it is read only when a retry is due. */
+  constructor(onRefused: () => void, now: () => number = () => performance.now()) {
     this.#onRefused = onRefused
+    this.#now = now
+    this.#lookedAtMs = now()
   }
 
   /** A request goes to the upstream; {@link end} follows exactly once. */
   begin(): void {
     this.#active++
+    const missing = Math.max(RESERVE, this.#active * COST_OF_RETRY) - this.#saved
+    // The savings of a busier hour go as slowly as they came: load that comes in waves keeps them.
+    this.#saved += Math.max(-BROUGHT_BY_REQUEST, Math.min(BROUGHT_BY_REQUEST, missing))
   }
 
-  /** Whether the request may go beyond its first attempt; asked once per request, a yes is held until it ends. */
+  /** Whether one more attempt may be made after one that failed; a yes is paid for. */
   tryRetry(): boolean {
-    if (this.#retrying < Math.max(RETRY_FLOOR, Math.floor(this.#active * RETRY_PART))) {
-      this.#retrying++
+    this.#refill()
+    if (this.#saved >= COST_OF_RETRY) {
+      this.#saved -= COST_OF_RETRY
       return true
     }
     this.#onRefused()
     return false
   }
 
-  end(wasRetried: boolean): void {
+  /** A node has answered a request after so many retries. */
+  refund(retries: number): void {
+    this.#saved += retries * COST_OF_RETRY
+  }
+
+  end(): void {
     this.#active--
-    if (wasRetried) this.#retrying--
+  }
+
+  #refill(): void {
+    const nowMs = this.#now()
+    const brought = (nowMs - this.#lookedAtMs) * RESERVE_PER_MS
+    this.#lookedAtMs = nowMs
+    if (this.#saved < RESERVE) this.#saved = Math.min(RESERVE, this.#saved + brought)
   }
 }
