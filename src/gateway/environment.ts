@@ -42,9 +42,14 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     onUpdateError: (error) => logger.error({ err: error }, 'a metric could not be updated'),
   })
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
-  const attr = (name: string) => settings.plugin_attr[name] ?? {}
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
-  const instances = new InstanceFactory({ logger, metrics, clock: CLOCK, attr, metadata: metadataOf })
+  const instances = new InstanceFactory({
+    logger,
+    metrics,
+    clock: CLOCK,
+    attr: (name) => plugins.attr(name),
+    metadata: metadataOf,
+  })
   const clientCertificates: ClientCertificates = new Map()
   const contexts = createTlsContexts(settings, clientCertificates)
   const pools = createPools(contexts, logger)
@@ -69,7 +74,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
       logger: logger.child({ plugin: plugin.name }),
       metrics,
       clock: CLOCK,
-      attr: attr(plugin.name),
+      attr: plugins.attr(plugin.name),
     }),
   }
 }

@@ -80,7 +80,7 @@ class GatewayProcess implements Gateway {
 
   async #startAll(): Promise<void> {
     const { settings, catalogue, adminApi, store } = this.#options
-    const plugins = await loadPlugins(catalogue, settings.plugins)
+    const plugins = await loadPlugins(catalogue, settings)
     const environment = createEnvironment(settings, plugins, this.#logger)
     this.#parts = buildComponents(environment, { readiness: this.readiness, adminApi, store })
     await startInOrder(this.#parts.components, this.#abort.signal, (component) => {

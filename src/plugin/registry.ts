@@ -18,11 +18,14 @@ interface Registered {
   readonly definition: AnyPlugin
   readonly validators: Record<ConfigPlace, Validator>
   readonly metadataValidator: Validator | undefined
+  readonly attr: Readonly<Record<string, unknown>>
 }
 
-/** The enabled plugins of the process by name. Filled once at start; duplicate names are refused. */
+/** The plugins that were loaded, by name, and which of them are enabled: to everyone else the others are not there. Duplicate names are refused. */
 export class PluginRegistry {
   readonly #plugins = new Map<string, Registered>()
+  /** Absent as long as all that are registered are enabled. */
+  #enabled: ReadonlySet<string> | undefined
   /** What was prepared from a configuration object lately: it is checked first and compiled right after. */
   readonly #prepared: Record<ConfigPlace, WeakMap<object, PreparedConfig>> = {
     resource: new WeakMap(),
@@ -30,7 +33,8 @@ export class PluginRegistry {
   }
   readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
 
-  register(definition: AnyPlugin): void {
+  /** `attr` is what `plugin_attr` says of it, checked against its `attrSchema`. */
+  register(definition: AnyPlugin, attr: Readonly<Record<string, unknown>> = {}): void {
     const { name } = definition
     if (this.#plugins.has(name)) {
       throw new Error(`plugin "${name}" is registered twice; give one of them another name`)
@@ -43,16 +47,32 @@ export class PluginRegistry {
       definition,
       validators: { resource, consumer },
       metadataValidator: definition.metadataSchema ? compileValidator(definition.metadataSchema) : undefined,
+      attr,
     })
   }
 
-  get(name: string): AnyPlugin | undefined {
-    return this.#plugins.get(name)?.definition
+  /** Enables exactly these of the registered plugins, from the next check or compile on. */
+  setEnabled(names: Iterable<string>): void {
+    this.#enabled = new Set(names)
   }
 
-  /** By priority, highest first; equal priorities by name. */
+  /** Whether it was loaded, enabled or not. */
+  isRegistered(name: string): boolean {
+    return this.#plugins.has(name)
+  }
+
+  get(name: string): AnyPlugin | undefined {
+    return this.#find(name)?.definition
+  }
+
+  /** The enabled ones by priority, highest first; equal priorities by name. */
   all(): AnyPlugin[] {
-    return [...this.#plugins.values()].map((p) => p.definition).sort(byPriority)
+    return [...this.#plugins.keys()].flatMap((name) => this.get(name) ?? []).sort(byPriority)
+  }
+
+  /** `plugin_attr.<name>`, also of a plugin that is no longer enabled: its last requests may read it. */
+  attr(name: string): Readonly<Record<string, unknown>> {
+    return this.#plugins.get(name)?.attr ?? {}
   }
 
   /** The message of contract §1.7, or `undefined` when the configuration may be stored. */
@@ -71,7 +91,7 @@ export class PluginRegistry {
   /** Checks plugin metadata and fills its defaults in; `undefined` value means "none stored". */
   prepareMetadata(name: string, value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const copy = structuredClone(value) as Record<string, unknown>
-    const problem = this.#plugins.get(name)?.metadataValidator?.(copy)
+    const problem = this.#find(name)?.metadataValidator?.(copy)
     if (problem !== undefined) throw new Error(`invalid configuration: ${problem}`)
     return copy
   }
@@ -91,9 +111,13 @@ export class PluginRegistry {
     return defaults
   }
 
+  #find(name: string): Registered | undefined {
+    return this.#enabled === undefined || this.#enabled.has(name) ? this.#plugins.get(name) : undefined
+  }
+
   #prepare(name: string, config: unknown, place: ConfigPlace): PreparedConfig | string {
     if (!isTable(config)) return `invalid plugin conf ${shown(config)} for plugin [${name}]`
-    const registered = this.#plugins.get(name)
+    const registered = this.#find(name)
     if (!registered) return `unknown plugin [${name}]`
     const known = this.#prepared[place].get(config)
     if (known?.plugin === registered.definition) return known

@@ -48,6 +48,11 @@ function describeSection(
   })
 }
 
+/** The value of a key as JSON for people, without what its name or a URL in it gives away as a secret. */
+export function shownValue(name: string, value: unknown): string {
+  return JSON.stringify(SECRET_NAME.test(name) ? maskAll(value) : mask(value)) ?? 'undefined'
+}
+
 function maskAll(value: unknown): unknown {
   return Array.isArray(value) ? value.map(() => MASK) : MASK
 }
