@@ -5,7 +5,7 @@ import { compileClientCheck, secureOptionsOf } from './server-certificate.ts'
 
 /**
  * What no schema says about an ssl that fits its schema, in the order of contract §1.6. Of one that is stored, compiling finds out the
- * rest, without reading everything twice; it makes of a `client` that cannot be used an ssl that refuses everybody.
+ * rest, without reading everything twice.
  */
 export function checkSsl(ssl: Ssl, { isStored = false }: { isStored?: boolean }): string | undefined {
   if (isStored) return checkCounts(ssl)

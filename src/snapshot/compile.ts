@@ -7,8 +7,10 @@ import type { CompiledSsl } from './compile-ssl.ts'
 import type { IndexedConsumer } from './consumers.ts'
 import { Graph, nameOf, type Resource } from './graph.ts'
 import type { Plan } from './plan.ts'
+import { type RefusedSsl, type StandIns, standInsFor } from './refused-ssl.ts'
 import type { Disposal } from './retire.ts'
 import type { ServerCertificate } from './server-certificate.ts'
+import { type CertificateChanges, ShownCertificates } from './shown-certificates.ts'
 import { Transaction } from './transaction.ts'
 
 /** What a round of changes comes to, applied in one synchronous step by the publisher. */
@@ -17,8 +19,8 @@ export interface RoundResult {
   readonly garbage: readonly Disposal[]
   readonly removedConsumers: readonly IndexedConsumer[]
   readonly addedConsumers: readonly IndexedConsumer[]
-  readonly removedCertificates: readonly ServerCertificate[]
-  readonly addedCertificates: readonly ServerCertificate[]
+  /** Absent when there are none. */
+  readonly certificates: CertificateChanges | undefined
   readonly isGlobalChanged: boolean
 }
 
@@ -35,6 +37,9 @@ export class Compiler {
   readonly #router: Router<Plan>
   readonly #metadata: Map<string, Readonly<Record<string, unknown>>>
   readonly #compiled = new Map<string, Compiled[Kind]>()
+  readonly #certificates = new ShownCertificates()
+  /** By id of an ssl. */
+  readonly #standIns = new Map<string, StandIns>()
   #round = newRound()
 
   constructor(
@@ -71,11 +76,33 @@ export class Compiler {
   delete(ref: Ref): void {
     const name = nameOf(ref)
     const previous = this.#compiled.get(name)
+    if (ref.kind === 'ssls') this.#showSsl(ref.id, undefined)
     if (!previous) return
     this.graph.delete(ref)
     this.#compiled.delete(name)
     this.#retire(ref.kind, previous)
     this.#changed(ref, previous, undefined)
+  }
+
+  /**
+   * A stored ssl cannot be used: puts into its place what {@link standInsFor} says, and returns that. A text that could not be read
+   * says nothing, so that what stood in before goes on.
+   */
+  refuseSsl(id: string, refused: RefusedSsl | undefined): StandIns | undefined {
+    if (!refused) return this.#standIns.get(id)
+    this.restoreSsl(id)
+    const document = this.graph.get('ssls', id)?.value
+    const certificate = this.compiled('ssls', id)?.server
+    const standIns = standInsFor(id, refused, document && { document, certificate })
+    if (!standIns) return undefined
+    this.#standIns.set(id, standIns)
+    this.#certificates.show(id, standIns.certificates)
+    return standIns
+  }
+
+  /** The last good version of an ssl serves again as it did, or nothing does when there is none. */
+  restoreSsl(id: string): void {
+    this.#showSsl(id, this.compiled('ssls', id)?.server)
   }
 
   /** Ends the round: builds the plans it reaches and hands over what is to be shown. */
@@ -90,8 +117,7 @@ export class Compiler {
       garbage: transactions.flatMap((one) => one.garbage),
       removedConsumers: round.removedConsumers,
       addedConsumers: round.addedConsumers,
-      removedCertificates: round.removedCertificates,
-      addedCertificates: round.addedCertificates,
+      certificates: this.#certificates.takeChanges(),
       isGlobalChanged: round.isGlobalChanged,
     }
   }
@@ -115,9 +141,13 @@ export class Compiler {
     else if (SHAPES_PLANS.has(kind) || !previous || !next) this.#dirtyDependents(ref)
   }
 
+  #showSsl(id: string, certificate: ServerCertificate | undefined): void {
+    this.#standIns.delete(id)
+    this.#certificates.show(id, certificate ? [certificate] : [])
+  }
+
   #stageSsl(id: string, previous: CompiledSsl | undefined, next: CompiledSsl | undefined): void {
-    if (previous?.server) this.#round.removedCertificates.push(previous.server)
-    if (next?.server) this.#round.addedCertificates.push(next.server)
+    this.#showSsl(id, next?.server)
     if (!previous?.client && !next?.client) return
     const { clientCertificates } = this.#environment
     const transaction = new Transaction()
@@ -197,8 +227,6 @@ interface Round {
   readonly dirtyRoutes: Set<string>
   readonly removedConsumers: IndexedConsumer[]
   readonly addedConsumers: IndexedConsumer[]
-  readonly removedCertificates: ServerCertificate[]
-  readonly addedCertificates: ServerCertificate[]
   isGlobalChanged: boolean
 }
 
@@ -208,8 +236,6 @@ function newRound(): Round {
     dirtyRoutes: new Set(),
     removedConsumers: [],
     addedConsumers: [],
-    removedCertificates: [],
-    addedCertificates: [],
     isGlobalChanged: false,
   }
 }

@@ -34,29 +34,16 @@ export interface ServerCertificate {
   /** Its own TLS versions; absent leaves it to the settings. */
   readonly protocols: readonly TlsVersion[] | undefined
   readonly clientCheck: ClientCheck | undefined
-  /** Why every handshake is refused: how clients are to be checked cannot be read, and to go unchecked is no choice. */
+  /** Why every handshake is refused: how clients are to be checked is not known, and to go unchecked is no choice. */
   readonly refusal: string | undefined
 }
 
-/**
- * Compiles an ssl of type server. Throws when certificate and key cannot be used; what is wrong with `client` makes a certificate
- * that refuses instead, so that neither an earlier version nor a wildcard serves its names unguarded.
- */
+/** Compiles an ssl of type server. Throws when its certificates, or how it checks those of clients, cannot be used. */
 export function compileServerCertificate(id: string, ssl: Ssl): ServerCertificate {
   const names = [...new Set((ssl.snis ?? [ssl.sni!]).map(canonicalServerName))]
   const protocols = ssl.ssl_protocols?.length ? ssl.ssl_protocols : undefined
-  const compiled = { id, names, protocols }
-  if (!ssl.client) {
-    return { ...compiled, options: secureOptionsOf(ssl), clientCheck: undefined, refusal: undefined }
-  }
-  const { client: _, ...unguarded } = ssl
-  const options = secureOptionsOf(unguarded)
-  try {
-    const clientCheck = compileClientCheck(ssl.client)
-    return { ...compiled, options: secureOptionsOf(ssl), clientCheck, refusal: undefined }
-  } catch (error) {
-    return { ...compiled, options, clientCheck: NOBODY, refusal: (error as Error).message }
-  }
+  const clientCheck = ssl.client && compileClientCheck(ssl.client)
+  return { id, names, protocols, options: secureOptionsOf(ssl), clientCheck, refusal: undefined }
 }
 
 /**
@@ -121,9 +108,6 @@ export function compileClientCheck({
     isFree: (path) => patterns.some((pattern) => pattern.test(path)),
   }
 }
-
-/** Nothing proves anything to it. */
-const NOBODY: ClientCheck = { trust: '', depth: 0, authorities: [], hasFreePaths: false, isFree: () => false }
 
 /** Lower case, without a dot at the end: the form in which names are compared. */
 export function canonicalServerName(name: string): string {
