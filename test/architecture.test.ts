@@ -17,7 +17,7 @@ const ROOMS: readonly Room[] = [
   {
     folder: 'src/store',
     mayImport: ['src/lib', 'src/model', 'src/observe'],
-    packages: ['etcd3 (only etcd)', 'lmdb (only embedded-store.ts)', 'yaml (only file-store.ts)'],
+    packages: ['etcd3 (only etcd)', 'lmdb (only embedded-store.ts)', 'yaml (only yaml-text.ts)'],
   },
   {
     folder: 'src/discovery',

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
-import { LineCounter, parseDocument } from 'yaml'
 import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Environment } from '../lib/env-variables.ts'
 import {
@@ -20,6 +19,7 @@ import { type FileFormat, readFileContent } from './file-format.ts'
 import { FileWatcher } from './file-watcher.ts'
 import { MemoryStore } from './memory-store.ts'
 import type { StoreLog } from './store-log.ts'
+import { parseYaml } from './yaml-text.ts'
 
 export interface FileStoreOptions {
   readonly path: string
@@ -185,24 +185,4 @@ export class FileStore implements ConfigStore {
 
 function isFileError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
-}
-
-/** Many references to one anchor are usual in such files; an unbounded expansion is not. */
-const MAX_ALIASES = 10_000
-
-function parseYaml(text: string): unknown {
-  const lineCounter = new LineCounter()
-  const document = parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error', lineCounter })
-  const [error] = document.errors
-  if (error) throw notYaml(error, ` (line ${lineCounter.linePos(error.pos[0]).line})`)
-  try {
-    return document.toJS({ maxAliasCount: MAX_ALIASES })
-  } catch (unresolved) {
-    throw notYaml(unresolved as Error, '')
-  }
-}
-
-/** Behind a colon the parser quotes the text, and the text may hold secrets. */
-function notYaml(error: Error, place: string): Error {
-  return new Error(`it is not valid YAML${place}: ${error.message.split(':')[0]}`)
 }
