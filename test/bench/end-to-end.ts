@@ -131,7 +131,7 @@ async function measure(bench: Bench, server: BenchServer): Promise<Measurement> 
 
 function load({ options, loadCore }: Bench, server: BenchServer, seconds: number): Promise<LoadResult> {
   return runLoad({
-    port: server.port,
+    url: `http://127.0.0.1:${server.port}/api/orders/4711?fields=id,total`,
     core: loadCore,
     connections: options.connections,
     seconds,

@@ -196,6 +196,7 @@ async function gatewrightMount(): Promise<Server> {
       () => {},
     ),
     onRefused: () => {},
+    onHttp2Cut: () => {},
   })
   await proxy.mount()
   return proxy.app.server as Server

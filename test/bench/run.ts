@@ -5,15 +5,18 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { DEFAULT_OPTIONS, type EndToEndOptions, run as runEndToEnd } from './end-to-end.ts'
 import { allowedCores } from './servers/tools.ts'
+import { run as runTraffic, TRAFFIC_BENCHES, type TrafficOptions } from './traffic.ts'
 
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
 const PARTS = ['router', 'publish', 'memory', 'mount']
+const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES]
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
-  NAME: ${[...PARTS, 'end-to-end'].join(', ')}`
+  NAME: ${ALL.join(', ')}`
 
 interface Wanted {
   readonly names: ReadonlySet<string>
   readonly options: EndToEndOptions
+  readonly trafficOptions: TrafficOptions
 }
 
 function parseFlags(args: string[]) {
@@ -29,23 +32,24 @@ function parseFlags(args: string[]) {
 /** What the command line asks for. Throws an error with the usage in it. */
 function readCommandLine(args: string[]): Wanted {
   const values = parseFlags(args)
-  const known = [...PARTS, 'end-to-end']
-  const names = values.only ?? known
-  const unknown = names.filter((name) => !known.includes(name))
+  const names = values.only ?? ALL
+  const unknown = names.filter((name) => !ALL.includes(name))
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')} names no bench\n${USAGE}`)
   const positive = (name: keyof EndToEndOptions) => {
     const text = values[name]
-    if (text === undefined) return DEFAULT_OPTIONS[name]
+    if (text === undefined) return undefined
     if (/^[1-9]\d{0,4}$/.test(text)) return Number(text)
     throw new Error(`--${name} ${text} is no whole number above 0\n${USAGE}`)
   }
+  const trafficOptions = { rounds: positive('rounds'), seconds: positive('seconds') }
   return {
     names: new Set(names),
     options: {
-      rounds: positive('rounds'),
-      seconds: positive('seconds'),
-      connections: positive('connections'),
+      rounds: trafficOptions.rounds ?? DEFAULT_OPTIONS.rounds,
+      seconds: trafficOptions.seconds ?? DEFAULT_OPTIONS.seconds,
+      connections: positive('connections') ?? DEFAULT_OPTIONS.connections,
     },
+    trafficOptions,
   }
 }
 
@@ -76,7 +80,7 @@ function buildProgram(): void {
 }
 
 async function main(): Promise<void> {
-  const { names, options } = readCommandLine(process.argv.slice(2))
+  const { names, options, trafficOptions } = readCommandLine(process.argv.slice(2))
   // An ordinary exit ends the servers; a signal alone would leave them behind.
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
@@ -85,11 +89,13 @@ async function main(): Promise<void> {
   const cores = process.platform === 'linux' ? allowedCores() : [0]
   pinSelf(cores[0]!)
   await runParts(names)
-  if (!names.has('end-to-end')) return
+  const traffic = TRAFFIC_BENCHES.filter((name) => names.has(name))
+  if (!names.has('end-to-end') && traffic.length === 0) return
   buildProgram()
   // Out of the way of the servers that are measured.
   pinSelf(cores.at(-1)!)
-  await runEndToEnd(options, cores)
+  if (names.has('end-to-end')) await runEndToEnd(options, cores)
+  if (traffic.length > 0) await runTraffic(traffic, trafficOptions, cores)
 }
 
 await main().catch((error: unknown) => {

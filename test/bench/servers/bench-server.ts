@@ -24,3 +24,19 @@ export interface Contender {
   readonly needs?: string
   start(place: ServerPlace): Promise<BenchServer>
 }
+
+/** A proxy in front of an origin of bodies, listening for each kind of client. */
+export interface DoorsServer {
+  readonly ports: DoorPorts
+  readonly process: PinnedProcess
+}
+
+/** Of 127.0.0.1. */
+export interface DoorPorts {
+  /** HTTP/1.1 without TLS. */
+  readonly plain: number
+  /** HTTP/2 with prior knowledge. */
+  readonly http2: number
+  /** TLS with HTTP/1.1 and HTTP/2 by ALPN. */
+  readonly tls: number
+}

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { stringify } from 'yaml'
-import type { BenchServer, ServerPlace } from './bench-server.ts'
-import { freePort, startPinned } from './pinned-process.ts'
+import type { Certificate } from '../../support/certificates.ts'
+import type { BenchServer, DoorsServer, ServerPlace } from './bench-server.ts'
+import { freePort, type PinnedProcess, startPinned } from './pinned-process.ts'
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/gatewright.js', import.meta.url))
 const CLIENT_KEY = 'bench-client-key'
@@ -32,12 +33,65 @@ export async function startGatewrightWithPlugins(place: ServerPlace): Promise<Be
   return { ...server, requestHeaders: { apikey: CLIENT_KEY } }
 }
 
+/** One route without plugins, behind HTTP/1.1, HTTP/2 and TLS listeners. */
+export async function startGatewrightDoors(
+  place: ServerPlace,
+  certificate: Certificate,
+): Promise<DoorsServer> {
+  const ports = { ...(await ownPorts()), http2: await freePort(), tls: await freePort() }
+  const settings = {
+    ...settingsFile(ports, place.folder),
+    // nginx is told the same: else the load would measure how often it has to connect anew.
+    nginx_config: { http: { keepalive_requests: 1_000_000_000 } },
+    apisix: {
+      ...settingsFile(ports, place.folder).apisix,
+      node_listen: [at(ports.proxy), { ...at(ports.http2), enable_http2: true }],
+      ssl: { listen: [at(ports.tls)], fallback_sni: 'localhost' },
+    },
+  }
+  const started = await startOn(place, { ports, settings, plugins: {}, certificate })
+  return { ports: { plain: ports.proxy, http2: ports.http2, tls: ports.tls }, process: started }
+}
+
+async function startWith(place: ServerPlace, plugins: object): Promise<BenchServer> {
+  const ports = await ownPorts()
+  const settings = settingsFile(ports, place.folder)
+  return { port: ports.proxy, process: await startOn(place, { ports, settings, plugins }) }
+}
+
+interface OwnPorts {
+  readonly proxy: number
+  readonly admin: number
+  readonly status: number
+  readonly control: number
+  readonly metrics: number
+}
+
+async function ownPorts(): Promise<OwnPorts> {
+  return {
+    proxy: await freePort(),
+    admin: await freePort(),
+    status: await freePort(),
+    control: await freePort(),
+    metrics: await freePort(),
+  }
+}
+
+interface Setup {
+  readonly ports: OwnPorts
+  readonly settings: object
+  readonly plugins: object
+  readonly certificate?: Certificate
+}
+
 /** As an operator starts it: the built program, a settings file, one process, routes through the admin API. */
-async function startWith({ core, originPort, folder }: ServerPlace, plugins: object): Promise<BenchServer> {
-  const ports = { proxy: await freePort(), admin: await freePort(), status: await freePort() }
+async function startOn(
+  { core, originPort, folder }: ServerPlace,
+  { ports, settings, plugins, certificate }: Setup,
+): Promise<PinnedProcess> {
   const file = join(folder, 'config.yaml')
-  await writeFile(file, stringify(await settingsFile(ports, folder)))
-  const process_ = await startPinned({
+  await writeFile(file, stringify(settings))
+  const started = await startPinned({
     command: process.execPath,
     args: [PROGRAM, 'start', '-c', file],
     core,
@@ -48,30 +102,31 @@ async function startWith({ core, originPort, folder }: ServerPlace, plugins: obj
     const key = (await readFile(join(folder, 'admin.key'), 'utf8')).trim()
     const put = putter(`http://127.0.0.1:${ports.admin}/apisix/admin`, key)
     await put('consumers', { username: 'bench', plugins: { 'key-auth': { key: CLIENT_KEY } } })
+    if (certificate) await put('ssls/bench', { snis: ['localhost'], ...certificate })
     const upstream = { type: 'roundrobin', nodes: { [`127.0.0.1:${originPort}`]: 1 } }
     await put('routes/bench', { uri: '/*', upstream, plugins })
     await untilServed(`http://127.0.0.1:${ports.proxy}/`)
   } catch (error) {
-    await process_.stop()
+    await started.stop()
     throw error
   }
-  return { port: ports.proxy, process: process_ }
+  return started
 }
 
-async function settingsFile(
-  ports: { proxy: number; admin: number; status: number },
-  folder: string,
-): Promise<object> {
-  const at = (port: number) => ({ ip: '127.0.0.1', port })
+function at(port: number): { readonly ip: string; readonly port: number } {
+  return { ip: '127.0.0.1', port }
+}
+
+function settingsFile(ports: OwnPorts, folder: string) {
   return {
     apisix: {
-      node_listen: [at(ports.proxy)],
-      ssl: { enable: false },
+      node_listen: [at(ports.proxy)] as object[],
+      ssl: { enable: false } as object,
       status: at(ports.status),
-      control: at(await freePort()),
+      control: at(ports.control),
     },
     deployment: { admin: { admin_listen: at(ports.admin) } },
-    plugin_attr: { prometheus: { export_addr: at(await freePort()) } },
+    plugin_attr: { prometheus: { export_addr: at(ports.metrics) } },
     // nginx and HAProxy write no access log here either.
     gatewright: { data_dir: folder, log: { level: 'warn', access_log: 'off' } },
   }

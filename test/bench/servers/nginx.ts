@@ -38,7 +38,8 @@ export async function startNginxProxy({ originPort, ...place }: ServerPlace): Pr
   return { port, process: await startNginx(site, { ...place, port }) }
 }
 
-async function startNginx(
+/** An nginx of one process with one site; it has to answer `/` at `port` with 2xx. */
+export async function startNginx(
   site: string,
   { core, folder, port }: { core: number; folder: string; port: number },
 ): Promise<PinnedProcess> {

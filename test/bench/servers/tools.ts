@@ -8,6 +8,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   haproxy: 'haproxy',
   wrk: 'wrk',
   taskset: 'util-linux',
+  h2load: 'nghttp2-client',
 }
 /** Debian keeps servers where an ordinary user's PATH does not look. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin']
