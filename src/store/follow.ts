@@ -46,6 +46,8 @@ export interface FollowStatus {
   readonly sinceMs: number
   /** The last revision seen; 0 before the first list. */
   readonly revision: number
+  /** The last sign of life of the store, in ms since the epoch; absent before the first one. */
+  readonly lastHeardMs?: number
   /** The last failure, kept after recovery. */
   readonly lastError?: { readonly message: string; readonly atMs: number }
   /** The last time the store went back in time (restored or emptied), kept until the process ends. */
@@ -139,7 +141,7 @@ class Follower implements Following {
     this.#known.load(listing)
     this.#hasState = true
     this.#wasRolledBack = false
-    this.#setStatus({ isReachable: true, revision: listing.revision })
+    this.#setStatus({ isReachable: true, revision: listing.revision, lastHeardMs: this.#wallNowMs() })
     if (isFirst) this.#tell((listener) => listener.onState(listing))
     else if (events.length > 0) this.#tell((listener) => listener.onEvents(events, listing.revision, origin))
   }
@@ -205,7 +207,7 @@ class Follower implements Following {
 
   #noteAlive(revision: number): void {
     this.#failures = 0
-    this.#setStatus({ isConnected: true, isReachable: true, revision })
+    this.#setStatus({ isConnected: true, isReachable: true, revision, lastHeardMs: this.#wallNowMs() })
   }
 
   #judge(end: End): void {
