@@ -14,7 +14,7 @@ import type { PoolRegistry } from '../upstream/pool-registry.ts'
 import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
-import { createPools, createTlsContexts } from './open-pools.ts'
+import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -52,13 +52,16 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   })
   const clientCertificates: ClientCertificates = new Map()
   const contexts = createTlsContexts(settings, clientCertificates)
-  const pools = createPools(contexts, logger)
+  const isProxy = settings.deployment.role !== 'control_plane'
+  const pools = isProxy ? createPools(contexts, logger) : createUnusedPools()
   const discovery = createNodeDiscovery(settings, { logger, metrics })
+  const secrets = { read: () => ({ ok: false, reason: 'no secret manager is configured' }) as const }
   const upstreams = {
     ...checkedUpstreams({ settings, metrics, logger }, contexts),
     pools,
     random: Math.random,
-    feeds: discovery.feeds,
+    // A control plane has no use for the addresses behind names: it would ask for them in vain.
+    ...(isProxy && { feeds: discovery.feeds }),
   }
   return {
     settings,
@@ -69,7 +72,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     pools,
     monitor: upstreams.monitor,
     discovery,
-    compile: { plugins, instances, upstreams, clientCertificates },
+    compile: { plugins, instances, upstreams, clientCertificates, secrets },
     hostFor: (plugin) => ({
       logger: logger.child({ plugin: plugin.name }),
       metrics,

@@ -26,6 +26,18 @@ export function createPools(contexts: TlsContexts, logger: Logger): PoolRegistry
   })
 }
 
+/** Stand-ins for a process that sends no requests: nothing is opened for them. */
+export function createUnusedPools(): PoolRegistry {
+  return new PoolRegistry(() => UNUSED_POOL)
+}
+
+const UNUSED_POOL: ConnectionPool = {
+  send: () => {
+    throw new Error('a control plane sends no requests')
+  },
+  close: () => undefined,
+}
+
 function openPool(identity: PoolIdentity): ConnectionPool {
   const now = () => performance.now()
   return isHttp2Scheme(identity.scheme) ? new Http2Pool(identity, now) : new Http1Pool(identity, now)

@@ -56,6 +56,7 @@ function goOn(exchange: Exchange, index: number, reply: Reply | undefined): void
 function joinConsumer(exchange: Exchange): Reply | undefined | Promise<Reply | undefined> {
   const consumer = exchange.context.foundConsumer as ConsumerEntry | undefined
   if (!consumer || !exchange.plan) return undefined
+  if (consumer.refusal) return consumer.refusal
   const { chain, added } = exchange.plan.chainFor(consumer)
   exchange.chain = chain
   return runRequestPhase(added.rewrite, 'rewrite', exchange)

@@ -114,6 +114,46 @@ export interface PluginConfig extends Described {
   plugins: PluginConfigs
 }
 
+export interface ConsumerGroup extends Described {
+  id: Id
+  plugins: PluginConfigs
+}
+
+/** One way of a consumer to identify itself: at most one plugin. */
+export interface Credential extends Described {
+  plugins?: PluginConfigs
+}
+
+/** A place where secrets are kept; its fields are those of its manager. */
+export interface Secret {
+  id?: Id
+  [key: string]: unknown
+}
+
+export interface Proto extends Described {
+  /** Text of a .proto file, or a FileDescriptorSet in base64. */
+  content: string
+}
+
+export interface StreamProtocol {
+  name: string
+  superior_id?: Id
+  conf?: Record<string, unknown>
+  logger?: { name?: string; filter?: unknown[]; conf?: Record<string, unknown> }[]
+}
+
+export interface StreamRoute extends Described {
+  remote_addr?: string
+  server_addr?: string
+  server_port?: number
+  sni?: string
+  upstream?: Upstream
+  upstream_id?: Id
+  service_id?: Id
+  plugins?: PluginConfigs
+  protocol?: StreamProtocol
+}
+
 export interface GlobalRule {
   id: Id
   plugins: PluginConfigs
@@ -160,11 +200,16 @@ export interface PluginMetadata {
 /** Kind to document. */
 export interface Documents {
   plugin_metadata: PluginMetadata
+  secrets: Secret
   ssls: Ssl
+  protos: Proto
   upstreams: Upstream
   services: Service
   plugin_configs: PluginConfig
+  consumer_groups: ConsumerGroup
+  credentials: Credential
   consumers: Consumer
   global_rules: GlobalRule
   routes: Route
+  stream_routes: StreamRoute
 }

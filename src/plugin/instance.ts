@@ -1,7 +1,7 @@
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import type { AnyPlugin, Clock, InstanceHost, PluginInstance } from './definition.ts'
+import type { AnyPlugin, Clock, InstanceHost, PluginInstance, Reply } from './definition.ts'
 import type { CompiledMeta } from './meta.ts'
 import type { PreparedConfig } from './registry.ts'
 
@@ -28,6 +28,8 @@ export interface InstanceEnvironment {
 }
 
 type Release = () => void | Promise<void>
+
+const UNAVAILABLE: Reply = { status: 503 }
 
 /** Makes instances and knows all that live, so that each can be disposed once and a plugin's close can wait for its own. */
 export class InstanceFactory {
@@ -63,6 +65,21 @@ export class InstanceFactory {
       void this.#release(plugin.name, releases)
       throw error
     }
+  }
+
+  /** Stands in for a configuration whose secrets are not to be had: every request that meets it is answered 503 (decision 21). */
+  createBlocked({ plugin, config, meta, compiledMeta }: PreparedConfig, owner: Ref, print: string): Instance {
+    const instance: Instance = {
+      plugin,
+      owner,
+      priority: meta.priority ?? plugin.priority,
+      phases: { rewrite: () => UNAVAILABLE },
+      meta: compiledMeta,
+      config,
+      fingerprint: print,
+    }
+    this.#live.set(instance, [])
+    return instance
   }
 
   /** Releases what the instance owns, in reverse order. Idempotent; a failing release is logged and the others still run. */

@@ -1,13 +1,17 @@
 import { compileExpression } from '../expr/compile.ts'
 import type { Kind, Ref } from '../model/kind.ts'
-import type { Consumer, Documents, PluginConfigs, Route, Service } from '../model/types.ts'
-import type { ConsumerView } from '../plugin/context/request-context.ts'
+import type { Documents, PluginConfigs, Route, Service } from '../model/types.ts'
 import type { RouteEntry } from '../router/router.ts'
 import { readTimeouts, type TimeoutsMs } from '../upstream/spec.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { type CompileEnvironment, compileInstances, compileUpstream } from './compile-parts.ts'
+import {
+  type CompiledConsumer,
+  type CompiledCredential,
+  compileConsumer,
+  compileCredential,
+} from './compile-consumer.ts'
+import { type CompileEnvironment, compileInstances, compileUpstream, withSecrets } from './compile-parts.ts'
 import { type CompiledSsl, compileSsl } from './compile-ssl.ts'
-import type { Credential, IndexedConsumer } from './consumers.ts'
 import { compileFilterFunction } from './filter-function.ts'
 import type { InstanceMap } from './merge.ts'
 import type { Transaction } from './transaction.ts'
@@ -33,10 +37,6 @@ export interface CompiledRoute extends CompiledOwner {
   readonly timeouts: TimeoutsMs | undefined
 }
 
-export interface CompiledConsumer extends CompiledOwner {
-  readonly indexed: IndexedConsumer
-}
-
 export interface CompiledUpstream {
   readonly upstream: Upstream
 }
@@ -45,16 +45,24 @@ export interface CompiledMetadata {
   readonly value: Readonly<Record<string, unknown>>
 }
 
+/** Of a kind that is read where it is used. */
+export type CompiledNothing = Readonly<Record<never, never>>
+
 /** Kind to what its documents are compiled into. */
 export interface Compiled {
   plugin_metadata: CompiledMetadata
+  secrets: CompiledNothing
   ssls: CompiledSsl
+  protos: CompiledNothing
   upstreams: CompiledUpstream
   services: CompiledService
   plugin_configs: CompiledOwner
+  consumer_groups: CompiledOwner
+  credentials: CompiledCredential
   consumers: CompiledConsumer
   global_rules: CompiledOwner
   routes: CompiledRoute
+  stream_routes: CompiledNothing
 }
 
 /** One document on its way. */
@@ -70,13 +78,18 @@ type CompileKind<K extends Kind> = (
   transaction: Transaction,
 ) => Compiled[K]
 
+const NOTHING_COMPILED: CompiledNothing = {}
+
 /** How a document of each kind is compiled. Each throws with a reason for people when the document cannot be used. */
 export const COMPILE: { readonly [K in Kind]: CompileKind<K> } = {
-  plugin_metadata: ({ ref, document }, { plugins }) => {
+  plugin_metadata: ({ ref, document }, environment) => {
+    const { plugins } = environment
     const { id: _, ...value } = document
-    return { value: plugins.prepareMetadata(ref.id, value) }
+    return { value: withSecrets(plugins.prepareMetadata(ref.id, value), environment) }
   },
-  ssls: ({ ref, document }) => compileSsl(ref.id, document),
+  secrets: () => NOTHING_COMPILED,
+  ssls: ({ ref, document }, environment) => compileSsl(ref.id, withSecrets(document, environment)),
+  protos: () => NOTHING_COMPILED,
   upstreams: ({ ref, document, previous }, environment, transaction) => ({
     upstream: compileUpstream(
       { owner: ref, document, previous: previous?.upstream },
@@ -84,11 +97,15 @@ export const COMPILE: { readonly [K in Kind]: CompileKind<K> } = {
       transaction,
     )!,
   }),
-  services: (job, environment, transaction) => compileService(job, environment, transaction),
+  services: compileService,
   plugin_configs: (job, environment, transaction) => ownerOf(job, environment, transaction),
   global_rules: (job, environment, transaction) => ownerOf(job, environment, transaction),
-  consumers: (job, environment, transaction) => compileConsumer(job, environment, transaction),
-  routes: (job, environment, transaction) => compileRoute(job, environment, transaction),
+  consumer_groups: (job, environment, transaction) => ownerOf(job, environment, transaction),
+  credentials: compileCredential,
+  consumers: compileConsumer,
+  routes: compileRoute,
+  // Stored and checked; nothing listens for streams.
+  stream_routes: () => NOTHING_COMPILED,
 }
 
 interface OwnerJob {
@@ -156,58 +173,4 @@ function matcherOf(route: Route): RouteMatcher {
     vars: route.vars && compileExpression(route.vars),
     filter: route.filter_func === undefined ? undefined : compileFilterFunction(route.filter_func),
   }
-}
-
-function compileConsumer(
-  job: CompileJob<'consumers'>,
-  environment: CompileEnvironment,
-  transaction: Transaction,
-): CompiledConsumer {
-  const { ref, document, previous } = job
-  const { auth, others } = splitAuth(document, environment)
-  const instances = compileInstances(
-    { owner: ref, plugins: others, place: 'consumer', previous: previous?.instances },
-    environment,
-    transaction,
-  )
-  const view: ConsumerView = {
-    name: document.username,
-    groupId: document.group_id === undefined ? undefined : String(document.group_id),
-    labels: document.labels,
-    credentialId: undefined,
-  }
-  const credentials = auth.map(
-    ({ plugin, key, config }): Credential => ({
-      plugin,
-      key,
-      entry: { view, config, instances },
-    }),
-  )
-  const plain = { view, config: {}, instances }
-  return { instances, indexed: { name: document.username, plain, credentials } }
-}
-
-interface AuthConfig {
-  readonly plugin: string
-  readonly key: string
-  readonly config: Readonly<Record<string, unknown>>
-}
-
-/** Plugins with a `consumerSchema` say how the consumer is recognised; the others run for its requests (contract §6). */
-function splitAuth(
-  consumer: Consumer,
-  { plugins }: CompileEnvironment,
-): { auth: AuthConfig[]; others: PluginConfigs } {
-  const auth: AuthConfig[] = []
-  const others: PluginConfigs = {}
-  for (const [name, raw] of Object.entries(consumer.plugins ?? {})) {
-    const consumerKey = plugins.get(name)?.consumerKey
-    if (consumerKey === undefined) {
-      others[name] = raw
-      continue
-    }
-    const { config, meta } = plugins.prepare(name, raw, 'consumer')
-    if (meta.disable !== true) auth.push({ plugin: name, key: String(config[consumerKey]), config })
-  }
-  return { auth, others }
 }

@@ -4,6 +4,7 @@ import { buildEntry, type PlanParts } from './build-plan.ts'
 import { COMPILE, type Compiled, type CompileJob } from './compile-kinds.ts'
 import { type CompileEnvironment, removeUpstream } from './compile-parts.ts'
 import type { CompiledSsl } from './compile-ssl.ts'
+import { ConsumerAssembly } from './consumer-assembly.ts'
 import type { IndexedConsumer } from './consumers.ts'
 import { Graph, nameOf, type Resource } from './graph.ts'
 import type { Plan } from './plan.ts'
@@ -24,8 +25,8 @@ export interface RoundResult {
   readonly isGlobalChanged: boolean
 }
 
-/** Kinds whose change makes the plans of the routes below them anew; an upstream is read through its object instead. */
-const SHAPES_PLANS: ReadonlySet<Kind> = new Set<Kind>(['services', 'plugin_configs'])
+/** Kinds whose change makes anew what is merged from them, the plans of routes and consumers; an upstream is read through its object instead. */
+const SHAPES_PLANS: ReadonlySet<Kind> = new Set<Kind>(['services', 'plugin_configs', 'consumer_groups'])
 
 /**
  * Turns documents into instances, upstreams and plans, touching only what a change reaches. Nothing it does is visible to a
@@ -40,6 +41,7 @@ export class Compiler {
   readonly #certificates = new ShownCertificates()
   /** By id of an ssl. */
   readonly #standIns = new Map<string, StandIns>()
+  readonly #consumers = new ConsumerAssembly()
   #round = newRound()
 
   constructor(
@@ -80,7 +82,7 @@ export class Compiler {
     if (!previous) return
     this.graph.delete(ref)
     this.#compiled.delete(name)
-    this.#retire(ref.kind, previous)
+    this.#retire(previous)
     this.#changed(ref, previous, undefined)
   }
 
@@ -112,11 +114,16 @@ export class Compiler {
     const transaction = new Transaction()
     for (const id of round.dirtyRoutes) this.#stageRoute(id, transaction)
     const transactions = [...round.transactions, transaction]
+    const { removed: removedConsumers, added: addedConsumers } = this.#consumers.finish({
+      consumer: (id) => this.compiled('consumers', id),
+      group: (id) => this.compiled('consumer_groups', id),
+      credential: (id) => this.compiled('credentials', id),
+    })
     return {
       commits: transactions.flatMap((one) => one.commits),
       garbage: transactions.flatMap((one) => one.garbage),
-      removedConsumers: round.removedConsumers,
-      addedConsumers: round.addedConsumers,
+      removedConsumers,
+      addedConsumers,
       certificates: this.#certificates.takeChanges(),
       isGlobalChanged: round.isGlobalChanged,
     }
@@ -130,10 +137,9 @@ export class Compiler {
     const { kind, id } = ref
     const round = this.#round
     if (kind === 'routes') round.dirtyRoutes.add(id)
-    else if (kind === 'consumers') {
-      if (previous) round.removedConsumers.push((previous as Compiled['consumers']).indexed)
-      if (next) round.addedConsumers.push((next as Compiled['consumers']).indexed)
-    } else if (kind === 'ssls') {
+    else if (kind === 'consumers') this.#consumers.touch(id)
+    else if (kind === 'credentials') this.#consumers.touchCredential(id, next !== undefined)
+    else if (kind === 'ssls') {
       this.#stageSsl(id, previous as CompiledSsl | undefined, next as CompiledSsl | undefined)
     } else if (kind === 'global_rules') round.isGlobalChanged = true
     else if (kind === 'plugin_metadata')
@@ -170,6 +176,7 @@ export class Compiler {
   #dirtyDependents(ref: Ref): void {
     for (const dependent of this.graph.dependents(ref)) {
       if (dependent.kind === 'routes') this.#round.dirtyRoutes.add(dependent.id)
+      else if (dependent.kind === 'consumers') this.#consumers.touch(dependent.id)
       else if (dependent.kind === 'services') this.#dirtyDependents(dependent)
     }
   }
@@ -207,14 +214,14 @@ export class Compiler {
     return resource && compiled && { id: resource.id, document: resource.value, compiled }
   }
 
-  #retire(kind: Kind, compiled: Compiled[Kind]): void {
+  #retire(compiled: Compiled[Kind]): void {
     const transaction = new Transaction()
     if ('instances' in compiled) {
       for (const instance of compiled.instances.values()) {
         if (instance) transaction.onRetire(() => void this.#environment.instances.dispose(instance))
       }
     }
-    if (kind !== 'consumers' && 'upstream' in compiled) {
+    if ('upstream' in compiled) {
       const { upstream } = compiled
       if (upstream) removeUpstream(upstream, this.#environment.upstreams, transaction)
     }
@@ -225,8 +232,6 @@ export class Compiler {
 interface Round {
   readonly transactions: Transaction[]
   readonly dirtyRoutes: Set<string>
-  readonly removedConsumers: IndexedConsumer[]
-  readonly addedConsumers: IndexedConsumer[]
   isGlobalChanged: boolean
 }
 
@@ -234,8 +239,6 @@ function newRound(): Round {
   return {
     transactions: [],
     dirtyRoutes: new Set(),
-    removedConsumers: [],
-    addedConsumers: [],
     isGlobalChanged: false,
   }
 }

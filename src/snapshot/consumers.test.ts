@@ -86,4 +86,61 @@ describe('consumers', () => {
     const plan = one.match('/a')!
     assert.equal(plan.chainFor(found(one, 'k')!).chain, plan.chain)
   })
+
+  it('are found by their credentials, which say which one it was and bring no plugins', async () => {
+    const one = world()
+    const credential = { plugins: { 'test-auth': { key: 'c' } } }
+    await one.write({ 'consumers/jack/credentials/one': credential })
+    assert.equal(found(one, 'c'), undefined, 'without its consumer')
+    await one.write({ 'consumers/jack': { username: 'jack', plugins: { limit: {} } } })
+    assert.equal(found(one, 'c')?.view.name, 'jack')
+    assert.equal(found(one, 'c')?.view.credentialId, 'one')
+    assert.deepEqual([...found(one, 'c')!.instances.keys()], ['limit'])
+    await one.write({ 'consumers/jack/credentials/one': { plugins: { 'test-auth': { key: 'd' } } } })
+    assert.equal(found(one, 'c'), undefined)
+    assert.equal(found(one, 'd')?.config['key'], 'd')
+    await one.write({ 'consumers/jack/credentials/one': undefined })
+    assert.equal(found(one, 'd'), undefined)
+  })
+
+  it('share one chain between all their credentials', async () => {
+    const one = world()
+    await one.write({
+      'routes/1': { uri: '/a', upstream, plugins: { 'test-auth': {} } },
+      'consumers/jack': { username: 'jack', plugins: { limit: {} } },
+      'consumers/jack/credentials/one': { plugins: { 'test-auth': { key: 'c' } } },
+      'consumers/jack/credentials/two': { plugins: { 'test-auth': { key: 'd' } } },
+    })
+    const plan = one.match('/a')!
+    assert.equal(plan.chainFor(found(one, 'c')!), plan.chainFor(found(one, 'd')!))
+  })
+
+  it('bring the plugins of their group too, their own first', async () => {
+    const one = world()
+    await one.write({
+      'consumer_groups/g': { id: 'g', plugins: { limit: { from: 'group' }, add: {} } },
+      'consumers/jack': {
+        username: 'jack',
+        group_id: 'g',
+        plugins: { 'test-auth': { key: 'k' }, limit: { from: 'consumer' } },
+      },
+    })
+    const { instances } = found(one, 'k')!
+    assert.equal(instances.get('limit')?.config['from'], 'consumer')
+    assert.equal(instances.get('add')?.owner.kind, 'consumer_groups')
+    await one.write({ 'consumer_groups/g': { id: 'g', plugins: {} } })
+    assert.deepEqual([...found(one, 'k')!.instances.keys()], ['limit'])
+  })
+
+  it('are refused while their group is not there', async () => {
+    const one = world()
+    await one.write({
+      'consumers/jack': { username: 'jack', group_id: 'g', plugins: { 'test-auth': { key: 'k' } } },
+    })
+    assert.equal(found(one, 'k')?.refusal?.status, 503)
+    await one.write({ 'consumer_groups/g': { id: 'g', plugins: {} } })
+    assert.equal(found(one, 'k')?.refusal, undefined)
+    await one.write({ 'consumer_groups/g': undefined })
+    assert.equal(found(one, 'k')?.refusal?.status, 503)
+  })
 })

@@ -1,26 +1,39 @@
-import { isKind, type Kind } from '../model/kind.ts'
+import { isKind, type Kind, type Ref } from '../model/kind.ts'
 import type { StoredItem } from '../store/config-store.ts'
 
 /** Where a key of the store belongs; `undefined` for keys that carry no resource (markers, `gen_id`, kinds not served here). */
-export interface Address {
-  readonly kind: Kind
-  readonly id: string
-}
+export type Address = Ref
 
 /** The value APISIX's `init_etcd` writes to each directory's own key (contract §2.1). */
 const DIRECTORY_MARKER = 'init_dir'
 
+/** Kinds whose keys have more parts than kind and id (contract §2.1): which parts they are, and the kind. */
+const NESTED: readonly { readonly path: RegExp; readonly kind: Kind }[] = [
+  { path: /^consumers\/([^/]+\/credentials\/[^/]+)$/, kind: 'credentials' },
+  { path: /^secrets\/([^/]+\/[^/]+)$/, kind: 'secrets' },
+]
+const FLAT = /^([a-z_]+)\/([^/]+)$/
+
 /** Reads `/apisix/routes/1` as `routes` and `1`. `prefix` is `/apisix`, without a slash at its end. */
 export function addressOf(key: string, prefix: string): Address | undefined {
   if (!key.startsWith(`${prefix}/`)) return undefined
-  const rest = key.slice(prefix.length + 1)
-  const slash = rest.indexOf('/')
-  if (slash === -1) return undefined
-  const kind = rest.slice(0, slash)
-  const id = rest.slice(slash + 1)
-  // Nested keys (`consumers/jack/credentials/c1`) are resources of their own kinds.
-  if (id === '' || id.includes('/') || !isKind(kind)) return undefined
-  return { kind, id }
+  const path = key.slice(prefix.length + 1)
+  const [, kind = '', id = ''] = FLAT.exec(path) ?? []
+  if (id !== '') return isKind(kind) && !isNested(kind) ? { kind, id } : undefined
+  for (const nested of NESTED) {
+    const found = nested.path.exec(path)
+    if (found) return { kind: nested.kind, id: found[1]! }
+  }
+  return undefined
+}
+
+function isNested(kind: Kind): boolean {
+  return NESTED.some((nested) => nested.kind === kind)
+}
+
+/** The key of a resource without the prefix, the reverse of {@link addressOf}. */
+export function pathOf({ kind, id }: Ref): string {
+  return kind === 'credentials' ? `consumers/${id}` : `${kind}/${id}`
 }
 
 export function isMarker(item: StoredItem): boolean {

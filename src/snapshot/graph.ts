@@ -107,6 +107,7 @@ const REFERENCE_FIELDS: readonly (readonly [field: string, kind: Kind])[] = [
   ['upstream_id', 'upstreams'],
   ['service_id', 'services'],
   ['plugin_config_id', 'plugin_configs'],
+  ['group_id', 'consumer_groups'],
 ]
 
 function referencesOf({ value }: Resource): Reference[] {
@@ -116,13 +117,19 @@ function referencesOf({ value }: Resource): Reference[] {
     const id = record[field]
     if (isId(id)) references.push({ target: { kind, id: String(id) }, via: 'reference' })
   }
+  const superior = field(record['protocol'], 'superior_id')
+  if (isId(superior)) {
+    references.push({ target: { kind: 'stream_routes', id: String(superior) }, via: 'reference' })
+  }
   for (const id of splitUpstreamIds(record['plugins'])) {
     references.push({ target: { kind: 'upstreams', id }, via: 'plugin' })
   }
+  const proto = field(field(record['plugins'], 'grpc-transcode'), 'proto_id')
+  if (isId(proto)) references.push({ target: { kind: 'protos', id: String(proto) }, via: 'plugin' })
   return references
 }
 
-/** `traffic-split` is the one plugin that APISIX's in-use check looks into (contract §1.8). */
+/** `traffic-split` and `grpc-transcode` are the plugins that APISIX's in-use checks look into (contract §1.8). */
 function splitUpstreamIds(plugins: unknown): string[] {
   const split = field(plugins, 'traffic-split')
   return asArray(field(split, 'rules'))

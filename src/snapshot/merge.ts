@@ -7,7 +7,7 @@ export type InstanceMap = ReadonlyMap<string, Instance | undefined>
 
 const NOTHING: InstanceMap = new Map()
 
-/** Precedence of contract §4.6, strongest first: route, plugin_config, service. */
+/** Precedence of contract §4.6, strongest first: route, plugin_config, service; consumer, consumer_group. */
 export function mergeRoute(...strongestFirst: readonly (InstanceMap | undefined)[]): InstanceMap {
   const present = strongestFirst.filter((map): map is InstanceMap => map !== undefined && map.size > 0)
   if (present.length === 0) return NOTHING
@@ -29,19 +29,20 @@ export function chainOf(instances: InstanceMap): Chain {
 export class ConsumerChains {
   readonly #route: InstanceMap
   readonly #plain: ConsumerChain
-  readonly #made = new WeakMap<ConsumerEntry, ConsumerChain>()
+  /** By the instances, which all credentials of a consumer share. */
+  readonly #made = new WeakMap<InstanceMap, ConsumerChain>()
 
   constructor(route: InstanceMap, chain: Chain) {
     this.#route = route
     this.#plain = { chain, added: EMPTY_CHAIN }
   }
 
-  for(consumer: ConsumerEntry): ConsumerChain {
-    if (consumer.instances.size === 0) return this.#plain
-    let made = this.#made.get(consumer)
+  for({ instances }: ConsumerEntry): ConsumerChain {
+    if (instances.size === 0) return this.#plain
+    let made = this.#made.get(instances)
     if (!made) {
-      made = this.#merge(consumer.instances)
-      this.#made.set(consumer, made)
+      made = this.#merge(instances)
+      this.#made.set(instances, made)
     }
     return made
   }

@@ -32,5 +32,8 @@ export interface ConsumerChain {
 /** A consumer as compiled: who it is, and the plugins it brings. */
 export interface ConsumerEntry extends FoundConsumer {
   readonly view: ConsumerView
+  /** The consumer's own and its group's; the same map as long as neither changes. */
   readonly instances: ReadonlyMap<string, Instance | undefined>
+  /** The answer to its requests when something it refers to is missing. */
+  readonly refusal: Reply | undefined
 }

@@ -1,8 +1,7 @@
 import { KINDS, type Ref } from '../model/kind.ts'
-import type { Documents } from '../model/types.ts'
 import type { Logger } from '../observe/logger.ts'
-import { OBSERVING_PLUGINS } from '../plugin/skippable.ts'
 import type { Router } from '../router/router.ts'
+import { findReferences } from '../secret/reference.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
 import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
@@ -13,8 +12,9 @@ import { type Graph, nameOf } from './graph.ts'
 import type { Plan } from './plan.ts'
 import { readRefused } from './refused-ssl.ts'
 import { type Pin, Retirement } from './retire.ts'
+import { type SecretKeeper, SecretLinks } from './secret-links.ts'
 import { GlobalChain, type Snapshot } from './snapshot.ts'
-import { checkResource } from './validate.ts'
+import { type DecryptDocument, mayRefer, type ReadRules, readStored } from './stored-document.ts'
 
 /** A resource whose newest stored version cannot be used; its last good version, if any, goes on serving. */
 export interface Quarantined extends Ref {
@@ -44,9 +44,16 @@ export interface PublisherOptions {
   readonly logger: Logger
   /** Wall clock in ms. */
   readonly now: () => number
+  /** Absent: nothing is encrypted. */
+  readonly decrypt?: DecryptDocument | undefined
+  /** Absent: references to secrets have no value. */
+  readonly secrets?: SecretKeeper | undefined
   /** Told after each swap. */
   readonly onPublish?: (snapshot: Snapshot) => void
 }
+
+/** Longest time in ms that a round waits for secrets; what comes later makes a round of its own. */
+const SECRETS_WAIT_MS = 2000
 
 /** Longest time in ms that compiling holds the event loop before requests get their turn. */
 const SLICE_MS = 8
@@ -55,6 +62,8 @@ interface Change {
   readonly address: Address
   /** Absent for a delete. */
   readonly item: StoredItem | undefined
+  /** Compile it although its revision is known: something that it refers to has changed. */
+  readonly isForced?: boolean
 }
 
 /**
@@ -66,6 +75,10 @@ export class Publisher {
   readonly #compiler: Compiler
   readonly #retirement = new Retirement()
   readonly #quarantine = new Map<string, Quarantined>()
+  /** What stands in the store of the quarantined, by the same names. */
+  readonly #refused = new Map<string, StoredItem>()
+  readonly #links = new SecretLinks()
+  readonly #rules: ReadRules
   /** By key: only the newest change of each counts. */
   #gathered = new Map<string, Change>()
   #gatheredRevision = 0
@@ -80,7 +93,9 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options
-    this.#compiler = new Compiler(options.environment, options.router, options.metadata)
+    const { environment, logger, decrypt = (_kind, document) => document } = options
+    this.#rules = { plugins: environment.plugins, logger, decrypt }
+    this.#compiler = new Compiler(environment, options.router, options.metadata)
     this.#current = this.#snapshot(0, {
       consumers: ConsumerIndex.EMPTY,
       certificates: CertificateIndex.EMPTY,
@@ -125,10 +140,7 @@ export class Publisher {
         if (!present.has(resource.key)) this.#gather(resource.key, undefined)
       }
     }
-    for (const name of this.#quarantine.keys()) {
-      const key = `${this.#options.prefix}/${name}`
-      if (!present.has(key)) this.#gather(key, undefined)
-    }
+    for (const { key } of this.#refused.values()) if (!present.has(key)) this.#gather(key, undefined)
     this.#observe(listing.revision)
   }
 
@@ -139,6 +151,31 @@ export class Publisher {
       else this.#gather(event.key, undefined)
     }
     this.#observe(revision)
+  }
+
+  /** Compiles these resources again although they are as they were: a plugin or a secret that they use is not. */
+  reconsider(isMeant: (ref: Ref, value: Readonly<Record<string, unknown>>) => boolean): void {
+    const force = (address: Address, item: StoredItem) => {
+      if (!this.#gathered.has(item.key)) this.#gathered.set(item.key, { address, item, isForced: true })
+    }
+    for (const kind of KINDS) {
+      for (const { id, value, order: _, ...item } of this.#compiler.graph.list(kind)) {
+        const ref = { kind, id }
+        if (this.#refused.has(nameOf(ref)) || !isMeant(ref, value as Readonly<Record<string, unknown>>))
+          continue
+        force(ref, { ...item, value: JSON.stringify(value) })
+      }
+    }
+    for (const [name, item] of this.#refused) {
+      const { kind, id } = this.#quarantine.get(name)!
+      if (isMeant({ kind, id }, contentOf(item))) force({ kind, id }, item)
+    }
+    this.#observe(this.#observed)
+  }
+
+  /** The answers to these references are not what they were. */
+  onSecrets(references: ReadonlySet<string>): void {
+    this.reconsider((ref) => this.#links.refersTo(nameOf(ref), references))
   }
 
   /** Resolves at the first publish, at once when it has been; rejects when `signal` is aborted before. */
@@ -202,70 +239,66 @@ export class Publisher {
   async #compile(changes: ReadonlyMap<string, Change>): Promise<void> {
     let sliceStart = performance.now()
     for (const kind of KINDS) {
-      for (const [key, change] of changes) {
-        if (change.address.kind !== kind) continue
+      const ofKind = [...changes].filter(([, { address }]) => address.kind === kind)
+      await this.#askAhead(ofKind)
+      for (const [key, change] of ofKind) {
         this.#apply(key, change)
         if (performance.now() - sliceStart < SLICE_MS) continue
         await nextTurn()
         sliceStart = performance.now()
       }
     }
+    const inUse = this.#links.takeChanged()
+    if (inUse) this.#options.secrets?.retain(inUse)
   }
 
-  #apply(key: string, { address, item }: Change): void {
+  /** Secrets are fetched before what needs them is compiled, all of a kind together. */
+  async #askAhead(changes: readonly (readonly [key: string, change: Change])[]): Promise<void> {
+    const references = changes.flatMap(([, { item }]) =>
+      item && mayRefer(item) ? [...findReferences(contentOf(item))] : [],
+    )
+    if (references.length > 0) await this.#options.secrets?.ask(references, SECRETS_WAIT_MS)
+  }
+
+  #apply(key: string, { address, item, isForced = false }: Change): void {
     const name = nameOf(address)
     if (!item) {
-      this.#quarantine.delete(name)
+      this.#accept(name)
+      this.#links.delete(name)
       this.#compiler.delete(address)
+      if (address.kind === 'secrets') this.#options.secrets?.deleteManager(address.id)
       return
     }
-    if (this.#quarantine.get(name)?.modRevision === item.modRevision) return
-    if (this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) {
-      this.#quarantine.delete(name)
+    if (!isForced && this.#quarantine.get(name)?.modRevision === item.modRevision) return
+    if (!isForced && this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) {
+      this.#accept(name)
       if (address.kind === 'ssls') this.#compiler.restoreSsl(address.id)
       return
     }
     try {
-      const value = this.#checked(address, parseDocument(item.value))
+      const { value, references } = readStored(address, item, this.#rules)
+      this.#links.set(name, references)
       const { createRevision, modRevision } = item
       this.#compiler.put({ ...address, key, value, createRevision, modRevision })
-      this.#quarantine.delete(name)
+      if (address.kind === 'secrets') this.#options.secrets?.setManager(address.id, { ...value })
+      this.#accept(name)
     } catch (error) {
       this.#setAside(address, item, (error as Error).message)
     }
   }
 
-  #checked(address: Address, document: Record<string, unknown>): Documents[Address['kind']] {
-    const value = this.#withoutUnknownObservers(address, document)
-    const problem = checkResource(address.kind, value, {
-      plugins: this.#options.environment.plugins,
-      id: address.id,
-      isStored: true,
-    })
-    if (problem !== undefined) throw new Error(problem)
-    return value as unknown as Documents[Address['kind']]
+  #accept(name: string): void {
+    this.#quarantine.delete(name)
+    this.#refused.delete(name)
   }
 
-  /** Decisions.md 22: a logger we do not have is no reason to stop serving. */
-  #withoutUnknownObservers(address: Address, document: Record<string, unknown>): Record<string, unknown> {
-    const plugins = document['plugins']
-    if (plugins === null || typeof plugins !== 'object') return document
-    const known = this.#options.environment.plugins
-    const skipped = Object.keys(plugins).filter((name) => OBSERVING_PLUGINS.has(name) && !known.get(name))
-    if (skipped.length === 0) return document
-    this.#options.logger.warn(
-      { resource: nameOf(address), plugins: skipped },
-      'unknown observing plugins are skipped',
-    )
-    const kept = Object.entries(plugins).filter(([name]) => !skipped.includes(name))
-    return { ...document, plugins: Object.fromEntries(kept) }
-  }
-
-  #setAside(address: Address, { modRevision, value }: StoredItem, problem: string): void {
+  #setAside(address: Address, item: StoredItem, problem: string): void {
     const { kind, id } = address
+    const { modRevision, value } = item
     const standIns = kind === 'ssls' ? this.#compiler.refuseSsl(id, readRefused(value, problem)) : undefined
     const isServing = standIns?.isServing ?? this.#compiler.graph.get(kind, id) !== undefined
     const reason = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
+    this.#refused.set(nameOf(address), item)
     this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, isServing })
     this.#options.logger.error(
       { resource: nameOf(address), reason, isServing },
@@ -310,6 +343,15 @@ export class Publisher {
       )
     }
     return chain
+  }
+}
+
+function contentOf(item: StoredItem): Readonly<Record<string, unknown>> {
+  try {
+    return parseDocument(item.value)
+  } catch {
+    // Its own reader says what is wrong with it; here it is without content.
+    return {}
   }
 }
 

@@ -29,7 +29,7 @@ describe('checkResource', () => {
   for (const value of [undefined, null, 1, 'text', [1]]) {
     it(`refuses ${JSON.stringify(value)} for every kind`, () => {
       for (const kind of KINDS) {
-        const message = checkResource(kind, value, { plugins, id: 'known' })
+        const message = checkResource(kind, value, { plugins, id: kind === 'secrets' ? 'vault/1' : 'known' })
         assert.match(message ?? '', /^invalid configuration: wrong type: expected object, got /, kind)
       }
     })

@@ -1,8 +1,10 @@
 import { compileExpression } from '../expr/compile.ts'
 import type { Kind } from '../model/kind.ts'
+import { parseProto } from '../model/proto.ts'
 import { isObject } from '../model/schema-value.ts'
 import { SCHEMAS } from '../model/schemas/index.ts'
-import type { PluginConfigs, Route, Ssl, Upstream } from '../model/types.ts'
+import { SECRET_SCHEMAS } from '../model/schemas/secret.ts'
+import type { PluginConfigs, Proto, Route, Ssl, StreamRoute, Upstream } from '../model/types.ts'
 import { compileValidator } from '../model/validator.ts'
 import { checkSsl } from './check-ssl.ts'
 import { type CheckSteps, checkReference, type Reference } from './check-steps.ts'
@@ -13,12 +15,12 @@ import { compileFilterFunction } from './filter-function.ts'
 export interface PluginChecker {
   /** The message of contract §1.7, `unknown plugin [x]` among them; `undefined` when the configuration may be stored. */
   check(name: string, config: unknown, place: 'resource' | 'consumer'): string | undefined
-  get(name: string): { readonly metadataSchema?: object } | undefined
+  get(name: string): { readonly metadataSchema?: object; readonly type?: string } | undefined
 }
 
 export interface CheckDeps {
   readonly plugins: PluginChecker
-  /** The id that the key says, where the document does not have to carry it: the plugin's name of its metadata. */
+  /** The id that the key says, where the document does not have to carry it: a plugin's name, `vault/1`. */
   readonly id?: string
   /** The document comes from the store: what compiling can contain is not refused as a whole. */
   readonly isStored?: boolean
@@ -83,10 +85,24 @@ const KIND_CHECKS: Readonly<Record<Kind, (value: Document, deps: CheckDeps) => C
   *consumers(value, deps) {
     const problem = checkSchema('consumers', value)
     if (problem !== undefined) return problem
-    const plugin = checkPlugins(value, deps, 'consumer')
-    if (plugin !== undefined) return `invalid plugins configuration: ${plugin}`
-    return yield* checkReference(value, 'group_id', 'consumer_groups')
+    return checkConsumerPlugins(value, deps) ?? (yield* checkReference(value, 'group_id', 'consumer_groups'))
   },
+  credentials: (value, deps) => only(checkSchema('credentials', value) ?? checkCredential(value, deps)),
+  secrets: (value, deps) => only(checkSecret(value, deps)),
+  protos: (value) =>
+    only(checkSchema('protos', value) ?? failure(() => parseProto((value as unknown as Proto).content))),
+  *stream_routes(value) {
+    return (
+      checkSchema('stream_routes', value) ??
+      (yield* checkInlineUpstream(value)) ??
+      (yield* checkReference(value, 'upstream_id', 'upstreams')) ??
+      (yield* checkReference(value, 'service_id', 'services')) ??
+      (yield* checkSuperior(value)) ??
+      checkStreamPlugins(value) ??
+      checkProtocol(value)
+    )
+  },
+  consumer_groups: (value, deps) => only(checkSchema('consumer_groups', value) ?? checkPlugins(value, deps)),
   plugin_configs: (value, deps) => only(checkSchema('plugin_configs', value) ?? checkPlugins(value, deps)),
   global_rules: (value, deps) => only(checkSchema('global_rules', value) ?? checkPlugins(value, deps)),
   ssls: (value, deps) => only(checkSchema('ssls', value) ?? checkSsl(value as unknown as Ssl, deps)),
@@ -122,6 +138,50 @@ function checkPlugins(
     if (message !== undefined) return message
   }
   return undefined
+}
+
+function checkConsumerPlugins(value: Document, deps: CheckDeps): string | undefined {
+  const message = checkPlugins(value, deps, 'consumer')
+  return message && `invalid plugins configuration: ${message}`
+}
+
+function checkCredential(value: Document, deps: CheckDeps): string | undefined {
+  const { plugins = {} } = value as { plugins?: PluginConfigs }
+  const isAuth = (name: string) => deps.plugins.get(name)?.type === 'auth'
+  return (
+    checkConsumerPlugins(value, deps) ??
+    (Object.keys(plugins).every(isAuth)
+      ? undefined
+      : 'only supports auth type plugins in consumer credential')
+  )
+}
+
+/** The manager is the first part of the id, which only the key says (contract §1.11). */
+function checkSecret(value: Document, { id = String(value['id'] ?? '') }: CheckDeps): string | undefined {
+  const manager = id.split('/')[0]!
+  const schema = Object.hasOwn(SECRET_SCHEMAS, manager) ? SECRET_SCHEMAS[manager] : undefined
+  if (schema === undefined) return `invalid secret manager: ${manager}`
+  const message = compileValidator(SCHEMAS.secrets)(value) ?? compileValidator(schema)(value)
+  return message && `invalid configuration: ${message}`
+}
+
+function* checkSuperior(route: StreamRoute): CheckSteps {
+  const superior = route.protocol?.superior_id
+  if (superior === undefined) return undefined
+  if (String(superior) === String(route.id)) return 'stream route can not set itself as superior_id'
+  const message = `failed to fetch stream routes[${superior}], response code: 404`
+  return (yield { directory: 'stream_routes', id: String(superior), message }) ? undefined : message
+}
+
+/** No plugin runs on streams here. */
+function checkStreamPlugins({ plugins = {} }: StreamRoute): string | undefined {
+  const [name] = Object.keys(plugins)
+  return name === undefined ? undefined : `unknown plugin [${name}]`
+}
+
+/** No protocol above TCP is known here. */
+function checkProtocol({ protocol }: StreamRoute): string | undefined {
+  return protocol && `unknown protocol [${protocol.name}]`
 }
 
 function checkVars({ vars }: Route): string | undefined {

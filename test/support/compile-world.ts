@@ -6,7 +6,7 @@ import { PluginRegistry } from '../../src/plugin/registry.ts'
 import { createRouter } from '../../src/router/match.ts'
 import type { Router } from '../../src/router/router.ts'
 import type { Plan } from '../../src/snapshot/plan.ts'
-import { Publisher } from '../../src/snapshot/publisher.ts'
+import { Publisher, type PublisherOptions } from '../../src/snapshot/publisher.ts'
 import type { StoreEvent } from '../../src/store/config-store.ts'
 import { PoolRegistry } from '../../src/upstream/pool-registry.ts'
 import type { ConnectionPool } from '../../src/upstream/transport.ts'
@@ -32,7 +32,10 @@ const NO_POOL: ConnectionPool = {
 }
 
 /** Builds it with these plugins; keys of documents are `routes/1`. */
-export function compileWorld(plugins: readonly AnyPlugin[] = []): CompileWorld {
+export function compileWorld(
+  plugins: readonly AnyPlugin[] = [],
+  parts: Pick<PublisherOptions, 'secrets' | 'decrypt'> = {},
+): CompileWorld {
   const logger = createLogger('silent')
   const registry = new PluginRegistry()
   for (const plugin of plugins) registry.register(plugin)
@@ -53,11 +56,13 @@ export function compileWorld(plugins: readonly AnyPlugin[] = []): CompileWorld {
       instances,
       upstreams: { pools, random: () => 0 },
       clientCertificates: new Map(),
+      secrets: parts.secrets ?? { read: () => ({ ok: false, reason: 'no secrets in this test' }) },
     },
     router,
     metadata,
     logger,
     now: () => 0,
+    ...parts,
   })
   let revision = 0
   return {

@@ -11,14 +11,20 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : never) : never
 type Fields<K extends Kind> = (typeof SCHEMAS)[K] extends { properties: infer P } ? keyof P : never
 
 /** Does not compile when a hand-written type and its schema name different fields. */
-const FIELDS_AGREE: { [K in Exclude<Kind, 'plugin_metadata'>]: Same<Fields<K>, keyof Documents[K]> } = {
+const FIELDS_AGREE: {
+  [K in Exclude<Kind, 'plugin_metadata' | 'secrets'>]: Same<Fields<K>, keyof Documents[K]>
+} = {
   ssls: true,
+  protos: true,
   upstreams: true,
   services: true,
   plugin_configs: true,
+  consumer_groups: true,
+  credentials: true,
   consumers: true,
   global_rules: true,
   routes: true,
+  stream_routes: true,
 }
 const TIMEOUT_AGREES: Same<Pick<FromSchema<typeof timeout>, keyof Timeout>, Timeout> = true
 const NODE = SCHEMAS.upstreams.properties.nodes.anyOf[1].items.properties
