@@ -55,6 +55,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const isProxy = settings.deployment.role !== 'control_plane'
   const pools = isProxy ? createPools(contexts, logger) : createUnusedPools()
   const discovery = createNodeDiscovery(settings, { logger, metrics })
+  const secrets = { read: () => ({ ok: false, reason: 'no secret manager is configured' }) as const }
   const upstreams = {
     ...checkedUpstreams({ settings, metrics, logger }, contexts),
     pools,
@@ -71,7 +72,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     pools,
     monitor: upstreams.monitor,
     discovery,
-    compile: { plugins, instances, upstreams, clientCertificates },
+    compile: { plugins, instances, upstreams, clientCertificates, secrets },
     hostFor: (plugin) => ({
       logger: logger.child({ plugin: plugin.name }),
       metrics,
