@@ -20,6 +20,8 @@ import { type DecryptDocument, mayRefer, type ReadRules, readStored } from './st
 export interface Quarantined extends Ref {
   readonly reason: string
   readonly modRevision: number
+  /** When the first version that cannot be used became known, in ms since the epoch. */
+  readonly sinceMs: number
   /** Whether an earlier version serves in its place. */
   readonly isServing: boolean
 }
@@ -32,6 +34,8 @@ export interface SyncStatus {
   readonly published: number
   /** The revision being compiled, absent when nothing is pending. */
   readonly pending: number | undefined
+  /** Since when something newer than what is published is known, in ms since the epoch; absent when nothing is. */
+  readonly behindSinceMs: number | undefined
   readonly quarantined: readonly Quarantined[]
   readonly lastPublishedAtMs: number | undefined
 }
@@ -58,12 +62,21 @@ const SECRETS_WAIT_MS = 2000
 /** Longest time in ms that compiling holds the event loop before requests get their turn. */
 const SLICE_MS = 8
 
+type IsMeant = (ref: Ref, value: Readonly<Record<string, unknown>>) => boolean
+
 interface Change {
   readonly address: Address
   /** Absent for a delete. */
   readonly item: StoredItem | undefined
   /** Compile it although its revision is known: something that it refers to has changed. */
   readonly isForced?: boolean
+  /** What serves now may not go on if this fails. */
+  readonly endsLastGood?: boolean
+}
+
+export interface ReconsiderOptions {
+  /** Whether what is no longer good goes on serving as the last good version; else it ends. Default true. */
+  readonly keepsLastGood?: boolean
 }
 
 /**
@@ -77,13 +90,16 @@ export class Publisher {
   readonly #quarantine = new Map<string, Quarantined>()
   /** What stands in the store of the quarantined, by the same names. */
   readonly #refused = new Map<string, StoredItem>()
-  readonly #links = new SecretLinks()
+  /** What stands in the store of those that serve without some of their plugins, by name. */
+  readonly #abridged = new Map<string, StoredItem>()
+  readonly #links: SecretLinks
   readonly #rules: ReadRules
   /** By key: only the newest change of each counts. */
   #gathered = new Map<string, Change>()
   #gatheredRevision = 0
   #observed = 0
   #pending: number | undefined
+  #behindSinceMs: number | undefined
   #publishedAtMs: number | undefined
   #running: Promise<void> | undefined
   #hasState = false
@@ -93,7 +109,8 @@ export class Publisher {
 
   constructor(options: PublisherOptions) {
     this.#options = options
-    const { environment, logger, decrypt = (_kind, document) => document } = options
+    const { environment, logger, decrypt = (_ref, document) => document } = options
+    this.#links = new SecretLinks(options.secrets)
     this.#rules = { plugins: environment.plugins, logger, decrypt }
     this.#compiler = new Compiler(environment, options.router, options.metadata)
     this.#current = this.#snapshot(0, {
@@ -123,6 +140,7 @@ export class Publisher {
       observed: this.#observed,
       published: this.#current.revision,
       pending: this.#pending,
+      behindSinceMs: this.#behindSinceMs,
       quarantined: [...this.#quarantine.values()],
       lastPublishedAtMs: this.#publishedAtMs,
     }
@@ -154,23 +172,25 @@ export class Publisher {
   }
 
   /** Compiles these resources again although they are as they were: a plugin or a secret that they use is not. */
-  reconsider(isMeant: (ref: Ref, value: Readonly<Record<string, unknown>>) => boolean): void {
-    const force = (address: Address, item: StoredItem) => {
-      if (!this.#gathered.has(item.key)) this.#gathered.set(item.key, { address, item, isForced: true })
+  reconsider(isMeant: IsMeant, { keepsLastGood = true }: ReconsiderOptions = {}): void {
+    const force = (ref: Ref, item: StoredItem, endsLastGood = !keepsLastGood) => {
+      if (!this.#gathered.has(item.key))
+        this.#gathered.set(item.key, { address: ref, item, isForced: true, endsLastGood })
     }
     for (const kind of KINDS) {
       for (const { id, value, order: _, ...item } of this.#compiler.graph.list(kind)) {
         const ref = { kind, id }
-        if (this.#refused.has(nameOf(ref)) || !isMeant(ref, value as Readonly<Record<string, unknown>>))
-          continue
-        force(ref, { ...item, value: JSON.stringify(value) })
+        const stored = this.#abridged.get(nameOf(ref))
+        if (!isMeant(ref, stored ? contentOf(stored) : { ...value })) continue
+        force(ref, this.#refused.get(nameOf(ref)) ?? stored ?? { ...item, value: JSON.stringify(value) })
       }
     }
     for (const [name, item] of this.#refused) {
       const { kind, id } = this.#quarantine.get(name)!
-      if (isMeant({ kind, id }, contentOf(item))) force({ kind, id }, item)
+      if (isMeant({ kind, id }, contentOf(item))) force({ kind, id }, item, false)
     }
-    this.#observe(this.#observed)
+    // Before the first publish there is nothing to show again: it would show nothing as if that were all.
+    if (this.#publishedAtMs !== undefined || this.#running) this.#observe(this.#observed)
   }
 
   /** The answers to these references are not what they were. */
@@ -215,6 +235,7 @@ export class Publisher {
     this.#observed = revision
     this.#gatheredRevision = revision
     this.#hasState = true
+    this.#behindSinceMs ??= this.#options.now()
     this.#running ??= this.#run()
   }
 
@@ -248,8 +269,6 @@ export class Publisher {
         sliceStart = performance.now()
       }
     }
-    const inUse = this.#links.takeChanged()
-    if (inUse) this.#options.secrets?.retain(inUse)
   }
 
   /** Secrets are fetched before what needs them is compiled, all of a kind together. */
@@ -260,11 +279,12 @@ export class Publisher {
     if (references.length > 0) await this.#options.secrets?.ask(references, SECRETS_WAIT_MS)
   }
 
-  #apply(key: string, { address, item, isForced = false }: Change): void {
+  #apply(key: string, { address, item, isForced = false, endsLastGood = false }: Change): void {
     const name = nameOf(address)
     if (!item) {
       this.#accept(name)
       this.#links.delete(name)
+      this.#abridged.delete(name)
       this.#compiler.delete(address)
       if (address.kind === 'secrets') this.#options.secrets?.deleteManager(address.id)
       return
@@ -276,14 +296,17 @@ export class Publisher {
       return
     }
     try {
-      const { value, references } = readStored(address, item, this.#rules)
+      const { value, references, isAbridged } = readStored(address, item, this.#rules)
       this.#links.set(name, references)
       const { createRevision, modRevision } = item
       this.#compiler.put({ ...address, key, value, createRevision, modRevision })
       if (address.kind === 'secrets') this.#options.secrets?.setManager(address.id, { ...value })
+      if (isAbridged) this.#abridged.set(name, item)
+      else this.#abridged.delete(name)
       this.#accept(name)
     } catch (error) {
-      this.#setAside(address, item, (error as Error).message)
+      if (endsLastGood) this.#compiler.delete(address)
+      this.#setAside(address, item, this.#links.hide(name, (error as Error).message))
     }
   }
 
@@ -298,8 +321,9 @@ export class Publisher {
     const standIns = kind === 'ssls' ? this.#compiler.refuseSsl(id, readRefused(value, problem)) : undefined
     const isServing = standIns?.isServing ?? this.#compiler.graph.get(kind, id) !== undefined
     const reason = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
+    const sinceMs = this.#quarantine.get(nameOf(address))?.sinceMs ?? this.#options.now()
     this.#refused.set(nameOf(address), item)
-    this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, isServing })
+    this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, sinceMs, isServing })
     this.#options.logger.error(
       { resource: nameOf(address), reason, isServing },
       'a stored resource cannot be used',
@@ -319,6 +343,7 @@ export class Publisher {
       global: round.isGlobalChanged ? this.#globalChain() : global,
     })
     this.#publishedAtMs = this.#options.now()
+    this.#behindSinceMs = this.#hasState ? this.#publishedAtMs : undefined
     this.#retirement.advance(round.garbage)
     this.#options.onPublish?.(this.#current)
     this.#onFirstPublish?.()

@@ -7,25 +7,33 @@ export interface SecretKeeper extends SecretSource {
   deleteManager(id: string): void
   /** Resolves when all are answered, at the latest after `waitMs`. */
   ask(references: Iterable<string>, waitMs: number): Promise<void>
-  /** These are in use; all others are forgotten. */
-  retain(references: ReadonlySet<string>): void
+  /** Somebody uses these until {@link release} was called as often; what nobody uses is forgotten. */
+  retain(references: Iterable<string>): void
+  release(references: Iterable<string>): void
 }
+
+const NOTHING: ReadonlySet<string> = new Set()
 
 /** Which resource refers to which secrets. */
 export class SecretLinks {
+  readonly #keeper: SecretKeeper | undefined
   readonly #byResource = new Map<string, ReadonlySet<string>>()
-  #isChanged = false
+
+  constructor(keeper: SecretKeeper | undefined) {
+    this.#keeper = keeper
+  }
 
   set(resource: string, references: ReadonlySet<string>): void {
-    if (references.size === 0) this.delete(resource)
-    else {
-      this.#byResource.set(resource, references)
-      this.#isChanged = true
-    }
+    const before = this.#byResource.get(resource) ?? NOTHING
+    if (before.size + references.size === 0) return
+    this.#keeper?.retain(references)
+    this.#keeper?.release(before)
+    if (references.size > 0) this.#byResource.set(resource, references)
+    else this.#byResource.delete(resource)
   }
 
   delete(resource: string): void {
-    if (this.#byResource.delete(resource)) this.#isChanged = true
+    this.set(resource, NOTHING)
   }
 
   /** Whether the resource refers to one of these. */
@@ -34,10 +42,13 @@ export class SecretLinks {
     return own !== undefined && [...own].some((reference) => references.has(reference))
   }
 
-  /** Everything that is referred to, when that has changed since the last call. */
-  takeChanged(): ReadonlySet<string> | undefined {
-    if (!this.#isChanged) return undefined
-    this.#isChanged = false
-    return new Set([...this.#byResource.values()].flatMap((references) => [...references]))
+  /** The text without the secrets that the resource refers to: what complains of a configuration may quote it. */
+  hide(resource: string, text: string): string {
+    let hidden = text
+    for (const reference of this.#byResource.get(resource) ?? NOTHING) {
+      const answer = this.#keeper?.read(reference)
+      if (answer?.ok && answer.value !== '') hidden = hidden.replaceAll(answer.value, reference)
+    }
+    return hidden
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { compileWorld } from '../../test/support/compile-world.ts'
-import { definePlugin } from '../plugin/definition.ts'
+import { ConfigError, definePlugin } from '../plugin/definition.ts'
 import type { SecretAnswer } from '../secret/secret-source.ts'
 import type { SecretKeeper } from './secret-links.ts'
 
@@ -13,7 +13,7 @@ class KnownSecrets implements SecretKeeper {
   readonly known: Map<string, string>
   readonly managers = new Map<string, unknown>()
   readonly asked = new Set<string>()
-  retained: ReadonlySet<string> = new Set()
+  readonly retained: string[] = []
 
   constructor(known: Record<string, string> = {}) {
     this.known = new Map(Object.entries(known))
@@ -36,8 +36,12 @@ class KnownSecrets implements SecretKeeper {
     this.managers.delete(id)
   }
 
-  retain(references: ReadonlySet<string>): void {
-    this.retained = references
+  retain(references: Iterable<string>): void {
+    this.retained.push(...references)
+  }
+
+  release(references: Iterable<string>): void {
+    for (const reference of references) this.retained.splice(this.retained.indexOf(reference), 1)
   }
 }
 
@@ -49,6 +53,15 @@ const sending = definePlugin<{ token: string }>({
   compile({ token }) {
     tokens.push(token)
     return { access: () => undefined }
+  },
+})
+
+const quoting = definePlugin<{ token: string }>({
+  name: 'quoting',
+  priority: 10,
+  schema: { type: 'object', properties: { token: { type: 'string' } } },
+  compile({ token }) {
+    throw new ConfigError(`${token} is no token`)
   },
 })
 
@@ -70,7 +83,10 @@ describe('secrets in configuration', () => {
     const world = compileWorld([sending], { secrets })
     await world.write({ 'routes/1': route })
     assert.equal(world.match('/a')?.chain.instances[0]?.config['token'], 'one')
-    assert.deepEqual([...secrets.retained], [REFERENCE])
+    await world.write({ 'routes/1': { ...route, desc: 'edited' } })
+    assert.deepEqual(secrets.retained, [REFERENCE])
+    await world.write({ 'routes/1': undefined })
+    assert.deepEqual(secrets.retained, [])
   })
 
   it('are found in what APISIX stored, with its escaped slashes', async () => {
@@ -106,6 +122,12 @@ describe('secrets in configuration', () => {
     await world.publisher.settled()
     assert.deepEqual(tokens, ['late'])
     assert.equal(world.match('/a')!.chain.rewrite.length, 0)
+  })
+
+  it('stand in no reason for which a configuration is refused', async () => {
+    const world = compileWorld([quoting], { secrets: new KnownSecrets({ [REFERENCE]: 'hunter2' }) })
+    await world.write({ 'routes/1': { ...route, plugins: { quoting: { token: REFERENCE } } } })
+    assert.equal(world.publisher.status.quarantined[0]?.reason, `${REFERENCE} is no token`)
   })
 
   it('identify consumers', async () => {

@@ -1,4 +1,4 @@
-import type { Kind } from '../model/kind.ts'
+import type { Kind, Ref } from '../model/kind.ts'
 import type { Documents } from '../model/types.ts'
 import type { Logger } from '../observe/logger.ts'
 import { OBSERVING_PLUGINS } from '../plugin/skippable.ts'
@@ -11,7 +11,7 @@ import { checkResource, type PluginChecker } from './validate.ts'
 type Document = Readonly<Record<string, unknown>>
 
 /** Makes the fields of a stored document readable that were encrypted when it was written (contract §1.9). */
-export type DecryptDocument = (kind: Kind, document: Document) => Document
+export type DecryptDocument = (ref: Ref, document: Document) => Document
 
 export interface ReadRules {
   readonly plugins: PluginChecker
@@ -22,6 +22,8 @@ export interface ReadRules {
 export interface StoredDocument<K extends Kind = Kind> {
   /** Checked, with the schema's defaults. */
   readonly value: Documents[K]
+  /** Whether plugins that only observe were left out, because they are not enabled. */
+  readonly isAbridged: boolean
   /** The secrets that it refers to. */
   readonly references: ReadonlySet<string>
 }
@@ -38,7 +40,7 @@ export function mayRefer({ value }: StoredItem): boolean {
 /** Reads and checks what stands in the store. Throws with a reason for people: it is what the quarantine shows. */
 export function readStored(address: Address, item: StoredItem, rules: ReadRules): StoredDocument {
   const stored = parseDocument(item.value)
-  const opened = rules.decrypt(address.kind, stored)
+  const opened = rules.decrypt(address, stored)
   const value = withoutUnknownObservers(address, opened, rules)
   const problem = checkResource(address.kind, value, {
     plugins: rules.plugins,
@@ -48,6 +50,7 @@ export function readStored(address: Address, item: StoredItem, rules: ReadRules)
   if (problem !== undefined) throw new Error(problem)
   return {
     value: value as unknown as Documents[Kind],
+    isAbridged: value !== opened,
     references: opened !== stored || mayRefer(item) ? findReferences(value) : NO_REFERENCES,
   }
 }
