@@ -29,8 +29,8 @@ export interface CliContext {
   note(line: string): void
   /** Signals and uncaught failures. */
   readonly events: ProcessEvents
-  /** Makes a gateway that is not started yet. */
-  launch(settings: Settings): Promise<LaunchedGateway>
+  /** Makes a gateway that is not started yet. `readPluginList` reads the settings' `plugins` again, throwing a `SettingsError` when they cannot be used. */
+  launch(settings: Settings, readPluginList: () => Settings['plugins']): Promise<LaunchedGateway>
 }
 
 /** One word of the command line. */

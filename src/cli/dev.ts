@@ -42,13 +42,13 @@ async function run(args: readonly string[], context: CliContext): Promise<number
     overrides['deployment.admin.admin_listen.port'] = toPort('--admin-port', adminPort)
 
   const { env, workingDirectory } = context
-  const loaded = loadSettings({ file: flags.config, env, workingDirectory, flags: overrides })
+  const load = () => loadSettings({ file: flags.config, env, workingDirectory, flags: overrides })
   const hooks: ServeHooks = { closingLines: () => [`admin key: ${adminKey} (until the end of this run)`] }
-  if (target === undefined) return serve(loaded, context, hooks)
-  if (!loaded.settings.apisix.enable_admin) {
+  if (target === undefined) return serve(load, context, hooks)
+  if (!load().settings.apisix.enable_admin) {
     throw new UsageError('--to needs the admin API; take apisix.enable_admin: false out of the settings')
   }
-  return serve(loaded, context, {
+  return serve(load, context, {
     ...hooks,
     afterStart: (addresses) => writeCatchAll({ addresses, adminKey, target }),
     closingLines: () => [`  every path goes to ${flags.to}`, ...(hooks.closingLines?.({ proxy: [] }) ?? [])],

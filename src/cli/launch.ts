@@ -2,11 +2,14 @@ import type { Settings } from '../settings/settings.ts'
 import type { LaunchedGateway } from './command.ts'
 
 /** Puts a gateway together from the parts of this package. They are loaded here, because `check` and `version` need none of them. */
-export async function launchGateway(settings: Settings): Promise<LaunchedGateway> {
+export async function launchGateway(
+  settings: Settings,
+  readPluginList: () => Settings['plugins'],
+): Promise<LaunchedGateway> {
   const [{ createGateway }, { catalogue }, { createAdminApi }] = await Promise.all([
     import('../gateway/gateway.ts'),
     import('../../plugins/catalogue.ts'),
     import('../../admin/api/index.ts'),
   ])
-  return createGateway({ settings, catalogue, adminApi: createAdminApi })
+  return createGateway({ settings, catalogue, adminApi: createAdminApi, readPluginList })
 }

@@ -18,12 +18,16 @@ export interface ServeHooks {
   readonly closingLines?: (addresses: Addresses) => readonly string[]
 }
 
-/** Runs a gateway with these settings until it is told to stop; resolves with the exit code. */
+/**
+ * Runs a gateway with the settings that `load` reads until it is told to stop; resolves with the exit code. They are read again for
+ * the list of plugins when that is reloaded.
+ */
 export async function serve(
-  loaded: LoadedSettings,
+  load: () => LoadedSettings,
   context: CliContext,
   hooks: ServeHooks = {},
 ): Promise<number> {
+  const loaded = load()
   const { settings, generated } = resolveAdminKey(loaded.settings)
   for (const notice of noticesOf(loaded)) context.note(notice)
   for (const warning of await catalogueWarnings(settings)) context.note(`warning: ${warning}`)
@@ -32,7 +36,7 @@ export async function serve(
 
   let gateway: LaunchedGateway | undefined
   const start = async (): Promise<void> => {
-    gateway = await context.launch(settings)
+    gateway = await context.launch(settings, () => load().settings.plugins)
     const addresses = await gateway.start()
     await hooks.afterStart?.(addresses, settings)
     const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]

@@ -18,6 +18,6 @@ export const startCommand: Command = {
     const flags = parseFlags(args, CONFIG_FLAG)
     const { env, workingDirectory } = context
     const file = settingsFile(flags.config, workingDirectory)
-    return serve(loadSettings({ file, env, workingDirectory }), context)
+    return serve(() => loadSettings({ file, env, workingDirectory }), context)
   },
 }

@@ -3,6 +3,7 @@ import { Writable } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
 import type { FastifyPluginCallback } from 'fastify'
 import { createLogger } from '../observe/logger.ts'
+import { PluginReloadError } from '../plugin/reload-error.ts'
 import { type ControlItem, type ControlSource, controlPlugin } from './control.ts'
 import type { HealthReport } from './healthcheck.ts'
 import { createControlListener } from './listener.ts'
@@ -63,6 +64,7 @@ describe('the control API', () => {
     value: { id: '1', uri: '/a' },
     createdIndex: 3,
     modifiedIndex: 4,
+    has_domain: false,
   }
   const counter = { success: 0, http_failure: 0, tcp_failure: 0, timeout_failure: 0 }
   const node = { ip: '10.0.0.1', port: 80, hostname: '10.0.0.1', status: 'healthy' as const, counter }
@@ -72,8 +74,22 @@ describe('the control API', () => {
       observed_revision: 9,
       published_revision: 8,
       pending_revision: 9,
-      quarantined: [{ kind: 'routes', id: '7', reason: 'unknown plugin "x"' }],
+      lag_ms: 12,
+      quarantined: [
+        {
+          kind: 'routes',
+          id: '7',
+          reason: 'unknown plugin "x"',
+          since: '2026-01-01T00:00:00.000Z',
+          revision: 9,
+          older_version_serves: true,
+        },
+      ],
     }),
+    listMetadata: () => [],
+    getMetadata: () => undefined,
+    serverInfo: () => ({ etcd_version: '3', hostname: 'h', id: 'i', version: '1', boot_time: 1 }),
+    reloadPlugins: async () => undefined,
     list: (kind) => (kind === 'routes' ? [route] : []),
     get: (kind, id) => (kind === 'routes' && id === '1' ? route : undefined),
     health: {
@@ -120,6 +136,38 @@ describe('the control API', () => {
     ] as const) {
       assert.deepEqual(await get(`${url}/v1/healthcheck/${path}`), [status, { error_msg: message }])
     }
+  })
+
+  it('writes a long list in pieces and whole', async (t) => {
+    const many = Array.from({ length: 250 }, (_, id) => ({ ...route, key: `/apisix/routes/${id}` }))
+    const url = await serve(t, controlPlugin({ ...source, list: () => many }))
+    assert.deepEqual(await get(`${url}/v1/routes`), [200, many])
+    assert.ok((await (await fetch(`${url}/v1/routes`)).text()).endsWith(']\n'))
+  })
+
+  it('shows what became of secrets where some are resolved, and knows nothing of them elsewhere', async (t) => {
+    const status = { reference: '$secret://vault/1/a/b', manager: 'vault/1', state: 'failed', reason: 'r' }
+    const url = await serve(t, controlPlugin({ ...source, secrets: () => [{ ...status, ageMs: 7 }] }))
+    assert.deepEqual(await get(`${url}/v1/secrets`), [200, [{ ...status, age_ms: 7 }]])
+    const other = await serve(t, controlPlugin(source))
+    assert.equal((await get(`${other}/v1/secrets`))[0], 404)
+  })
+
+  it('says why plugins cannot be reloaded, and no more than that it failed when it is not for people', async (t) => {
+    const failing = (error: Error) =>
+      serve(t, controlPlugin({ ...source, reloadPlugins: () => Promise.reject(error) }))
+    const reload = async (url: string) => {
+      const response = await fetch(`${url}/v1/plugins/reload`, { method: 'PUT' })
+      return [response.status, await response.json()]
+    }
+    assert.deepEqual(await reload(await failing(new PluginReloadError('restart it'))), [
+      400,
+      { error_msg: 'restart it' },
+    ])
+    assert.deepEqual(await reload(await failing(new Error('secret cause'))), [
+      500,
+      { error_msg: '500 Internal Server Error' },
+    ])
   })
 
   it('answers an unknown path with 404 and a failure with a bland 500, both as JSON', async (t) => {

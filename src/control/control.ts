@@ -1,42 +1,64 @@
-import type { FastifyPluginCallback, FastifyReply } from 'fastify'
+import type { FastifyPluginCallback } from 'fastify'
+import { PluginReloadError } from '../plugin/reload-error.ts'
+import { refuse, sendJson, sendList } from './answer.ts'
 import { type HealthSource, healthcheckRoutes } from './healthcheck.ts'
+import type { SyncState } from './sync-state.ts'
 
 /** The kinds that the control API shows, and the word for one of them in its paths and messages. */
 const SHOWN_KINDS = { routes: 'route', services: 'service', upstreams: 'upstream' } as const
 
 export type ShownKind = keyof typeof SHOWN_KINDS
 
-/** One resource as the gateway holds it: with defaults and node arrays (contract §8.1). */
+/** One resource as the gateway holds it: with defaults and node arrays, without secrets (contract §8.1). */
 export interface ControlItem {
   /** `/apisix/routes/1`. */
   readonly key: string
   readonly value: Readonly<Record<string, unknown>>
   readonly createdIndex: number
   readonly modifiedIndex: number
-  readonly has_domain?: boolean
+  /** Whether a node of its own is given by name. */
+  readonly has_domain: boolean
 }
 
-/** How far configuration has come, from the store to the requests. */
-export interface SyncState {
-  /** Latest revision that the store has told of. */
-  readonly observed_revision: number
-  /** Revision that requests are served with. */
-  readonly published_revision: number
-  /** Revision that is being compiled; absent when nothing is pending. */
-  readonly pending_revision?: number
-  /** Resources whose latest form cannot be used; the last good one serves. */
-  readonly quarantined: readonly { readonly kind: string; readonly id: string; readonly reason: string }[]
-  /** Upstreams for which names or registries gave no nodes; absent when there are none. */
-  readonly without_nodes?: readonly { readonly upstream: string; readonly reason: string }[]
+/** Metadata of one plugin with its defaults; `id` is the plugin's name. */
+export type ShownMetadata = Readonly<Record<string, unknown>> & { readonly id: string }
+
+/** Which process this is. */
+export interface ServerInfo {
+  readonly etcd_version: string
+  readonly hostname: string
+  readonly id: string
+  readonly version: string
+  /** Unix seconds. */
+  readonly boot_time: number
+}
+
+/** What became of one secret reference; never a value. */
+export interface ShownSecret {
+  readonly reference: string
+  /** `vault/1`, or `env`. */
+  readonly manager?: string
+  readonly state: string
+  readonly reason?: string
+  readonly ageMs?: number
 }
 
 /** Where the control API gets its answers; all of them are made on the spot and owned by the caller. */
 export interface ControlSource {
   sync(): SyncState
-  list(kind: ShownKind): readonly ControlItem[]
+  /** May be read over several turns of the event loop. */
+  list(kind: ShownKind): Iterable<ControlItem>
   get(kind: ShownKind, id: string): ControlItem | undefined
+  listMetadata(): readonly ShownMetadata[]
+  /** Of enabled plugins only. */
+  getMetadata(plugin: string): ShownMetadata | undefined
   /** `{main, plugins, stream_plugins}`. */
   schema(): Readonly<Record<string, unknown>>
+  serverInfo(): ServerInfo
+  /** Resolves when requests meet the plugins of the list as it is now. Rejects with a {@link PluginReloadError} when that cannot be. */
+  reloadPlugins(): Promise<void>
+  /** Absent where no secrets are resolved. */
+  secrets?(): readonly ShownSecret[]
   readonly health: HealthSource
 }
 
@@ -45,21 +67,53 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
   return (app, _options, done) => {
     app.get('/v1/schema', (_request, reply) => sendJson(reply, source.schema()))
     app.get('/v1/sync', (_request, reply) => sendJson(reply, source.sync()))
+    if (source.secrets)
+      app.get('/v1/secrets', (_request, reply) => sendJson(reply, source.secrets!().map(shownSecret)))
+    app.get('/v1/server_info', (_request, reply) => sendJson(reply, source.serverInfo()))
+    app.post('/v1/gc', (_request, reply) => {
+      globalThis.gc?.()
+      return reply.send()
+    })
+    app.put('/v1/plugins/reload', async (_request, reply) => {
+      try {
+        await source.reloadPlugins()
+      } catch (error) {
+        if (error instanceof PluginReloadError) return refuse(reply, 400, error.message)
+        throw error
+      }
+      return reply.type('text/plain; charset=utf-8').send('done')
+    })
     healthcheckRoutes(app, source.health)
-    for (const [kind, word] of Object.entries(SHOWN_KINDS) as [ShownKind, string][]) {
-      app.get(`/v1/${kind}`, (_request, reply) => sendJson(reply, source.list(kind)))
-      app.get<{ Params: { id: string } }>(`/v1/${word}/:id`, (request, reply) => {
-        const { id } = request.params
-        const item = source.get(kind, id)
-        return item
-          ? sendJson(reply, item)
-          : sendJson(reply.code(404), { error_msg: `${word}[${id}] not found` })
-      })
-    }
+    itemRoutes(app, source)
+    metadataRoutes(app, source)
     done()
   }
 }
 
-function sendJson(reply: FastifyReply, body: unknown): FastifyReply {
-  return reply.type('application/json').send(`${JSON.stringify(body)}\n`)
+function shownSecret({ ageMs, ...status }: ShownSecret): object {
+  return { ...status, ...(ageMs !== undefined && { age_ms: ageMs }) }
+}
+
+type App = Parameters<FastifyPluginCallback>[0]
+
+function itemRoutes(app: App, source: ControlSource): void {
+  for (const [kind, word] of Object.entries(SHOWN_KINDS) as [ShownKind, string][]) {
+    app.get(`/v1/${kind}`, (_request, reply) => sendList(reply, source.list(kind)))
+    app.get<{ Params: { id: string } }>(`/v1/${word}/:id`, ({ params: { id } }, reply) => {
+      const item = source.get(kind, id)
+      return item ? sendJson(reply, item) : refuse(reply, 404, `${word}[${id}] not found`)
+    })
+  }
+}
+
+function metadataRoutes(app: App, source: ControlSource): void {
+  app.get('/v1/plugin_metadatas', (_request, reply) => {
+    const all = source.listMetadata()
+    // Lua's empty table: that is how APISIX shows an empty list here.
+    return sendJson(reply, all.length === 0 ? {} : all)
+  })
+  app.get<{ Params: { name: string } }>('/v1/plugin_metadata/:name', ({ params: { name } }, reply) => {
+    const metadata = source.getMetadata(name)
+    return metadata ? sendJson(reply, metadata) : refuse(reply, 404, `plugin metadata[${name}] not found`)
+  })
 }

@@ -32,6 +32,9 @@ export function createControlListener(plugin: FastifyPluginCallback, logger: Log
     // Liveness has to answer until the very end of a drain.
     return503OnClosing: false,
   })
+  // What a request carries says nothing here, whatever its label.
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, _body, parsed) => parsed(null))
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ error_msg: '404 Not Found' }))
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500

@@ -20,9 +20,15 @@ export interface AdminApiDeps {
   readonly version: string
   readonly clock: { now(): number }
   readonly logger: Logger
+  /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
+  reloadPlugins(): Promise<void>
 }
 
 export type CreateAdminApi = (deps: AdminApiDeps) => FastifyPluginAsync
+
+export interface AdminParts extends Pick<AdminApiDeps, 'graph' | 'store' | 'reloadPlugins'> {
+  readonly create: CreateAdminApi
+}
 
 /** Requests of the admin API must be complete within this time. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -33,7 +39,7 @@ export class AdminListener {
 
   constructor(
     { settings, plugins, logger }: Environment,
-    { graph, store, create }: { graph: Graph; store: ConfigStore; create: CreateAdminApi },
+    { graph, store, create, reloadPlugins }: AdminParts,
   ) {
     const { admin } = settings.deployment
     this.#app = Fastify({
@@ -55,6 +61,7 @@ export class AdminListener {
         version: VERSION,
         clock: { now: () => Date.now() },
         logger: logger.child({ listener: 'admin' }),
+        reloadPlugins,
       }),
     )
   }

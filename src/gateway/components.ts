@@ -10,12 +10,14 @@ import type { ListenAddress } from '../settings/settings.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import { Publisher } from '../snapshot/publisher.ts'
 import type { ConfigStore } from '../store/config-store.ts'
-import { type Following, followStore } from '../store/follow.ts'
+import { type Following, type FollowStatus, followStore } from '../store/follow.ts'
 import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
+import { EnabledPlugins } from './enabled-plugins.ts'
 import type { Environment } from './environment.ts'
 import { healthSource } from './health-source.ts'
+import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
@@ -45,6 +47,9 @@ export interface Surroundings {
   readonly adminApi: CreateAdminApi
   /** Instead of the one that the settings choose. */
   readonly store: ConfigStore | undefined
+  readonly catalogue: Catalogue
+  /** What the settings say about `plugins` now. */
+  readPluginList(): PluginList | Promise<PluginList>
 }
 
 /** Builds every long-lived part; each opens something only when it is started. */
@@ -61,10 +66,12 @@ export function buildComponents(environment: Environment, surroundings: Surround
     now: () => Date.now(),
     onPublish: () => readiness.release('config'),
   })
+  const enabled = new EnabledPlugins({ ...environment, ...surroundings, publisher })
   const work: Workshop = {
     environment,
     surroundings,
     publisher,
+    enabled,
     addresses: { proxy: [] },
     link: new StoreLink(),
   }
@@ -77,7 +84,14 @@ export function buildComponents(environment: Environment, surroundings: Surround
   const { monitor } = environment
   const health = healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix })
   const control = controlPlugin(
-    controlSource(publisher, plugins, { health, feeds: environment.discovery.feeds }),
+    controlSource({
+      publisher,
+      plugins,
+      health,
+      feeds: environment.discovery.feeds,
+      store: () => work.link.status(),
+      reloadPlugins: () => enabled.reload(),
+    }),
   )
   const components = [
     sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
@@ -97,12 +111,18 @@ export function buildComponents(environment: Environment, surroundings: Surround
 class StoreLink {
   store: ConfigStore | undefined = undefined
   following: Following | undefined = undefined
+
+  status(): { readonly name: string; readonly follow: FollowStatus } | undefined {
+    const { store, following } = this
+    return store && following && { name: store.name, follow: following.status() }
+  }
 }
 
 interface Workshop {
   readonly environment: Environment
   readonly surroundings: Surroundings
   readonly publisher: Publisher
+  readonly enabled: EnabledPlugins
   readonly addresses: Addresses
   readonly link: StoreLink
 }
@@ -137,14 +157,20 @@ function storeComponent({ environment, surroundings, link }: Workshop): Componen
   }
 }
 
-function adminComponent({ environment, surroundings, publisher, addresses, link }: Workshop): Component {
+function adminComponent(work: Workshop): Component {
+  const { environment, surroundings, publisher, addresses, link, enabled } = work
   let listener: AdminListener | undefined
   return {
     name: 'admin',
     rank: RANK.side,
     start: async () => {
       const { graph } = publisher
-      listener = new AdminListener(environment, { graph, store: link.store!, create: surroundings.adminApi })
+      listener = new AdminListener(environment, {
+        graph,
+        store: link.store!,
+        create: surroundings.adminApi,
+        reloadPlugins: () => enabled.reload(),
+      })
       addresses.admin = await listener.listen(environment.settings.deployment.admin.admin_listen)
     },
     stop: async () => {
@@ -154,16 +180,17 @@ function adminComponent({ environment, surroundings, publisher, addresses, link 
   }
 }
 
-function configComponent({ environment, publisher, link }: Workshop): Component {
+function configComponent({ environment, publisher, link, enabled }: Workshop): Component {
   const { settings, logger } = environment
   return {
     name: 'configuration',
     rank: RANK.config,
     start: async (signal) => {
+      await enabled.start(link.store!)
       link.following = followStore({
         store: link.store!,
         prefix: `${settings.store.prefix}/`,
-        listener: publisher,
+        listener: enabled.listener(),
         logger,
       })
       await publisher.firstPublish(signal)
@@ -178,13 +205,15 @@ function configComponent({ environment, publisher, link }: Workshop): Component 
   }
 }
 
-function proxyComponent({ environment, surroundings, publisher, addresses }: Workshop): Component {
+function proxyComponent(work: Workshop): Component {
+  const { environment, surroundings, publisher, addresses, enabled } = work
   const plane = new DataPlane(environment, publisher)
   const { min_drain_ms } = environment.settings.gatewright.shutdown
   return {
     name: 'proxy',
     rank: RANK.proxy,
     start: async () => {
+      enabled.mounting()
       const { plain, secure } = await plane.start()
       addresses.proxy = plain
       if (secure.length > 0) addresses.tls = secure

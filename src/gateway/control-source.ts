@@ -1,61 +1,62 @@
-import type { ControlItem, ControlSource } from '../control/control.ts'
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { ControlSource, ServerInfo } from '../control/control.ts'
 import type { HealthSource } from '../control/healthcheck.ts'
-import type { Kind } from '../model/kind.ts'
-import { SCHEMAS } from '../model/schemas/index.ts'
+import { VERSION } from '../lib/version.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
-import type { Resource } from '../snapshot/graph.ts'
+import { summarizePlugin } from '../plugin/summary.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
-import type { NodeFeeds } from '../upstream/node-feeds.ts'
+import { MAIN_SCHEMAS } from './main-schemas.ts'
+import { shownItem, shownMetadata } from './shown-item.ts'
+import { readSync, type SyncParts } from './sync-source.ts'
+
+export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
+  readonly publisher: Publisher
+  readonly plugins: PluginRegistry
+  readonly health: HealthSource
+  reloadPlugins(): Promise<void>
+}
 
 /** What the control API shows, read from the publisher at each request. */
-export function controlSource(
-  publisher: Publisher,
-  plugins: PluginRegistry,
-  { health, feeds }: { health: HealthSource; feeds: NodeFeeds },
-): ControlSource {
+export function controlSource(parts: ControlParts): ControlSource {
+  const { publisher, plugins, health } = parts
+  const { graph } = publisher
+  const info = describeProcess()
   return {
     health,
-    sync: () => {
-      const { observed, published, pending, quarantined } = publisher.status
-      const withoutNodes = [...feeds.empty()]
-      return {
-        observed_revision: observed,
-        published_revision: published,
-        ...(pending !== undefined && { pending_revision: pending }),
-        quarantined,
-        ...(withoutNodes.length > 0 && { without_nodes: withoutNodes }),
-      }
+    sync: () => readSync({ ...parts, now: Date.now }),
+    *list(kind) {
+      for (const resource of graph.list(kind)) yield shownItem(resource, plugins)
     },
-    list: (kind) => [...publisher.graph.list(kind)].map(itemOf),
     get: (kind, id) => {
-      const resource = publisher.graph.get(kind, id)
-      return resource && itemOf(resource)
+      const resource = graph.get(kind, id)
+      return resource && shownItem(resource, plugins)
     },
-    schema: () => ({ main: SCHEMAS, plugins: pluginSchemas(plugins), stream_plugins: {} }),
+    listMetadata: () =>
+      [...graph.list('plugin_metadata')]
+        .filter(({ id }) => plugins.get(id))
+        .map((resource) => shownMetadata(resource, plugins)),
+    getMetadata: (name) => {
+      const resource = plugins.get(name) && graph.get('plugin_metadata', name)
+      return resource && shownMetadata(resource, plugins)
+    },
+    schema: () => ({
+      main: MAIN_SCHEMAS,
+      plugins: Object.fromEntries(plugins.all().map((plugin) => [plugin.name, summarizePlugin(plugin)])),
+      stream_plugins: {},
+    }),
+    serverInfo: () => info,
+    reloadPlugins: () => parts.reloadPlugins(),
   }
 }
 
-function itemOf(resource: Resource<Kind>): ControlItem {
-  const { key, value, createRevision, modRevision } = resource
+function describeProcess(): ServerInfo {
   return {
-    key,
-    value: value as unknown as Readonly<Record<string, unknown>>,
-    createdIndex: createRevision,
-    modifiedIndex: modRevision,
+    // Nothing here depends on it; APISIX says this too where it does not know.
+    etcd_version: 'unknown',
+    hostname: hostname(),
+    id: randomUUID(),
+    version: VERSION,
+    boot_time: Math.floor(Date.now() / 1000 - process.uptime()),
   }
-}
-
-function pluginSchemas(plugins: PluginRegistry): Record<string, unknown> {
-  return Object.fromEntries(
-    plugins.all().map((plugin) => [
-      plugin.name,
-      {
-        priority: plugin.priority,
-        schema: plugin.schema,
-        ...(plugin.consumerSchema && { consumer_schema: plugin.consumerSchema }),
-        ...(plugin.metadataSchema && { metadata_schema: plugin.metadataSchema }),
-        ...(plugin.type && { type: plugin.type }),
-      },
-    ]),
-  )
 }

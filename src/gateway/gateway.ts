@@ -8,7 +8,7 @@ import type { ConfigStore } from '../store/config-store.ts'
 import type { CreateAdminApi } from './admin-listener.ts'
 import { buildComponents, type Parts } from './components.ts'
 import { createEnvironment } from './environment.ts'
-import { type Catalogue, loadPlugins } from './load-plugins.ts'
+import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
 
 export interface GatewayOptions {
   /** With the admin keys resolved. */
@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly catalogue: Catalogue
   readonly adminApi: CreateAdminApi
   readonly logger?: Logger
+  /** Reads the settings' `plugins` again when the list is reloaded, throwing a `SettingsError` when they cannot be used; absent: it stays as it is. */
+  readonly readPluginList?: () => PluginList | Promise<PluginList>
   /** Takes the place of the store that the settings choose; closed with the gateway. */
   readonly store?: ConfigStore
 }
@@ -79,10 +81,16 @@ class GatewayProcess implements Gateway {
   }
 
   async #startAll(): Promise<void> {
-    const { settings, catalogue, adminApi, store } = this.#options
+    const { settings, catalogue, adminApi, store, readPluginList } = this.#options
     const plugins = await loadPlugins(catalogue, settings)
     const environment = createEnvironment(settings, plugins, this.#logger)
-    this.#parts = buildComponents(environment, { readiness: this.readiness, adminApi, store })
+    this.#parts = buildComponents(environment, {
+      readiness: this.readiness,
+      adminApi,
+      store,
+      catalogue,
+      readPluginList: readPluginList ?? (() => settings.plugins),
+    })
     await startInOrder(this.#parts.components, this.#abort.signal, (component) => {
       this.#started.push(component)
     })

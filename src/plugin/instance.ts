@@ -90,8 +90,11 @@ export class InstanceFactory {
     await this.#release(instance.plugin.name, releases)
   }
 
-  async disposeAll(plugin: string): Promise<void> {
-    const own = [...this.#live.keys()].filter((instance) => instance.plugin.name === plugin)
+  /** All of one plugin, or all there are. */
+  async disposeAll(plugin?: string): Promise<void> {
+    const own = [...this.#live.keys()].filter(
+      (instance) => plugin === undefined || instance.plugin.name === plugin,
+    )
     await Promise.all(own.map((instance) => this.dispose(instance)))
   }
 

@@ -18,6 +18,8 @@ export interface MountOptions {
  */
 export async function mountPlugins(app: FastifyInstance, options: MountOptions): Promise<void> {
   boundOnClose(app, options.closeTimeoutMs)
+  // Runs last: what is left then belongs to plugins that were enabled later.
+  app.addHook('onClose', () => options.instances.disposeAll())
   for (const plugin of options.plugins) {
     const host = options.hostFor(plugin)
     await app.register(

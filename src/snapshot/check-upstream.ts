@@ -1,4 +1,5 @@
 import { isIPv6 } from 'node:net'
+import { hashHeaderKeySchema, hashVarsKeySchema } from '../model/schemas/hash-key.ts'
 import type { HashOn, Upstream } from '../model/types.ts'
 import { BALANCER_TYPES, findBalancer } from '../upstream/balancer/registry.ts'
 import { readUpstream } from '../upstream/spec.ts'
@@ -79,9 +80,9 @@ function checkClientCertificate({ tls = {} }: Upstream): string | undefined {
 
 /** Which keys can be hashed on; `consumer` needs none. */
 const HASH_KEY_PATTERN: Readonly<Record<HashOn, string | undefined>> = {
-  vars: '^((uri|server_name|server_addr|request_uri|remote_port|remote_addr|query_string|host|hostname|mqtt_client_id)|arg_[0-9a-zA-z_-]+)$',
-  header: '^[a-zA-Z0-9-_]+$',
-  cookie: '^[a-zA-Z0-9-_]+$',
+  vars: hashVarsKeySchema.pattern,
+  header: hashHeaderKeySchema.pattern,
+  cookie: hashHeaderKeySchema.pattern,
   vars_combinations: undefined,
   consumer: undefined,
 }

@@ -1,0 +1,90 @@
+import type { PluginRegistry } from '../plugin/registry.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Publisher } from '../snapshot/publisher.ts'
+import type { ConfigStore } from '../store/config-store.ts'
+import type { FollowListener } from '../store/follow.ts'
+import type { Catalogue, PluginList } from './load-plugins.ts'
+import { PluginReload, type PluginReloadParts } from './plugin-reload.ts'
+import { listenForPluginList, pluginListKey, readPluginList, writePluginList } from './shared-plugin-list.ts'
+
+export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher' | 'logger'> {
+  readonly settings: Settings
+  readonly catalogue: Catalogue
+  readonly plugins: PluginRegistry
+  readonly publisher: Publisher
+  /** What the settings say now. */
+  readPluginList(): PluginList | Promise<PluginList>
+}
+
+/**
+ * Which plugins are enabled: those of the settings; on a node without admin API those of the store, if it says so. With etcd, the
+ * node with the admin API writes the list there (contract §2.1 and §6).
+ */
+export class EnabledPlugins {
+  readonly #parts: EnabledPluginsParts
+  readonly #reload: PluginReload
+  readonly #hasAdmin: boolean
+  /** As it stands in the store, on a node without admin API. */
+  #stored: PluginList | undefined
+  #store: ConfigStore | undefined
+
+  constructor(parts: EnabledPluginsParts) {
+    this.#parts = parts
+    this.#hasAdmin = parts.settings.apisix.enable_admin
+    this.#reload = new PluginReload({
+      ...parts,
+      attributes: parts.settings.plugin_attr,
+      readList: () => this.#stored ?? parts.readPluginList(),
+    })
+  }
+
+  /** Before the store is followed. A store that does not answer is no reason not to start. */
+  async start(store: ConfigStore): Promise<void> {
+    const { settings, logger } = this.#parts
+    this.#store = store
+    try {
+      if (this.#hasAdmin) await this.#write(settings.plugins)
+      else await this.#adopt((await store.get(pluginListKey(settings.store.prefix)))?.value)
+    } catch (error) {
+      const reason = (error as Error).message
+      logger.warn({ reason }, 'the list of plugins could not be shared through the store')
+    }
+  }
+
+  /** The publisher's place at the store, which here hears of other lists too. */
+  listener(): FollowListener {
+    const { publisher, settings } = this.#parts
+    if (this.#hasAdmin) return publisher
+    return listenForPluginList(publisher, settings.store.prefix, (value) => void this.#adopt(value))
+  }
+
+  /** To be told right before the proxy is built; see {@link PluginReload.mounting}. */
+  mounting(): void {
+    this.#reload.mounting()
+  }
+
+  /** Takes over the list as it stands now; see {@link PluginReload.reload}. */
+  async reload(): Promise<void> {
+    const list = await this.#reload.reload()
+    if (this.#hasAdmin) await this.#write(list)
+  }
+
+  async #write(plugins: PluginList): Promise<void> {
+    const { settings } = this.#parts
+    if (!this.#store || settings.store.type !== 'etcd') return
+    await writePluginList(this.#store, settings.store.prefix, { ...settings, plugins })
+  }
+
+  async #adopt(value: string | undefined): Promise<void> {
+    const { logger } = this.#parts
+    try {
+      this.#stored = readPluginList(value, logger)
+      await this.#reload.reload()
+    } catch (error) {
+      logger.error(
+        { err: error },
+        'the list of plugins in the store cannot be taken over; what was enabled stays',
+      )
+    }
+  }
+}

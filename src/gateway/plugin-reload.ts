@@ -1,0 +1,106 @@
+import type { Logger } from '../observe/logger.ts'
+import type { PluginRegistry } from '../plugin/registry.ts'
+import { PluginReloadError } from '../plugin/reload-error.ts'
+import type { Settings } from '../settings/settings.ts'
+import { SettingsError } from '../settings/settings-error.ts'
+import type { Publisher } from '../snapshot/publisher.ts'
+import { type Catalogue, type LoadedPlugin, loadNamed, namesOf, type PluginList } from './load-plugins.ts'
+
+export interface PluginReloadParts {
+  readonly catalogue: Catalogue
+  readonly attributes: Settings['plugin_attr']
+  readonly plugins: PluginRegistry
+  readonly publisher: Pick<Publisher, 'reconsider' | 'settled'>
+  readonly logger: Logger
+  /** The list as it stands now, wherever it is kept. May throw a {@link SettingsError}. */
+  readList(): PluginList | Promise<PluginList>
+}
+
+/** Enables and disables plugins of a running gateway. One list is taken over at a time. */
+export class PluginReload {
+  readonly #parts: PluginReloadParts
+  #last: Promise<unknown> = Promise.resolve()
+  /** Plugins that are part of the listening proxy; absent as long as it is not built. */
+  #mounted: ReadonlySet<string> | undefined
+
+  constructor(parts: PluginReloadParts) {
+    this.#parts = parts
+  }
+
+  /** From now on the proxy listens: what plugins bring for the listener itself can no longer be added. */
+  mounting(): void {
+    this.#mounted = new Set(this.#parts.plugins.all().map(({ name }) => name))
+  }
+
+  /**
+   * Takes the list over as it stands now, and resolves with it when requests meet what it says. Requests under way keep what they
+   * matched. Rejects with a {@link PluginReloadError}, and changes nothing, when that cannot be done without a restart.
+   */
+  reload(): Promise<PluginList> {
+    const turn = this.#last.then(() => this.#reload())
+    // The caller is told of a failure; who comes next starts afresh.
+    this.#last = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #reload(): Promise<PluginList> {
+    const list = await this.#read()
+    await this.#apply(list)
+    return list
+  }
+
+  async #read(): Promise<PluginList> {
+    try {
+      return await this.#parts.readList()
+    } catch (error) {
+      if (!(error instanceof SettingsError)) throw error
+      throw new PluginReloadError(`the settings cannot be used, nothing was changed: ${error.message}`)
+    }
+  }
+
+  async #apply(list: PluginList): Promise<void> {
+    const { catalogue, plugins, publisher, logger } = this.#parts
+    const names = namesOf(catalogue, list)
+    const added = names.filter((name) => !plugins.get(name))
+    const removed = plugins.all().flatMap(({ name }) => (names.includes(name) ? [] : [name]))
+    if (added.length + removed.length === 0) return
+    const loaded = await this.#load(added.filter((name) => !plugins.isRegistered(name)))
+    for (const { definition, attr } of loaded) plugins.register(definition, attr)
+    plugins.setEnabled(names)
+    // With its instances the plugin would live on: what names it serves no more than after a restart.
+    publisher.reconsider(mentions(removed), { keepsLastGood: false })
+    publisher.reconsider(mentions(added))
+    await publisher.settled()
+    logger.info({ added, removed }, 'other plugins are enabled')
+  }
+
+  /** Everything that can go wrong does so before anything is changed. */
+  async #load(names: readonly string[]): Promise<LoadedPlugin[]> {
+    const { catalogue, attributes } = this.#parts
+    let loaded: LoadedPlugin[]
+    try {
+      loaded = await loadNamed(catalogue, names, attributes)
+    } catch (error) {
+      throw new PluginReloadError(
+        `a plugin cannot be loaded, nothing was changed: ${(error as Error).message}`,
+      )
+    }
+    for (const { definition } of loaded) {
+      if (!definition.fastify || !this.#mounted || this.#mounted.has(definition.name)) continue
+      throw new PluginReloadError(
+        `plugin "${definition.name}" adds to the listeners themselves, which happens at the start only: restart the gateway to enable it; nothing was changed`,
+      )
+    }
+    return loaded
+  }
+}
+
+/** Whether a document names one of the plugins, at whatever depth: plugins may carry the configuration of others. */
+function mentions(plugins: readonly string[]): (ref: { readonly id: string }, document: object) => boolean {
+  const quoted = plugins.map((name) => JSON.stringify(name))
+  return ({ id }, document) => {
+    if (plugins.includes(id)) return true
+    const text = JSON.stringify(document)
+    return quoted.some((name) => text.includes(name))
+  }
+}
