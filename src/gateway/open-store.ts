@@ -9,6 +9,10 @@ export async function openStore({ store }: Settings, logger: Logger): Promise<Co
       const { MemoryStore } = await import('../store/memory-store.ts')
       return new MemoryStore({ logger })
     }
+    case 'configs': {
+      const { ConfigsStore } = await import('../store/configs-store.ts')
+      return new ConfigsStore({ logger })
+    }
     case 'embedded': {
       const { EmbeddedStore } = await import('../store/embedded-store.ts')
       return EmbeddedStore.open(store.path, { logger })

@@ -11,10 +11,11 @@ export interface StoreHints {
 
 /**
  * Where configuration is kept (docs/reference/config.md, "Which store"): what `gatewright.store` says; else what the role's provider
- * says if it is yaml or json; else etcd if its section is there or the role cannot do without; else the embedded store.
+ * says if it is yaml or json, which for a traditional node with an admin API is what is handed over there as a whole; else etcd if its
+ * section is there or the role cannot do without; else the embedded store.
  */
 export function chooseStore(settings: Omit<Settings, 'store'>, hints: StoreHints): StoreSettings {
-  const { deployment, gatewright } = settings
+  const { apisix, deployment, gatewright } = settings
   const { role } = deployment
   const provider = deployment[`role_${role}`].config_provider
   const embedded = {
@@ -26,7 +27,7 @@ export function chooseStore(settings: Omit<Settings, 'store'>, hints: StoreHints
   const etcd = { type: 'etcd', prefix: deployment.etcd.prefix, etcd: deployment.etcd } as const
   if (gatewright.store !== 'auto') return { embedded, memory, etcd }[gatewright.store]
   if (provider !== 'etcd') {
-    if (role === 'traditional') return memory
+    if (role === 'traditional' && apisix.enable_admin) return { type: 'configs', prefix: '/apisix' }
     const directory = hints.configFile ? dirname(hints.configFile) : hints.workingDirectory
     return {
       type: 'file',

@@ -243,6 +243,12 @@ describe('which store', () => {
     assert.match(store.path, /gatewright-settings-\w+\/apisix\.yaml$/)
   })
 
+  it('is what is handed over as a whole for a traditional node with provider yaml, and the file without an admin API', (t) => {
+    const yaml = 'role_traditional: {config_provider: yaml}'
+    assert.equal(storeOf(t, `deployment: {${yaml}}`).type, 'configs')
+    assert.equal(storeOf(t, `deployment: {${yaml}}\napisix: {enable_admin: false}`).type, 'file')
+  })
+
   it('is what gatewright.store says, before anything else', (t) => {
     assert.equal(storeOf(t, 'deployment: {etcd: {prefix: /x}}\ngatewright: {store: memory}').type, 'memory')
     assert.equal(storeOf(t, 'gatewright: {store: etcd}').type, 'etcd')
@@ -257,6 +263,31 @@ describe('which store', () => {
 })
 
 describe('rules between keys', () => {
+  it('refuses stores and providers that a role cannot have', (t) => {
+    const problem = (yaml: string) => problemsOf(t, yaml).join()
+    for (const store of ['memory', 'embedded']) {
+      assert.match(
+        problem(`deployment: {role: data_plane}\ngatewright: {store: ${store}}`),
+        new RegExp(`gatewright.store: "${store}" is not allowed with deployment.role "data_plane"`),
+      )
+    }
+    for (const provider of ['yaml', 'json', 'xds']) {
+      assert.match(
+        problem(`deployment: {role: control_plane, role_control_plane: {config_provider: ${provider}}}`),
+        new RegExp(`config_provider: "${provider}" is not allowed; use "etcd"`),
+      )
+    }
+    assert.match(
+      problem('deployment: {role_traditional: {config_provider: json}}'),
+      /config_provider: "json" is not allowed; use one of "etcd", "yaml"/,
+    )
+  })
+
+  it('warns of a control plane that no data plane can read', (t) => {
+    const { warnings } = load(t, 'deployment: {role: control_plane}\ngatewright: {store: embedded}')
+    assert.match(warnings.join(), /no data plane can read what is written here/)
+  })
+
   it('switches the admin API by role', (t) => {
     const admin = (role: string) => load(t, `deployment: {role: ${role}}`)
     assert.equal(admin('data_plane').settings.apisix.enable_admin, false)

@@ -107,8 +107,10 @@ function storeWarnings(store: Settings['store'], sources: ReadonlyMap<string, st
   if (store.type === 'embedded') {
     return [`${provider}: the embedded store is used, because deployment.etcd is not there`]
   }
-  return store.type === 'memory'
-    ? [`${provider}: configuration is kept in memory and lost when the process ends`]
+  return store.type === 'configs'
+    ? [
+        `${provider}: configuration comes through /apisix/admin/configs, is kept in memory and lost when the process ends`,
+      ]
     : []
 }
 

@@ -43,12 +43,17 @@ function tlsListeners({ apisix, deployment }: Checked): Listener[] {
 
 /** What is wrong between keys that are each fine by themselves; one sentence each. */
 export function brokenRules(settings: Checked): string[] {
-  const { admin } = settings.deployment
-  const { shutdown, dev } = settings.gatewright
+  const { admin, role } = settings.deployment
+  const { shutdown, dev, store } = settings.gatewright
   const problems = clashingListeners(listenersOf(settings))
   if (shutdown.min_drain_ms > shutdown.max_drain_ms) {
     problems.push(
       `gatewright.shutdown.min_drain_ms: ${shutdown.min_drain_ms} is not allowed; max_drain_ms includes it and is ${shutdown.max_drain_ms}`,
+    )
+  }
+  if (role === 'data_plane' && isOwnStore(store)) {
+    problems.push(
+      `gatewright.store: "${store}" is not allowed with deployment.role "data_plane": without an admin API nothing could fill it; use etcd, or a file with role_data_plane.config_provider yaml or json`,
     )
   }
   const { dns } = settings.discovery
@@ -70,7 +75,14 @@ export function brokenRules(settings: Checked): string[] {
 /** What is allowed but worth a sentence at start. */
 export function doubtfulChoices(settings: Checked): string[] {
   const { admin } = settings.deployment
+  const { role } = settings.deployment
+  const { store } = settings.gatewright
   const warnings: string[] = []
+  if (role === 'control_plane' && isOwnStore(store)) {
+    warnings.push(
+      `gatewright.store "${store}" with deployment.role "control_plane": no data plane can read what is written here; use etcd`,
+    )
+  }
   if (settings.apisix.enable_admin && !admin.admin_key_required) {
     warnings.push(
       'deployment.admin.admin_key_required is false: whoever reaches the admin API may change everything',
@@ -80,6 +92,11 @@ export function doubtfulChoices(settings: Checked): string[] {
     warnings.push('deployment.admin.allow_admin is null: any address may call the admin API')
   }
   return warnings
+}
+
+/** Whether no other process can reach the store. */
+function isOwnStore(store: Checked['gatewright']['store']): boolean {
+  return store === 'memory' || store === 'embedded'
 }
 
 function clashingListeners(listeners: readonly Listener[]): string[] {

@@ -143,6 +143,26 @@ export interface AdminKey {
   readonly name: string
   readonly key: string
   readonly role: 'admin' | 'viewer'
+  readonly scope?: AdminScope
+}
+
+/** What a key is limited to, within its role; a part that is absent limits nothing. Names as users write them. */
+export interface AdminScope {
+  /** HTTP methods. */
+  readonly verbs?: readonly string[]
+  /** First segments of paths below `/apisix/admin`, and `credentials`. */
+  readonly resources?: readonly string[]
+  readonly id_prefix?: string
+  /** Every one of these labels has to be there. */
+  readonly label?: Readonly<Record<string, string>>
+}
+
+/** Paths of PEM files; empty means not set. */
+export interface AdminTlsSettings {
+  readonly admin_ssl_cert?: string
+  readonly admin_ssl_cert_key?: string
+  /** Authorities of clients, who then have to show a certificate. */
+  readonly admin_ssl_ca_cert?: string
 }
 
 export interface AdminSettings {
@@ -155,7 +175,7 @@ export interface AdminSettings {
   readonly allow_admin?: readonly string[]
   readonly admin_listen: ListenAddress
   readonly https_admin: boolean
-  readonly admin_api_mtls: Readonly<Record<string, unknown>>
+  readonly admin_api_mtls: AdminTlsSettings
   readonly admin_api_version: 'v3'
 }
 
@@ -208,6 +228,8 @@ export interface GatewrightSettings {
     readonly level: LogLevelName
     /** `stdout`, `off`, or the path of a file. */
     readonly access_log: string
+    /** `log`, `off`, or the path of a file. */
+    readonly audit_log: string
   }
   readonly shutdown: {
     /** How long new connections are still accepted after the signal. */
@@ -230,6 +252,8 @@ export interface GatewrightSettings {
 export type StoreSettings =
   | { readonly type: 'embedded'; readonly prefix: string; readonly path: string }
   | { readonly type: 'memory'; readonly prefix: string }
+  /** Handed over as a whole through the admin API. */
+  | { readonly type: 'configs'; readonly prefix: string }
   | {
       readonly type: 'file'
       readonly prefix: string

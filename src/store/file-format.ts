@@ -86,7 +86,7 @@ function addList(content: Content, path: string, list: unknown): void {
 }
 
 function addItem(content: Content, path: string, { item, number }: { item: unknown; number: number }): void {
-  const key = `${path}/${idOf(item, number)}`
+  const key = `${path}/${itemId(item, number)}`
   try {
     checkKey(key)
   } catch (error) {
@@ -97,7 +97,8 @@ function addItem(content: Content, path: string, { item, number }: { item: unkno
   content.values.set(key, JSON.stringify(item))
 }
 
-function idOf(item: unknown, number: number): string {
+/** The last part of an item's key: its `id`, else its `username`, else its place in the list, counted from 1 (contract §2.3). */
+export function itemId(item: unknown, number: number): string {
   const { id, username } = (item ?? {}) as { readonly id?: unknown; readonly username?: unknown }
   const named = [id, username].find(
     (name) => typeof name === 'number' || (typeof name === 'string' && name !== ''),
