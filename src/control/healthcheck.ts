@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { HealthChange } from '../upstream/health/node-health.ts'
 import type { HealthCounters, HealthStatus } from '../upstream/health/status.ts'
+import { healthcheckPage } from './healthcheck-page.ts'
 
 /** What `checks` can stand in; `stream_routes` are known by name and never found. */
 const SOURCE_TYPES: ReadonlySet<string> = new Set(['routes', 'services', 'upstreams', 'stream_routes'])
@@ -32,9 +33,12 @@ export interface HealthSource {
   find(type: string, id: string): HealthReport | 'no-checker' | 'not-found'
 }
 
-/** `/v1/healthcheck` and below, with the answers of contract §8.1. */
+/** `/v1/healthcheck` and below, with the answers of contract §8.1: all checks as a page where the client asks for HTML. */
 export function healthcheckRoutes(app: FastifyInstance, source: HealthSource): void {
-  app.get('/v1/healthcheck', (_request, reply) => send(reply, 200, source.all()))
+  app.get('/v1/healthcheck', ({ headers }, reply) => {
+    const reports = source.all()
+    return headers.accept?.includes('text/html') ? sendPage(reply, reports) : send(reply, 200, reports)
+  })
   app.get<{ Params: { type: string } }>('/v1/healthcheck/:type', ({ params }, reply) =>
     refuse(reply, 404, `missing src id for src type ${params.type}`),
   )
@@ -46,6 +50,12 @@ export function healthcheckRoutes(app: FastifyInstance, source: HealthSource): v
     if (report === 'no-checker') return refuse(reply, 404, `no checker for ${type}[${id}]`)
     return send(reply, 200, report)
   })
+}
+
+function sendPage(reply: FastifyReply, reports: readonly HealthReport[]): FastifyReply {
+  // Should a text get past the escaping, it still does nothing.
+  reply.header('content-security-policy', "default-src 'none'")
+  return reply.type('text/html; charset=utf-8').send(healthcheckPage(reports))
 }
 
 function refuse(reply: FastifyReply, status: number, message: string): FastifyReply {
