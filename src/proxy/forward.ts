@@ -88,9 +88,9 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     }
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(chunk: Buffer, mayKeep: boolean): boolean {
     try {
-      return this.#relay.write(chunk)
+      return this.#relay.write(chunk, mayKeep)
     } catch (error) {
       this.#crash(error)
       return true

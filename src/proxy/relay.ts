@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Response } from '../plugin/context/context.ts'
 import { HeaderList } from '../plugin/context/header-list.ts'
 import type { BodyFilter } from '../plugin/definition.ts'
@@ -52,8 +53,8 @@ export class Relay {
     }
   }
 
-  /** `chunk` is lent. Returns false when the client is slower than the node. */
-  write(chunk: Buffer): boolean {
+  /** `chunk` is lent, as {@link ResponseSink.onData} says. Returns false when the client is slower than the node. */
+  write(chunk: Buffer, mayKeep: boolean): boolean {
     if (this.#filters.length > 0) {
       const filtered = filterChunk(this.#filters, Buffer.from(chunk))
       return filtered === undefined || this.#writeOwned(filtered)
@@ -62,8 +63,9 @@ export class Relay {
       this.#heldBody = chunk.toString('latin1')
       return true
     }
-    // A copy: the chunk is overwritten by the next read, and the client's socket may still hold it then.
-    return this.#writeOwned(Buffer.from(chunk))
+    // A write this large is either taken at once or answered false until the last byte has left: the chunk need not be copied.
+    const isSafe = mayKeep && chunk.length >= this.#exchange.response.writableHighWaterMark
+    return this.#writeOwned(isSafe ? chunk : Buffer.from(chunk))
   }
 
   /** Writes what is held back: more of the response is to come, and not at once. */
@@ -95,7 +97,7 @@ export class Relay {
     if (!this.#isHeadSent) this.#sendHead()
     this.#writeHeld()
     context.stats.responseBodyBytes += bytes.length
-    if (response.write(bytes)) return true
+    if (response.write(bytes) || hasLeft(response)) return true
     this.#waitForDrain()
     return false
   }
@@ -121,6 +123,15 @@ export class Relay {
       this.#source.resume()
     })
   }
+}
+
+/**
+ * Whether the client's socket took all that was written, at once: the node need not be paused for that. Node would write at the end
+ * of this turn only.
+ */
+function hasLeft({ socket }: ServerResponse): boolean {
+  socket?.uncork()
+  return socket?.writableLength === 0
 }
 
 /** A plugin made a HEAD of the client's request: the length that the node tells is of a body that the client will not get. */

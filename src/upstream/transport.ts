@@ -93,8 +93,11 @@ export interface ResponseHead {
 /** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. None of them may throw. */
 export interface ResponseSink {
   onHead(head: ResponseHead): void
-  /** The bytes are lent: they are overwritten once the call returns. Returns false to pause; {@link Sending.resume} goes on. */
-  onData(chunk: Buffer): boolean
+  /**
+   * Returns false to pause; {@link Sending.resume} goes on. The bytes are lent: they are overwritten once the call returns, unless
+   * `mayKeep` is true and the answer false: then they are left alone until that resume, or for good when none comes.
+   */
+  onData(chunk: Buffer, mayKeep: boolean): boolean
   /** `trailers` is flat and handed over; absent when the node sent none. */
   onEnd(trailers?: readonly string[]): void
   /** All that one read of the socket brought was delivered and more is to come: a moment to flush. */

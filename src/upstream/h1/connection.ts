@@ -9,12 +9,11 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
+import { giveBuffer, READ_BUFFER_BYTES, takeBuffer } from './read-buffers.ts'
 import { MalformedResponseError } from './response-head.ts'
 import { type ParserSink, ResponseParser } from './response-parser.ts'
 
-const READ_BUFFER_BYTES = 64 * 1024
-
-/** Plain sockets of the process read into one buffer; what is kept past a callback is copied by whoever keeps it. */
+/** Plain sockets of the process read into one buffer, but for the rest of a body that one read does not bring. */
 const readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES)
 
 /** What a connection tells the pool it belongs to. */
@@ -40,6 +39,9 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   #isBlocked = false
   #hasAnswerBytes = false
   #isPaused = false
+  /** What plain reads go to while a long body comes: its bytes may be kept by the sink as long as it pauses. */
+  #ownBuffer: Buffer | undefined
+  #mayKeep = false
   #isClosed = false
   /** Exchanges completed. */
   served = 0
@@ -92,7 +94,8 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     // A chunk of no bytes would be read as the end of the body.
     if (chunk.length === 0) return true
     const hasLength = this.#request?.body?.length !== undefined
-    this.#isBlocked = !(hasLength ? this.#socket.write(chunk) : this.#writeChunk(chunk))
+    const isRoomLeft = hasLength ? this.#socket.write(chunk) : this.#writeChunk(chunk)
+    this.#isBlocked = !isRoomLeft && this.#socket.writableLength > 0
     this.#armTimer()
     return !this.#isBlocked
   }
@@ -109,12 +112,13 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   }
 
   onBody(bytes: Buffer): void {
-    if (this.#sink?.onData(bytes) === false) this.#isPaused = true
+    if (this.#sink?.onData(bytes, this.#mayKeep) === false) this.#isPaused = true
   }
 
   onMessageEnd(mayReuse: boolean): void {
     const sink = this.#sink
     const wasBodySent = this.#isBodySent
+    this.#giveUpBuffer()
     this.#request?.body?.detach()
     this.#sink = undefined
     this.#request = undefined
@@ -159,8 +163,8 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     }
     if (identity.scheme === 'http') {
       const onread = {
-        buffer: readBuffer,
-        callback: (size: number) => this.#onRead(readBuffer.subarray(0, size)),
+        buffer: () => this.#nextBuffer(),
+        callback: (size: number, buffer: Uint8Array) => this.#onPlainRead(size, buffer as Buffer),
       }
       return net.connect({ host, port, onread }, () => this.#onReady())
     }
@@ -180,8 +184,25 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   #readByEvents(socket: net.Socket): net.Socket {
     return socket.on('data', (chunk: Buffer) => {
-      if (!this.#onRead(chunk)) socket.pause()
+      if (!this.#onRead(chunk, true)) socket.pause()
     })
+  }
+
+  #onPlainRead(size: number, buffer: Buffer): boolean {
+    return this.#onRead(buffer.subarray(0, size), buffer !== readBuffer)
+  }
+
+  /** Asked before the first read and after each one. */
+  #nextBuffer(): Buffer {
+    if (!this.#sink || !this.#parser.isInBody) return readBuffer
+    this.#ownBuffer ??= takeBuffer()
+    return this.#ownBuffer
+  }
+
+  /** While the connection is paused, the sink may still have bytes in the buffer. */
+  #giveUpBuffer(): void {
+    if (this.#ownBuffer && !this.#isPaused) giveBuffer(this.#ownBuffer)
+    this.#ownBuffer = undefined
   }
 
   #onReady(): void {
@@ -196,9 +217,10 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   }
 
   /** Returns false to stop reading. */
-  #onRead(bytes: Buffer): boolean {
+  #onRead(bytes: Buffer, mayKeep: boolean): boolean {
     if (this.#isClosed) return false
     this.#hasAnswerBytes = true
+    this.#mayKeep = mayKeep
     try {
       this.#parser.push(bytes)
     } catch (error) {
@@ -268,6 +290,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   #letGo(): void {
     this.#isClosed = true
+    this.#giveUpBuffer()
     clearTimeout(this.#timer)
     this.#request?.body?.detach()
     this.#request = undefined

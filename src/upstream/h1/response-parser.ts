@@ -61,6 +61,11 @@ export class ResponseParser {
     return this.#step !== 'idle'
   }
 
+  /** Whether more bytes of a body are to come. */
+  get isInBody(): boolean {
+    return this.#step !== 'idle' && this.#step !== 'head'
+  }
+
   /** A request has been sent: its response is next. `maySwitch`: it asked for another protocol. */
   expect(method: string, maySwitch = false): void {
     this.#step = 'head'

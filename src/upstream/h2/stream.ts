@@ -114,7 +114,7 @@ export class Exchange implements BodyConsumer, Sending {
 
   #onData(chunk: Buffer): void {
     this.#heard()
-    if (this.#sink?.onData(chunk) !== false) return
+    if (this.#sink?.onData(chunk, true) !== false) return
     this.#isPaused = true
     this.#stream.pause()
   }
