@@ -20,8 +20,10 @@ export interface FieldCipherOptions {
   readonly isEnabled: boolean
   /** 16 or 32 bytes each, newest first; the first one writes. */
   readonly keyring: readonly string[]
-  /** 32 bytes kept in `data_dir`; writes where there is no keyring. Absent where other nodes read the same store. */
+  /** 32 bytes kept in `data_dir`. */
   readonly ownKey?: Uint8Array
+  /** Whether the own key writes where there is no keyring: not where other nodes read the same store. */
+  readonly isOwnWriter: boolean
 }
 
 /** APISIX's default keyring, which everyone knows: it reads what an APISIX that never set another one wrote, and writes nothing. */
@@ -34,11 +36,12 @@ interface Seal {
 }
 
 /** Throws a RangeError, without the key, when a key has no length that AES knows. */
-export function createFieldCipher({ isEnabled, keyring, ownKey }: FieldCipherOptions): FieldCipher {
+export function createFieldCipher(options: FieldCipherOptions): FieldCipher {
+  const { isEnabled, keyring, ownKey, isOwnWriter } = options
   const own = ownKey && gcmSeal(ownKey)
   const ring = keyring.map(cbcSeal)
   const readers = [...ring, ...(own ? [own] : []), ...KNOWN_KEYS.map(cbcSeal)]
-  const writer = isEnabled ? (ring[0] ?? own) : undefined
+  const writer = isEnabled ? (ring[0] ?? (isOwnWriter ? own : undefined)) : undefined
   const open = (text: string): string | undefined => {
     for (const reader of readers) {
       const plain = reader.open(text)

@@ -1,17 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs'
 import { join } from 'node:path'
+import { keepKeyFile } from '../lib/key-file.ts'
 import type { AdminKey, Settings } from './settings.ts'
 import { SettingsError } from './settings-error.ts'
 
@@ -52,63 +41,17 @@ export function resolveAdminKey(settings: Settings): ResolvedAdminKey {
 function readOrMakeKey(dataDir: string): GeneratedKey {
   const path = join(dataDir, 'admin.key')
   try {
-    mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-    const isNew = !exists(path) && makeKeyFile(path)
-    const key = readFileSync(path, 'utf8').trim()
+    const { text: key, isNew } = keepKeyFile(path, generateAdminKey)
     if (!/^[\x21-\x7e]{32,}$/.test(key)) {
       throw new SettingsError([
         `${path}: holds no key of 32 or more characters; delete it to have one generated`,
       ])
     }
-    // A copy or a restored backup may have lost the mode; nobody else on the machine may read the key.
-    chmodSync(path, 0o600)
     return { path, key, isNew }
   } catch (error) {
     if (error instanceof SettingsError) throw error
     throw new SettingsError([
       `gatewright.data_dir: the admin key cannot be kept in ${path}: ${(error as Error).message}`,
     ])
-  }
-}
-
-function exists(path: string): boolean {
-  try {
-    closeSync(openSync(path, 'r'))
-    return true
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false
-    throw error
-  }
-}
-
-/** Writes a whole key or nothing; false when another process was first, whose key then counts. */
-function makeKeyFile(path: string): boolean {
-  const draft = `${path}.${process.pid}`
-  rmSync(draft, { force: true })
-  const file = openSync(draft, 'wx', 0o600)
-  try {
-    writeSync(file, `${generateAdminKey()}\n`)
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
-  try {
-    return publish(draft, path)
-  } finally {
-    rmSync(draft, { force: true })
-  }
-}
-
-function publish(draft: string, path: string): boolean {
-  try {
-    linkSync(draft, path)
-    return true
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    if (code === 'EEXIST') return false
-    if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'ENOSYS') throw error
-    // A file system without hard links: the race between two first starts is lost there, atomicity is not.
-    renameSync(draft, path)
-    return true
   }
 }
