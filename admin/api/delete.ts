@@ -1,5 +1,6 @@
 import type { Kind } from '../../src/model/kind.ts'
 import { isObject } from '../../src/model/schema-value.ts'
+import { admitRemoval } from './admit-change.ts'
 import { type Answer, keyNotFound, refuse } from './answer.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps, Dependent } from './deps.ts'
@@ -25,13 +26,25 @@ const SCAN_ORDER = Object.keys(DEPENDENT_WORD)
 
 /** DELETE: refused while in use, unless `?force=true`. A consumer's credentials go with it. */
 export async function remove(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
-  if (call.id === undefined) throw refuse(400, `missing ${resource.word} id`)
-  if (call.query.get('force') !== 'true') await refuseWhileInUse(deps, resource.kind, call.id)
-  const key = keyOf(deps.prefix, resource.kind, call.id)
-  if (resource.kind === 'consumers') await deps.store.deletePrefix(`${key}/credentials/`)
-  const { deleted } = await deps.store.delete(key)
-  if (deleted.length === 0) throw keyNotFound()
-  return { status: 200, json: { deleted: String(deleted.length), key } }
+  const { kind } = resource
+  const { id } = call
+  if (id === undefined) throw refuse(400, `missing ${resource.word} id`)
+  const expectedRevision = await admitRemoval(deps, kind, { ...call, id })
+  if (call.query.get('force') !== 'true') await refuseWhileInUse(deps, kind, id)
+  const key = keyOf(deps.prefix, kind, id)
+  const { deleted, revision } = await deps.store.delete(
+    key,
+    expectedRevision === undefined ? {} : { expectedRevision },
+  )
+  // After the consumer, whose revision may refuse, and whether it was there or not: what a stopped DELETE left goes with the next.
+  if (kind === 'consumers') await deps.store.deletePrefix(`${key}/credentials/`)
+  const [removed] = deleted
+  if (removed === undefined) throw keyNotFound()
+  return {
+    status: 200,
+    json: { deleted: String(deleted.length), key },
+    written: { kind, id, before: removed.modRevision, after: revision },
+  }
 }
 
 async function refuseWhileInUse(deps: AdminDeps, kind: Kind, id: string): Promise<void> {

@@ -1,7 +1,12 @@
 import type { Kind, Ref } from '../../src/model/kind.ts'
 import type { Logger } from '../../src/observe/logger.ts'
+import type { AdminScope } from '../../src/settings/settings.ts'
 import type { PluginChecker } from '../../src/snapshot/validate.ts'
 import type { ConfigStore } from '../../src/store/config-store.ts'
+import type { AppliedRevisions } from './applied.ts'
+import type { AuditSink } from './audit.ts'
+
+export type { AdminScope } from '../../src/settings/settings.ts'
 
 /** What the admin API shows of a plugin; a plugin's definition is one. */
 export interface PluginDescription {
@@ -35,6 +40,8 @@ export interface AdminKey {
   readonly key: string
   readonly role: 'admin' | 'viewer'
   readonly name: string
+  /** Absent for all that the role allows. */
+  readonly scope?: AdminScope
 }
 
 /** Everything the admin API needs of the process around it. */
@@ -55,6 +62,12 @@ export interface AdminDeps {
   /** Wall clock in ms since the epoch. */
   readonly clock: { now(): number }
   readonly logger: Logger
+  /** Takes over the list of plugins as it stands now; rejects with a `PluginReloadError` when that cannot be. Absent where the list cannot change. */
+  readonly reloadPlugins?: (() => Promise<void>) | undefined
+  /** What the local data plane serves; without it no write can wait for that. */
+  readonly applied?: AppliedRevisions | undefined
+  /** Told of every write and of refused access; absent when nobody wants to know. */
+  readonly audit?: AuditSink | undefined
   /** Bytes; default {@link DEFAULT_BODY_LIMIT}. */
   readonly bodyLimit?: number | undefined
 }

@@ -1,15 +1,16 @@
-import { type Answer, keyNotFound, refuse } from './answer.ts'
+import { type Answer, keyNotFound, Refusal, refuse } from './answer.ts'
+import { bareStatus } from './bare-status.ts'
 import { type Call, type Endpoint, MAX_ID_LENGTH } from './call.ts'
+import { createConfigsRoutes } from './configs.ts'
 import { remove } from './delete.ts'
 import type { AdminDeps } from './deps.ts'
 import { patch } from './patch.ts'
+import { type Operation, perform } from './perform.ts'
 import { createPluginRoutes } from './plugin-routes.ts'
 import { read } from './read.ts'
 import { RESOURCES, type Resource } from './resources.ts'
 import { showSchema, validateAgainstSchema } from './schema-routes.ts'
 import { post, put } from './write.ts'
-
-type Operation = (deps: AdminDeps, resource: Resource, call: Call) => Promise<Answer>
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   GET: read,
@@ -23,15 +24,21 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
 export type Dispatch = (method: string, segments: readonly string[]) => Endpoint
 
 export function createDispatch(deps: AdminDeps): Dispatch {
+  const configs = createConfigsRoutes(deps)
   const plugins = createPluginRoutes(deps)
   /** What is answered by GET alone; `true` marks answers with `X-API-VERSION`. */
   const special: Readonly<Record<string, Endpoint>> = {
-    'GET plugins/list': { answer: plugins.list, isVersioned: false },
-    'GET plugins': { answer: plugins.describe, isVersioned: true },
-    'GET schema': { answer: (call) => showSchema(call, plugins), isVersioned: true },
-    'POST schema/validate': { answer: validateAgainstSchema, isVersioned: false },
+    'GET plugins/list': { answer: plugins.list, isVersioned: false, touches: 'nothing' },
+    'GET plugins': { answer: plugins.describe, isVersioned: true, touches: 'nothing' },
+    'GET schema': { answer: (call) => showSchema(call, plugins), isVersioned: true, touches: 'nothing' },
+    'POST schema/validate': { answer: validateAgainstSchema, isVersioned: false, touches: 'nothing' },
   }
-  return (method, [first = '', second, third]) => {
+  return (method, segments) => {
+    const whole = configs.find(method, segments)
+    if (whole !== undefined) return whole
+    if (configs.areAll) throw new Refusal(bareStatus(404, undefined))
+    const [first = '', second, third] = segments
+    if (first === 'plugins' && second === 'reload') return { answer: plugins.reload, isVersioned: false }
     const found = special[`${method} ${first}/${second}`] ?? special[`${method} ${first}`]
     if (found !== undefined) return found
     if (first === 'plugins' || first === 'schema') throw refuse(404, 'not found')
@@ -39,7 +46,7 @@ export function createDispatch(deps: AdminDeps): Dispatch {
     const nested = first === 'consumers' && third === 'credentials' ? third : undefined
     // A credential is a resource of its own: were its path read as its consumer's, DELETE would take the consumer.
     if (resource === undefined || nested) throw refuse(404, `Unsupported resource type: ${nested ?? first}`)
-    return { answer: (call) => operate(deps, resource, call), isVersioned: true }
+    return { answer: (call) => operate(deps, resource, call), isVersioned: true, touches: 'resource' }
   }
 }
 
@@ -54,5 +61,5 @@ function operate(deps: AdminDeps, resource: Resource, call: Call): Promise<Answe
     )
   }
   if (call.id !== undefined && call.id.length > MAX_ID_LENGTH && call.method !== 'PUT') throw keyNotFound()
-  return OPERATIONS[call.method]!(deps, resource, call)
+  return perform(OPERATIONS[call.method]!, { deps, resource, call })
 }

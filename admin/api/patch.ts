@@ -1,5 +1,6 @@
 import { isObject, setOwn } from '../../src/model/schema-value.ts'
 import type { StoredItem } from '../../src/store/config-store.ts'
+import { admitChange } from './admit-change.ts'
 import { type Answer, keyNotFound, refuse } from './answer.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
@@ -16,16 +17,27 @@ export async function patch(deps: AdminDeps, resource: Resource, call: Call): Pr
   if (call.id === undefined) throw refuse(400, `missing ${resource.word} id`)
   if (call.body === undefined) throw refuse(400, 'missing new configuration')
   if (call.subPath.length === 0 && !isObject(call.body)) throw refuse(400, 'invalid configuration')
-  const key = keyOf(deps.prefix, resource.kind, call.id)
+  const { kind } = resource
+  const { id } = call
+  const key = keyOf(deps.prefix, kind, id)
   const stored = await deps.store.get(key)
   if (stored === undefined) throw keyNotFound()
   const document = change(readDocument(stored), call)
+  admitChange(call, { kind, id, key, stored, document })
   resource.adoptId(document, call.id, 'PATCH')
   stamp(document, call, unixSeconds(deps.clock))
   await checkDocument(deps, resource, document)
-  const expectedRevision = stored.modRevision
-  await putWithTtl(deps.store, { key, value: document, expectedRevision }, call.ttl)
-  return { status: 200, json: { key, value: without(document, resource.hidden ?? []) } }
+  const before = stored.modRevision
+  const { revision } = await putWithTtl(
+    deps.store,
+    { key, value: document, expectedRevision: before },
+    call.ttl,
+  )
+  return {
+    status: 200,
+    json: { key, value: without(document, resource.hidden ?? []) },
+    written: { kind, id, before, after: revision },
+  }
 }
 
 function readDocument({ key, value }: StoredItem): Document {

@@ -1,4 +1,4 @@
-import { type Answer, keyNotFound } from './answer.ts'
+import { type Answer, keyNotFound, withEtag } from './answer.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
 import { filterItems } from './filter.ts'
@@ -18,7 +18,7 @@ async function readOne(
 ): Promise<Answer> {
   const item = await store.get(keyOf(prefix, kind, id))
   if (item === undefined) throw keyNotFound()
-  return { status: 200, json: show(item, hidden) }
+  return withEtag({ status: 200, json: show(item, hidden) }, item.modRevision)
 }
 
 async function readAll(

@@ -1,11 +1,13 @@
 import { isId } from '../../src/model/id.ts'
 import { isObject } from '../../src/model/schema-value.ts'
 import { checkWithReferences } from '../../src/snapshot/validate.ts'
+import { admitChange } from './admit-change.ts'
 import { type Answer, refuse } from './answer.ts'
 import { asDocument } from './body.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
 import type { Resource, WriteMethod } from './resources.ts'
+import { refuseOutsideLabels } from './scope.ts'
 import { keyOf, parseStored, without } from './stored.ts'
 import { refuseTimestamps, unixSeconds } from './timestamps.ts'
 import { putWithTtl } from './ttl.ts'
@@ -15,30 +17,51 @@ type Document = Record<string, unknown>
 /** PUT: creates or replaces. Nothing is written before every check has passed. */
 export async function put(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
   const document = await prepare(deps, resource, { call, method: 'PUT' })
-  const key = keyOf(deps.prefix, resource.kind, resource.keyId(document))
+  const { kind } = resource
+  const id = resource.keyId(document)
+  const key = keyOf(deps.prefix, kind, id)
+  const stored = await deps.store.get(key)
+  const expectedRevision = admitChange(call, { kind, id, key, stored, document })
   if (resource.hasTimestamps) {
     const now = unixSeconds(deps.clock)
-    const stored = await deps.store.get(key)
     document['create_time'] = createTime(stored && parseStored(stored.value)) ?? now
     document['update_time'] = now
   }
-  const { previous } = await putWithTtl(deps.store, { key, value: document }, call.ttl)
+  const { previous, revision } = await putWithTtl(
+    deps.store,
+    { key, value: document, ...(expectedRevision !== undefined && { expectedRevision }) },
+    call.ttl,
+  )
   return {
     status: previous === undefined ? 201 : 200,
     json: { key, value: without(document, resource.hidden ?? []) },
+    written: { kind, id, before: previous?.modRevision ?? 0, after: revision },
   }
 }
 
-/** POST: creates under a new id, the revision of a write to `gen_id` (contract §0 item 6). */
+/**
+ * POST: creates under a new id, the revision of a write to `gen_id` (contract §0 item 6). A dry run makes no id: its answer has the
+ * key of the directory and a value without one.
+ */
 export async function post(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  const { kind, hidden = [] } = resource
   const document = await prepare(deps, resource, { call, method: 'POST' })
-  const { revision } = await deps.store.put(`${deps.prefix}/gen_id`, '1')
-  const id = String(revision).padStart(20, '0')
+  refuseOutsideLabels(call.scope, document, 'the new one')
+  const id = call.options.isDryRun ? undefined : await makeId(deps)
   const now = unixSeconds(deps.clock)
-  const value = { ...document, id, create_time: now, update_time: now }
-  const key = keyOf(deps.prefix, resource.kind, id)
-  await putWithTtl(deps.store, { key, value }, call.ttl)
-  return { status: 201, json: { key, value: without(value, resource.hidden ?? []) } }
+  const value = { ...document, ...(id !== undefined && { id }), create_time: now, update_time: now }
+  const key = keyOf(deps.prefix, kind, id ?? '')
+  const { revision } = await putWithTtl(deps.store, { key, value }, call.ttl)
+  return {
+    status: 201,
+    json: { key, value: without(value, hidden) },
+    written: { kind, id: id ?? '', before: 0, after: revision },
+  }
+}
+
+async function makeId({ store, prefix }: AdminDeps): Promise<string> {
+  const { revision } = await store.put(`${prefix}/gen_id`, '1')
+  return String(revision).padStart(20, '0')
 }
 
 /** The document of a PUT or POST with its id, after all checks in the order of contract §1.3. */

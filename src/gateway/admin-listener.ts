@@ -1,10 +1,18 @@
-import Fastify, { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import Fastify, {
+  type FastifyInstance,
+  type FastifyPluginAsync,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
 import { VERSION } from '../lib/version.ts'
+import { type AuditLog, createAuditLog } from '../observe/audit-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { AdminKey, ListenAddress } from '../settings/settings.ts'
 import type { Graph } from '../snapshot/graph.ts'
 import type { ConfigStore } from '../store/config-store.ts'
+import { adminTls } from './admin-tls.ts'
+import type { AppliedSource } from './applied-source.ts'
 import type { Environment } from './environment.ts'
 
 /** What the admin API is made with; `admin/api` takes exactly this. */
@@ -20,13 +28,15 @@ export interface AdminApiDeps {
   readonly version: string
   readonly clock: { now(): number }
   readonly logger: Logger
+  readonly applied: AppliedSource
+  readonly audit: Pick<AuditLog, 'write'> | undefined
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
 }
 
 export type CreateAdminApi = (deps: AdminApiDeps) => FastifyPluginAsync
 
-export interface AdminParts extends Pick<AdminApiDeps, 'graph' | 'store' | 'reloadPlugins'> {
+export interface AdminParts extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'reloadPlugins'> {
   readonly create: CreateAdminApi
 }
 
@@ -36,14 +46,19 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** The admin API on its own listener. */
 export class AdminListener {
   readonly #app: FastifyInstance
+  readonly #audit: AuditLog | undefined
 
   constructor(
     { settings, plugins, logger }: Environment,
-    { graph, store, create, reloadPlugins }: AdminParts,
+    { graph, store, create, applied, reloadPlugins }: AdminParts,
   ) {
     const { admin } = settings.deployment
+    const own = logger.child({ listener: 'admin' })
+    this.#audit = createAuditLog(settings.gatewright.log.audit_log, own)
     this.#app = Fastify({
       logger: false,
+      https: adminTls(admin),
+      frameworkErrors: refuseTarget,
       requestTimeout: REQUEST_TIMEOUT_MS,
       forceCloseConnections: 'idle',
       exposeHeadRoutes: false,
@@ -60,7 +75,9 @@ export class AdminListener {
         enableCors: admin.enable_admin_cors,
         version: VERSION,
         clock: { now: () => Date.now() },
-        logger: logger.child({ listener: 'admin' }),
+        logger: own,
+        applied,
+        audit: this.#audit,
         reloadPlugins,
       }),
     )
@@ -75,7 +92,13 @@ export class AdminListener {
     return { ip: address.address, port: address.port }
   }
 
-  close(): Promise<void> {
-    return this.#app.close()
+  async close(): Promise<void> {
+    await this.#app.close()
+    this.#audit?.close()
   }
+}
+
+/** A path that cannot be decoded never gets to the admin API; its answer looks like one of that all the same. */
+function refuseTarget(_error: Error, _request: FastifyRequest, reply: FastifyReply): void {
+  void reply.code(400).type('application/json').send(Buffer.from('{"error_msg":"400 Bad Request"}\n'))
 }

@@ -12,6 +12,7 @@ import { Publisher } from '../snapshot/publisher.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import { type Following, type FollowStatus, followStore } from '../store/follow.ts'
 import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
+import { appliedSource } from './applied-source.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
@@ -169,6 +170,7 @@ function adminComponent(work: Workshop): Component {
         graph,
         store: link.store!,
         create: surroundings.adminApi,
+        applied: appliedSource(publisher),
         reloadPlugins: () => enabled.reload(),
       })
       addresses.admin = await listener.listen(environment.settings.deployment.admin.admin_listen)

@@ -2,7 +2,7 @@ import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino'
 
 /** The process's structured log. Lines are JSON; secrets are never passed to it. */
 export type Logger = Pick<PinoLogger, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'level'> & {
-  child(bindings: Record<string, unknown>): Logger
+  child(bindings: Record<string, unknown>, options?: { readonly level: LogLevel }): Logger
 }
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'

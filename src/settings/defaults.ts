@@ -43,7 +43,7 @@ export const DEFAULTS = {
     data_encryption: { enable_encrypt_fields: true, keyring: [] },
     trusted_addresses: [],
     disable_upstream_healthcheck: false,
-    lru: {},
+    lru: { secret: { ttl: 300, count: 512, neg_ttl: 60, neg_count: 512 } },
     tracing: false,
     worker_startup_time_threshold: 60,
   },
@@ -106,7 +106,7 @@ export const DEFAULTS = {
     data_dir: './data',
     store: 'auto',
     workers: 1,
-    log: { level: 'info', access_log: 'stdout' },
+    log: { level: 'info', access_log: 'stdout', audit_log: 'log' },
     shutdown: { min_drain_ms: 0, max_drain_ms: 9000, plugin_close_ms: 2000 },
     limits: {
       max_header_bytes: 32768,

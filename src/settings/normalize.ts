@@ -68,7 +68,12 @@ function toMeasures(http: NginxSettings['http']): NginxSettings['http'] {
 function toAdminKeys(keys: readonly AdminKey[]): AdminKey[] {
   return keys
     .filter(({ key }) => key !== '')
-    .map(({ name, key, role }, index) => ({ name: name ?? `key-${index + 1}`, key, role }))
+    .map(({ name, key, role, scope }, index) => ({
+      name: name ?? `key-${index + 1}`,
+      key,
+      role,
+      ...(scope && { scope }),
+    }))
 }
 
 function toProxyListeners(value: unknown): ProxyListenAddress[] {

@@ -1,3 +1,4 @@
+import { brokenAdminRules, doubtfulAdminKeys } from './admin-rules.ts'
 import { sampleKeyNames } from './sample-keys.ts'
 import type { ListenAddress, Settings } from './settings.ts'
 
@@ -69,6 +70,7 @@ export function brokenRules(settings: Checked): string[] {
       )
     }
   }
+  problems.push(...brokenAdminRules(admin))
   return problems
 }
 
@@ -91,6 +93,7 @@ export function doubtfulChoices(settings: Checked): string[] {
   if (settings.apisix.enable_admin && admin.allow_admin === undefined) {
     warnings.push('deployment.admin.allow_admin is null: any address may call the admin API')
   }
+  if (settings.apisix.enable_admin) warnings.push(...doubtfulAdminKeys(admin))
   return warnings
 }
 

@@ -73,14 +73,26 @@ export interface ApisixSettings {
   readonly enable_control: boolean
   readonly control: ListenAddress & { readonly router: string }
   readonly status: ListenAddress
-  readonly data_encryption: { readonly enable_encrypt_fields: boolean; readonly keyring: readonly string[] }
+  readonly data_encryption: {
+    readonly enable_encrypt_fields: boolean
+    /** Secret. 16 or 32 bytes each, newest first. */
+    readonly keyring: readonly string[]
+  }
   /** IPs and CIDRs whose `X-Forwarded-*` are believed. */
   readonly trusted_addresses: readonly string[]
   readonly disable_upstream_healthcheck: boolean
-  readonly lru: Readonly<Record<string, unknown>>
+  readonly lru: { readonly secret: SecretCacheSettings }
   readonly tracing: boolean
   /** Seconds. */
   readonly worker_startup_time_threshold: number
+}
+
+/** `apisix.lru.secret`: what is kept of secrets that other places hold. Times in seconds. */
+export interface SecretCacheSettings {
+  readonly ttl: number
+  readonly count: number
+  readonly neg_ttl: number
+  readonly neg_count: number
 }
 
 export interface SslSettings {

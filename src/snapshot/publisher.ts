@@ -3,6 +3,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { Router } from '../router/router.ts'
 import { findReferences } from '../secret/reference.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
+import { AppliedWaiters } from './applied.ts'
 import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
 import type { CompileEnvironment } from './compile-parts.ts'
@@ -84,6 +85,8 @@ export interface ReconsiderOptions {
  * one, so that every published snapshot is a state the store really had; a round is shown in one synchronous step.
  */
 export class Publisher {
+  /** Who waits for a revision to be served. */
+  readonly applied = new AppliedWaiters()
   readonly #options: PublisherOptions
   readonly #compiler: Compiler
   readonly #retirement = new Retirement()
@@ -219,6 +222,7 @@ export class Publisher {
   /** Disposes everything that was compiled. Call after the last request has ended. */
   close(): void {
     this.#isClosed = true
+    this.applied.close()
     for (const kind of KINDS) {
       for (const { id } of [...this.#compiler.graph.list(kind)]) this.#compiler.delete({ kind, id })
     }
@@ -346,6 +350,7 @@ export class Publisher {
     this.#behindSinceMs = this.#hasState ? this.#publishedAtMs : undefined
     this.#retirement.advance(round.garbage)
     this.#options.onPublish?.(this.#current)
+    this.applied.publish(revision)
     this.#onFirstPublish?.()
     this.#onFirstPublish = undefined
   }

@@ -1,4 +1,5 @@
-import { free, inert, key, leaf, listOf, section } from '../key-spec.ts'
+import { KINDS } from '../../model/kind.ts'
+import { inert, isMap, key, leaf, listOf, section } from '../key-spec.ts'
 import {
   ADDRESS_KEYS,
   choice,
@@ -16,11 +17,42 @@ const ETCD_URL = leaf('a URL such as http://127.0.0.1:2379', (value) => {
   return (url.protocol === 'http:' || url.protocol === 'https:') && url.hostname !== ''
 })
 
+const LABELS = leaf(
+  'a map of label names to values, at least one',
+  (value) =>
+    isMap(value) &&
+    Object.keys(value).length > 0 &&
+    Object.values(value).every((one) => typeof one === 'string' && one !== ''),
+)
+
+/** What `resources` may name: every kind, and the paths that are none. */
+const SCOPED_RESOURCES = [...KINDS, 'configs', 'plugins', 'schema'] as const
+
+const ADMIN_KEY_SCOPE = section({
+  verbs: key(
+    listOf(choice('GET', 'PUT', 'POST', 'PATCH', 'DELETE'), 'a list of HTTP methods', 1),
+    'methods the key may use',
+  ),
+  resources: key(
+    listOf(choice(SCOPED_RESOURCES[0], ...SCOPED_RESOURCES.slice(1)), 'a list of resource names', 1),
+    'paths below /apisix/admin it may use',
+  ),
+  id_prefix: key(
+    leaf(
+      'the beginning of an id, 1–64 letters, digits, "-", "_" or "."',
+      (value) => typeof value === 'string' && /^[\w.-]{1,64}$/.test(value),
+    ),
+    'what ids have to begin with',
+  ),
+  label: key(LABELS, 'labels that a resource has to have'),
+})
+
 const ADMIN_KEY = section(
   {
     name: key(TEXT, 'name in logs'),
     key: key(MAYBE_EMPTY_TEXT, 'the key; empty is generated', { isSecret: true }),
     role: key(choice('admin', 'viewer'), 'admin reads and writes, viewer reads'),
+    scope: key(ADMIN_KEY_SCOPE, 'limits within the role'),
   },
   { required: ['key', 'role'] },
 )
@@ -28,7 +60,7 @@ const ADMIN_KEY = section(
 const ADMIN = section({
   admin_key_required: key(FLAG, 'whether calls need a key'),
   admin_key: key(
-    listOf(ADMIN_KEY, 'a list of {name, key, role}'),
+    listOf(ADMIN_KEY, 'a list of {name, key, role, scope}'),
     'keys; with none, one is generated at first start and kept in `data_dir`/admin.key',
   ),
   enable_admin_cors: key(FLAG, 'answer browsers on other origins'),
@@ -39,11 +71,18 @@ const ADMIN = section({
     { isDeletable: true },
   ),
   admin_listen: key(section(ADDRESS_KEYS), 'admin API (APISIX: 0.0.0.0)'),
-  https_admin: key(
-    leaf('false (TLS on the admin API is not supported yet)', (value) => value === false),
-    'TLS on the admin API; only false in this version',
+  https_admin: key(FLAG, 'TLS on the admin API, with the certificate of `admin_api_mtls`'),
+  admin_api_mtls: key(
+    section({
+      admin_ssl_cert: key(MAYBE_EMPTY_TEXT, "PEM file of the admin API's certificate, with its chain"),
+      admin_ssl_cert_key: key(MAYBE_EMPTY_TEXT, 'PEM file of its key'),
+      admin_ssl_ca_cert: key(
+        MAYBE_EMPTY_TEXT,
+        'PEM file of authorities; clients then have to show a certificate of one of them',
+      ),
+    }),
+    'certificates of the admin API',
   ),
-  admin_api_mtls: inert(free(), 'certificates of the admin API'),
   admin_api_version: key(choice('v3'), 'dialect of the admin API'),
 })
 

@@ -28,6 +28,7 @@ export const GATEWRIGHT_KEYS = {
         'least severity that is logged',
       ),
       access_log: key(TEXT, 'one line for each request: `stdout`, `off`, or a file'),
+      audit_log: key(TEXT, 'one line for each write to the admin API: `log` (this log), `off`, or a file'),
     }),
     'logs, as JSON on standard output',
   ),

@@ -1,0 +1,5 @@
+/** What every path of the admin API begins with. */
+export const ROOT = '/apisix/admin'
+
+/** Where bodies are whole configurations, and so may be larger. */
+export const CONFIGS_PATHS: readonly string[] = [`${ROOT}/configs`, `${ROOT}/configs/validate`]

@@ -1,0 +1,54 @@
+import { RevisionConflictError } from '../../src/store/config-store.ts'
+import { type Answer, refuse, withEtag } from './answer.ts'
+import { waitUntilApplied } from './applied.ts'
+import type { Call } from './call.ts'
+import type { AdminDeps } from './deps.ts'
+import { DryStore } from './dry-store.ts'
+import { changedMeanwhile } from './precondition.ts'
+import type { Resource } from './resources.ts'
+import { refuseMadeId, refuseOutsideId, ScopedView } from './scope.ts'
+
+/** GET, PUT, POST, PATCH or DELETE of a resource. */
+export type Operation = (deps: AdminDeps, resource: Resource, call: Call) => Promise<Answer>
+
+/** What an operation works on. */
+export interface Work {
+  readonly deps: AdminDeps
+  readonly resource: Resource
+  readonly call: Call
+}
+
+/** Runs an operation within what the key may see and do, and as the write options ask: dry, conditional, waiting. */
+export async function perform(operation: Operation, { deps, resource, call }: Work): Promise<Answer> {
+  const { scope, options } = call
+  if (call.method === 'GET') {
+    const store = scope === undefined ? deps.store : new ScopedView(deps.store, deps.prefix, scope)
+    return operation({ ...deps, store }, resource, call)
+  }
+  if (call.id !== undefined) refuseOutsideId(scope, { kind: resource.kind, id: call.id })
+  if (call.method === 'POST') refuseMadeId(scope)
+  const store = options.isDryRun ? new DryStore(deps.store) : deps.store
+  const answer = await conditional(() => operation({ ...deps, store }, resource, call), { deps, call })
+  if (options.isDryRun || answer.written === undefined) return answer
+  const tagged = call.method === 'DELETE' ? answer : withEtag(answer, answer.written.after)
+  return options.wait === undefined
+    ? tagged
+    : waitUntilApplied(deps, { answer: tagged, written: answer.written, timeoutMs: options.wait.timeoutMs })
+}
+
+/** Who asked for a revision is told in its own terms that another write came between. */
+async function conditional(
+  run: () => Promise<Answer>,
+  { deps, call }: Pick<Work, 'deps' | 'call'>,
+): Promise<Answer> {
+  if (call.options.precondition === undefined) return run()
+  if (call.method === 'POST' && call.options.precondition.match !== undefined) {
+    throw refuse(412, 'precondition failed: POST makes a new resource, which has no revision for If-Match')
+  }
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof RevisionConflictError)) throw error
+    throw changedMeanwhile(error.key, await deps.store.get(error.key))
+  }
+}
