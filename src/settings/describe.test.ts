@@ -7,7 +7,7 @@ const SECRETS = {
   'deployment.admin.admin_key': [{ name: 'ops', key: 'hush-1', role: 'admin' }],
   'deployment.etcd.password': 'hush-2',
   'deployment.etcd.host': ['http://root:hush-3@e1:2379'],
-  'apisix.data_encryption.keyring': ['hush-4'],
+  'apisix.data_encryption.keyring': ['hush-4-hush-hush'],
   'plugin_attr.x': { api_token: 'hush-5', nested: { client_secret: 'hush-6' }, url: 'redis://u:hush-7@r' },
   discovery: { nacos: { password: 'hush-8' } },
 }

@@ -262,6 +262,26 @@ describe('which store', () => {
   })
 })
 
+describe('settings of secrets', () => {
+  it('are typed, with the times of APISIX', (t) => {
+    const { lru, data_encryption } = load(t, 'apisix: {lru: {secret: {ttl: 30}}}').settings.apisix
+    assert.deepEqual(lru.secret, { ttl: 30, count: 512, neg_ttl: 60, neg_count: 512 })
+    assert.deepEqual(data_encryption, { enable_encrypt_fields: true, keyring: [] })
+  })
+
+  it('take one key or several, of 16 or 32 bytes, and show none that is wrong', (t) => {
+    const keyring = (yaml: string) =>
+      load(t, `apisix: {data_encryption: {keyring: ${yaml}}}`).settings.apisix.data_encryption.keyring
+    assert.deepEqual(keyring('0123456789abcdef'), ['0123456789abcdef'])
+    assert.deepEqual(keyring('[0123456789abcdef, 0123456789abcdef0123456789abcdef]').length, 2)
+    for (const wrong of ['planted', '[planted]', '[planted-é-in-14b]']) {
+      const [problem = ''] = problemsOf(t, `apisix: {data_encryption: {keyring: ${wrong}}}`)
+      assert.match(problem, /keyring.*16 or 32 bytes/)
+      assert.doesNotMatch(problem, /planted/)
+    }
+  })
+})
+
 describe('rules between keys', () => {
   it('refuses stores and providers that a role cannot have', (t) => {
     const problem = (yaml: string) => problemsOf(t, yaml).join()

@@ -9,7 +9,6 @@ import {
   LISTENERS,
   SECONDS,
   TEXT,
-  TEXTS,
   TLS_VERSIONS,
 } from '../values.ts'
 
@@ -36,6 +35,20 @@ const ANY_LIST = listOf(
   leaf('a port, an address or a map', () => true),
   'a list',
 )
+
+const KEY_OF_RING = leaf(
+  'a text of 16 or 32 bytes',
+  (value) => typeof value === 'string' && [16, 32].includes(Buffer.byteLength(value)),
+)
+
+const KEPT = integer(1, 1_000_000)
+
+const SECRET_CACHE = section({
+  ttl: key(SECONDS, 'seconds within which a value is fetched again'),
+  count: key(KEPT, 'most values that are kept although nothing in the configuration uses them'),
+  neg_ttl: key(SECONDS, 'seconds within which what could not be fetched is tried again'),
+  neg_count: key(KEPT, 'most failures that are kept although nothing in the configuration uses them'),
+})
 
 /** `apisix.*` (contract §9). */
 export const APISIX_KEYS = {
@@ -101,21 +114,25 @@ export const APISIX_KEYS = {
   status: key(section(ADDRESS_KEYS), 'status and readiness (APISIX: off unless set)'),
   data_encryption: key(
     section({
-      enable_encrypt_fields: inert(FLAG, 'keep secret fields of plugins encrypted in the store'),
-      keyring: key(union('a text or a list of texts', TEXT, TEXTS), 'keys, newest first', {
-        effect: 'accepted',
-        isSecret: true,
-      }),
+      enable_encrypt_fields: key(FLAG, 'keep secret fields encrypted in the store'),
+      keyring: key(
+        union(
+          'a key of 16 or 32 bytes, or a list of them',
+          KEY_OF_RING,
+          listOf(KEY_OF_RING, 'a list of keys'),
+        ),
+        'keys of 16 or 32 bytes, newest first: the first one writes, all read. The same on all nodes, and on an APISIX beside them. Without one a generated key encrypts the embedded store, and nothing encrypts etcd',
+        { isSecret: true },
+      ),
     }),
     'encryption of secret fields',
-    { effect: 'accepted' },
   ),
   trusted_addresses: key(
     listOf(IP_OR_CIDR, 'a list of IP addresses and CIDRs'),
     'peers whose `X-Forwarded-*` headers are passed on; all others get them overwritten',
   ),
   disable_upstream_healthcheck: key(FLAG, 'switch all health checks off'),
-  lru: inert(free(), 'sizes of caches'),
+  lru: key(section({ secret: key(SECRET_CACHE, 'secrets that `$secret://` refers to') }), 'sizes of caches'),
   tracing: inert(FLAG, 'internal tracing spans'),
   worker_startup_time_threshold: inert(SECONDS, 'seconds a worker may take to start'),
   events: key(free(), 'event module of workers', { effect: 'ignored' }),
