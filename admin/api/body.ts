@@ -14,6 +14,7 @@ const DECODER_OPTIONS = { fatal: true, ignoreBOM: true }
 export function parseBody(raw: Uint8Array | undefined): unknown {
   if (raw === undefined || raw.length === 0) return undefined
   const text = decode(raw)
+  if (text === undefined) throw invalid('not valid UTF-8', new TextDecoder().decode(raw))
   const value = parse(text)
   const fault = findFault(value)
   if (fault !== undefined) throw invalid(fault, text)
@@ -28,11 +29,12 @@ export function asDocument(body: unknown): Record<string, unknown> | undefined {
   throw refuse(400, `invalid request body: expected a JSON object, got ${kind}`)
 }
 
-function decode(raw: Uint8Array): string {
+/** The text of a body; `undefined` when its bytes are no UTF-8. */
+export function decode(raw: Uint8Array): string | undefined {
   try {
     return new TextDecoder('utf-8', DECODER_OPTIONS).decode(raw)
   } catch {
-    throw invalid('not valid UTF-8', new TextDecoder().decode(raw))
+    return undefined
   }
 }
 
@@ -48,8 +50,8 @@ function invalid(reason: string, text: string): Refusal {
   return new Refusal({ status: 400, json: { error_msg: `invalid request body: ${reason}`, req_body: text } })
 }
 
-/** Without recursion: the depth is what it guards against. */
-function findFault(root: unknown): string | undefined {
+/** What JSON allows and a store could not keep unchanged. Without recursion: the depth is what it guards against. */
+export function findFault(root: unknown): string | undefined {
   const pending: [value: unknown, depth: number][] = [[root, 1]]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [value, depth] = next
