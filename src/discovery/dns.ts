@@ -36,6 +36,11 @@ export class DnsDiscoverer implements Discoverer {
     this.#services = new RefreshedValues(options)
   }
 
+  /** Services that something is kept of. */
+  get size(): number {
+    return this.#services.size
+  }
+
   watch({ serviceName }: DiscoveredService, sink: NodeSink): Watch {
     const { name, port } = readServiceName(serviceName)
     return this.#services.watch(name, (previous) => this.#load(name, previous?.type), {

@@ -41,7 +41,7 @@ const LONGEST_RETRY_MS = 30_000
 
 /**
  * Values by key, each looked up once for all who watch it and again before it expires, for as long as anyone does. A failed
- * look-up leaves the last good value as it is and is tried again, later each time.
+ * look-up leaves the last good value as it is and is tried again, later each time. Of one key no two look-ups are under way.
  */
 export class RefreshedValues<T> {
   readonly #options: RefreshOptions
@@ -51,7 +51,7 @@ export class RefreshedValues<T> {
     this.#options = options
   }
 
-  /** Keys that are watched. */
+  /** Keys that are watched, and those whose last look-up is still under way. */
   get size(): number {
     return this.#values.size
   }
@@ -60,38 +60,35 @@ export class RefreshedValues<T> {
   watch(key: string, load: Load<T>, listener: RefreshListener<T>): Watch {
     let value = this.#values.get(key)
     if (!value) {
-      value = new Refreshed(key, load, this.#options)
+      value = new Refreshed({ key, load, options: this.#options, onIdle: () => this.#values.delete(key) })
       this.#values.set(key, value)
     }
     const watched = value
     watched.add(listener)
-    return {
-      close: () => {
-        if (watched.remove(listener) && watched.isUnwatched) this.#values.delete(key)
-      },
-    }
+    return { close: () => watched.remove(listener) }
   }
 }
 
+interface RefreshedParts<T> {
+  readonly key: string
+  readonly load: Load<T>
+  readonly options: RefreshOptions
+  /** Nobody watches it, and nothing is under way for it. */
+  readonly onIdle: () => void
+}
+
 class Refreshed<T> {
-  readonly #key: string
-  readonly #load: Load<T>
-  readonly #options: RefreshOptions
+  readonly #parts: RefreshedParts<T>
   readonly #listeners = new Set<RefreshListener<T>>()
   #value: T | undefined
   #problem: string | undefined
   #failures = 0
   #cancel: (() => void) | undefined
   #isStarted = false
+  #isLoading = false
 
-  constructor(key: string, load: Load<T>, options: RefreshOptions) {
-    this.#key = key
-    this.#load = load
-    this.#options = options
-  }
-
-  get isUnwatched(): boolean {
-    return this.#listeners.size === 0
+  constructor(parts: RefreshedParts<T>) {
+    this.#parts = parts
   }
 
   add(listener: RefreshListener<T>): void {
@@ -106,16 +103,25 @@ class Refreshed<T> {
     else if (this.#problem !== undefined) listener.onProblem(this.#problem)
   }
 
-  /** False when it was removed before. */
-  remove(listener: RefreshListener<T>): boolean {
-    const wasThere = this.#listeners.delete(listener)
-    if (this.isUnwatched) this.#cancel?.()
-    return wasThere
+  remove(listener: RefreshListener<T>): void {
+    if (!this.#listeners.delete(listener) || this.#listeners.size > 0) return
+    this.#cancel?.()
+    // Whoever comes while it is under way waits for it, too.
+    if (!this.#isLoading) this.#parts.onIdle()
+  }
+
+  /** A look-up has ended; whether anyone is left to hear of it. */
+  #isAwaited(): boolean {
+    this.#isLoading = false
+    if (this.#listeners.size > 0) return true
+    this.#parts.onIdle()
+    return false
   }
 
   #refresh(): void {
+    this.#isLoading = true
     try {
-      const loaded = this.#load(this.#value)
+      const loaded = this.#parts.load(this.#value)
       if (!(loaded instanceof Promise)) this.#accept(loaded)
       else
         void loaded.then(
@@ -128,29 +134,36 @@ class Refreshed<T> {
   }
 
   #accept({ value, ttlMs }: Loaded<T>): void {
-    if (this.isUnwatched) return
+    if (!this.#isAwaited()) return
+    const { key, options } = this.#parts
     const isNews = this.#failures > 0
     this.#failures = 0
     this.#problem = undefined
     this.#value = value
     const heldMs = Math.min(Math.max(ttlMs, SHORTEST_TTL_MS), LONGEST_TTL_MS)
     // A little before its end, and not for all that came together at the same moment.
-    this.#again(heldMs * (0.85 + 0.1 * this.#options.random()))
-    this.#options.onOutcome?.(this.#key, { problem: undefined, isNews })
-    for (const listener of [...this.#listeners]) listener.onValue(value)
+    this.#again(heldMs * (0.85 + 0.1 * options.random()))
+    options.onOutcome?.(key, { problem: undefined, isNews })
+    this.#tell((listener) => listener.onValue(value))
   }
 
   #fail(reason: string): void {
-    if (this.isUnwatched) return
+    if (!this.#isAwaited()) return
+    const { key, options } = this.#parts
     const waitMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LONGEST_RETRY_MS)
     this.#failures++
     this.#problem = reason
-    this.#again(waitMs * (0.75 + 0.25 * this.#options.random()))
-    this.#options.onOutcome?.(this.#key, { problem: reason, isNews: this.#failures === 1 })
-    for (const listener of [...this.#listeners]) listener.onProblem(reason)
+    this.#again(waitMs * (0.75 + 0.25 * options.random()))
+    options.onOutcome?.(key, { problem: reason, isNews: this.#failures === 1 })
+    this.#tell((listener) => listener.onProblem(reason))
+  }
+
+  /** One that hears of it may close the watch of another. */
+  #tell(say: (listener: RefreshListener<T>) => void): void {
+    for (const listener of [...this.#listeners]) if (this.#listeners.has(listener)) say(listener)
   }
 
   #again(delayMs: number): void {
-    this.#cancel = this.#options.clock.schedule(delayMs, () => this.#refresh())
+    this.#cancel = this.#parts.options.clock.schedule(delayMs, () => this.#refresh())
   }
 }
