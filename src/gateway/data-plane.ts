@@ -10,7 +10,15 @@ import type { FailureReport } from '../plugin/run.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { Environment } from './environment.ts'
-import { bodyLimits, connectionGate, frontDoor, listenerLimits, refusalObserver } from './front-door.ts'
+import {
+  bodyLimits,
+  connectionGate,
+  frontDoor,
+  handshakeObserver,
+  http2CutObserver,
+  listenerLimits,
+  refusalObserver,
+} from './front-door.ts'
 
 /** Where the proxy really listens. */
 export interface Listening {
@@ -53,6 +61,7 @@ export class DataPlane {
       limits: listenerLimits(settings),
       gate: connectionGate(environment, door),
       onRefused,
+      onHttp2Cut: http2CutObserver(metrics),
     })
   }
 
@@ -87,7 +96,7 @@ export class DataPlane {
   }
 
   #secureListening(): SecureListening | undefined {
-    const { settings, logger } = this.#environment
+    const { settings, logger, metrics } = this.#environment
     const { enable, listen, ssl_protocols, ssl_ciphers, ssl_session_tickets, fallback_sni } =
       settings.apisix.ssl
     if (!enable) return undefined
@@ -103,6 +112,7 @@ export class DataPlane {
         fallbackServerName: fallback_sni?.toLowerCase(),
         certificates: () => this.#publisher.current.certificates,
         logger,
+        onRefused: handshakeObserver(metrics),
       },
     }
   }

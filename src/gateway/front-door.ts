@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { ConnectionGate } from '../http/connection-gate.ts'
+import type { CutObserver } from '../http/h2/door.ts'
 import type { FrontDoor } from '../http/open.ts'
 import type { ListenerLimits } from '../http/proxy-app.ts'
 import type { RefusalObserver, RefusedRequest } from '../http/refusal.ts'
+import type { HandshakeObserver } from '../http/tls/handshake-failure.ts'
 import { createIpSet } from '../lib/ip-set.ts'
 import type { AccessLog, LoggedRequest } from '../observe/access-log.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
 import type { BodyLimits } from '../proxy/request-body.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Environment } from './environment.ts'
@@ -94,6 +97,26 @@ export function refusalObserver(
     logger.info({ peer: peerAddr, status, reason }, 'a request was refused')
     if (isLogged !== true) accessLog?.write(loggedRefusal(refused))
   }
+}
+
+/** Counts HTTP/2 connections that are cut for what their client sends. */
+export function http2CutObserver(metrics: MetricRegistry): CutObserver {
+  const cuts = metrics.counter({
+    name: 'gatewright_http2_cut_connections_total',
+    help: 'HTTP/2 connections ended because of floods or errors in their frames',
+    labels: ['reason'],
+  })
+  return (reason) => cuts.labels(reason).inc()
+}
+
+/** Counts TLS handshakes that came to nothing. */
+export function handshakeObserver(metrics: MetricRegistry): HandshakeObserver {
+  const failures = metrics.counter({
+    name: 'gatewright_tls_handshake_failures_total',
+    help: 'TLS handshakes of clients that were refused or broke off',
+    labels: ['reason'],
+  })
+  return (reason) => failures.labels(reason).inc()
 }
 
 /** A line of the access log for what has no context; `-` where nothing could be read. */

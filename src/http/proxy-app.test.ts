@@ -21,6 +21,7 @@ function app(lines: string[] = []): ProxyApp {
     },
     gate: new ConnectionGate({ connections: 100, perClient: 100, isProxy: () => false }, () => {}),
     onRefused: () => {},
+    onHttp2Cut: () => {},
   })
 }
 

@@ -8,7 +8,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { ConnectionGate } from './connection-gate.ts'
 import { Drainable } from './drainable.ts'
 import { acceptAlpn, acceptPreface } from './h2/accept.ts'
-import { Http2Door } from './h2/door.ts'
+import { type CutObserver, Http2Door } from './h2/door.ts'
 import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
@@ -53,6 +53,7 @@ export interface ProxyAppOptions {
   readonly gate: ConnectionGate
   /** Told of what never became a request. */
   readonly onRefused: RefusalObserver
+  readonly onHttp2Cut: CutObserver
 }
 
 /** Headers that are late are looked for so often, so that they are gone soon after their time. */

@@ -8,8 +8,10 @@ import {
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Logger } from '../../observe/logger.ts'
-import { FloodGuard, type FloodKind } from './flood-guard.ts'
+import type { Refusal, RefusalObserver } from '../refusal.ts'
+import { type CutReason, cutReasonOf } from './cut-reason.ts'
 import { Request, Response } from './messages.ts'
+import { SessionWatch } from './session-watch.ts'
 
 const MAX_CONCURRENT_STREAMS = 128
 /** Megabytes of frames and headers that one connection may hold. */
@@ -18,8 +20,8 @@ const MAX_INVALID_FRAMES = 100
 const MAX_REJECTED_STREAMS = 100
 /** The pseudo headers of a request, and one header more than allowed, so that it is noticed and answered. */
 const EXTRA_HEADERS = 6
-/** The least that a connection without a stream is kept: an HTTP/2 client cannot be asked to close after one. */
-const LEAST_IDLE_MS = 1000
+/** How often connections are asked what they have read for nothing. */
+const TICK_MS = 1000
 
 /** What a connection is allowed. */
 export interface Http2Limits {
@@ -32,12 +34,18 @@ export interface Http2Limits {
   readonly sendTimeoutMs: number
 }
 
-/** Codes that the gateway itself resets streams with. */
-const OWN_CODES: ReadonlySet<number> = new Set([
-  constants.NGHTTP2_NO_ERROR,
-  constants.NGHTTP2_INTERNAL_ERROR,
-  constants.NGHTTP2_REFUSED_STREAM,
-])
+/** Told of every connection that is cut, once; must not throw. */
+export type CutObserver = (reason: CutReason) => void
+
+export interface Http2DoorOptions {
+  readonly logger: Logger
+  readonly limits: Http2Limits
+  readonly onHttp2Cut: CutObserver
+  readonly onRefused: RefusalObserver
+}
+
+const UNKNOWN_METHOD: Refusal = { status: 400, reason: 'bad-request-line' }
+const TOO_LARGE: Refusal = { status: 431, reason: 'header-too-large' }
 
 const SERVED: ReadonlySet<string> = new Set(METHODS)
 
@@ -51,16 +59,20 @@ export class Http2Door {
   >
   readonly #logger: Logger
   readonly #limits: Http2Limits
-  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #onCut: CutObserver
+  readonly #watches = new Map<ServerHttp2Session, SessionWatch>()
+  /** Runs while there is a connection. */
+  #ticker: NodeJS.Timeout | undefined
   #isDraining = false
 
   /** `route` gets every request, with a response that takes what HTTP/1's takes. */
   constructor(
     route: (request: Request, response: Response) => void,
-    { logger, limits }: { logger: Logger; limits: Http2Limits },
+    { logger, limits, onHttp2Cut, onRefused }: Http2DoorOptions,
   ) {
     this.#logger = logger
     this.#limits = limits
+    this.#onCut = onHttp2Cut
     this.#server = createServer({
       maxSessionMemory: MAX_SESSION_MEMORY,
       maxSessionInvalidFrames: MAX_INVALID_FRAMES,
@@ -72,10 +84,22 @@ export class Http2Door {
     })
     const take = (request: Request, response: Response) => {
       endUnreadBody(response.stream)
-      if (SERVED.has(request.method)) route(request, response)
-      else response.writeHead(400, ['content-length', '0']).end()
+      const refusal = refusalOf(request, limits)
+      if (!refusal) {
+        const { endAfterHeaders, session } = request.stream
+        if (!endAfterHeaders) request.bodyCount = this.#watches.get(session as ServerHttp2Session)?.budget
+        route(request, response)
+        return
+      }
+      const peerAddr = request.socket.remoteAddress ?? ''
+      response.writeHead(refusal.status, ['content-length', '0']).end()
+      onRefused({ ...refusal, peerAddr, request: request as unknown as IncomingMessage })
     }
     this.#server.on('session', (session) => this.#watch(session))
+    this.#server.on('sessionError', (error, session) => {
+      const reason = cutReasonOf(error)
+      if (reason) this.#tell(session, reason)
+    })
     this.#server.on('request', take)
     // The gateway says "continue" itself, once it wants the body.
     this.#server.on('checkContinue', take)
@@ -83,7 +107,7 @@ export class Http2Door {
 
   /** Connections now. */
   get size(): number {
-    return this.#sessions.size
+    return this.#watches.size
   }
 
   /** Speaks HTTP/2 on a connection from here on; what the client has said already was put back. */
@@ -94,42 +118,59 @@ export class Http2Door {
   /** Tells every client to send nothing new (GOAWAY); connections close once their streams have ended. */
   startDraining(): void {
     this.#isDraining = true
-    for (const session of this.#sessions) session.close()
+    for (const session of this.#watches.keys()) session.close()
   }
 
   #watch(session: ServerHttp2Session): void {
-    const { keepAliveTimeoutMs, sendTimeoutMs } = this.#limits
-    const guard = new FloodGuard()
-    let streams = 0
-    const count = (kind: FloodKind) => {
-      if (guard.isTooMany(kind, performance.now())) this.#expel(session, kind)
-    }
-    this.#sessions.add(session)
-    session.once('close', () => this.#sessions.delete(session))
-    session.on('ping', () => count('ping'))
-    session.on('remoteSettings', () => count('settings'))
-    session.setTimeout(Math.max(keepAliveTimeoutMs, LEAST_IDLE_MS), () => {
-      if (streams === 0) session.close()
-    })
-    session.on('stream', (stream) => {
-      streams++
-      stream.once('close', () => {
-        streams--
-        if (!OWN_CODES.has(stream.rstCode ?? 0)) count('reset')
-      })
-      stream.setTimeout(sendTimeoutMs, () => {
-        if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL)
-      })
+    const watch = new SessionWatch(session, this.#limits, (kind) => this.#expel(session, kind))
+    this.#watches.set(session, watch)
+    this.#ticker ??= setInterval(() => this.#tick(), TICK_MS).unref()
+    session.once('close', () => this.#forget(session))
+    session.on('stream', () => {
       if (this.#isDraining && !session.closed) session.close()
     })
   }
 
-  #expel(session: ServerHttp2Session, kind: FloodKind): void {
+  #tick(): void {
+    for (const watch of this.#watches.values()) watch.tick()
+  }
+
+  #forget(session: ServerHttp2Session): void {
+    this.#watches.delete(session)
+    if (this.#watches.size > 0) return
+    clearInterval(this.#ticker)
+    this.#ticker = undefined
+  }
+
+  #expel(session: ServerHttp2Session, reason: CutReason): void {
     if (session.destroyed) return
-    this.#logger.warn({ peer: session.socket?.remoteAddress, kind }, 'an HTTP/2 client floods; it is cut off')
+    this.#tell(session, reason)
     session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM)
     session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
+
+  #tell(session: ServerHttp2Session, reason: CutReason): void {
+    // Its socket is gone once Node has ended it.
+    const peer = session.destroyed ? undefined : session.socket.remoteAddress
+    this.#logger.warn({ peer, reason }, 'an HTTP/2 connection was cut')
+    this.#onCut(reason)
+  }
+}
+
+/** What Node's HTTP/1 parser sees to, and that of HTTP/2 does not. */
+function refusalOf({ method, rawHeaders }: Request, { headBytes }: Http2Limits): Refusal | undefined {
+  if (!SERVED.has(method)) return UNKNOWN_METHOD
+  return listSize(rawHeaders) > headBytes ? TOO_LARGE : undefined
+}
+
+/**
+ * As SETTINGS_MAX_HEADER_LIST_SIZE counts (RFC 9113 §6.5.2). nghttp2 holds only those clients to it that have acknowledged it, and one
+ * byte may stand for a field of 4 KB.
+ */
+function listSize(flat: readonly string[]): number {
+  let size = 16 * flat.length
+  for (const part of flat) size += part.length
+  return size
 }
 
 /** The answer is complete before the request is: the rest is not wanted (RFC 9113 §8.1). */

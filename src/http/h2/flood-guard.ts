@@ -6,19 +6,22 @@ const PER_SECOND = {
   settings: 50,
 } as const
 
-export type FloodKind = keyof typeof PER_SECOND
+type CountedKind = keyof typeof PER_SECOND
+
+/** What a connection is flooded with; `frames`: any that bring nothing ({@link FrameBudget} tells). */
+export type FloodKind = CountedKind | 'frames'
 
 /** Counts what can be a flood on one connection. */
 export class FloodGuard {
   #second = 0
-  readonly #counts: Record<FloodKind, number> = { reset: 0, ping: 0, settings: 0 }
+  readonly #counts: Record<CountedKind, number> = { reset: 0, ping: 0, settings: 0 }
 
   /** Returns true once there were too many in this second. `nowMs` is monotonic. */
-  isTooMany(kind: FloodKind, nowMs: number): boolean {
+  isTooMany(kind: CountedKind, nowMs: number): boolean {
     const second = Math.floor(nowMs / 1000)
     if (second !== this.#second) {
       this.#second = second
-      for (const each of Object.keys(PER_SECOND) as FloodKind[]) this.#counts[each] = 0
+      for (const each of Object.keys(PER_SECOND) as CountedKind[]) this.#counts[each] = 0
     }
     return ++this.#counts[kind] > PER_SECOND[kind]
   }

@@ -21,17 +21,29 @@ type RequestParts = readonly [
   rawHeaders: readonly string[],
 ]
 
+export interface BodyCount {
+  body(bytes: number): void
+}
+
 /**
  * A request of HTTP/2 in the words of HTTP/1, so that whoever handles requests needs to know only one kind: `Host` in place of
  * `:authority`, no pseudo headers, and a body of unknown length announced as a chunked one.
  */
 export class Request extends Http2ServerRequest {
+  /** Told of the bytes of the body as they come. */
+  declare bodyCount?: BodyCount | undefined
+
   constructor(...[stream, headers, options, rawHeaders]: RequestParts) {
     super(stream, headers, options, plainHeaders(rawHeaders, headers[':authority']))
     if (headers[':authority'] !== undefined) headers.host = headers[':authority']
     if (!stream.endAfterHeaders && headers['content-length'] === undefined) {
       headers['transfer-encoding'] = 'chunked'
     }
+  }
+
+  override push(chunk: Buffer | null): boolean {
+    if (chunk !== null) this.bodyCount?.body(chunk.length)
+    return super.push(chunk)
   }
 
   static {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
@@ -12,7 +13,8 @@ import { terminateTls } from './terminate.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 100
 
-async function impatientServer(t: TestContext): Promise<number> {
+async function impatientServer(t: TestContext): Promise<{ port: number; reasons: string[] }> {
+  const reasons: string[] = []
   const ssl = compileServerCertificate('1', { sni: 'a.test', ...makeCertificate({ names: ['a.test'] }) })
   const index = CertificateIndex.EMPTY.with([], [ssl])
   const server = createServer()
@@ -26,11 +28,12 @@ async function impatientServer(t: TestContext): Promise<number> {
     fallbackServerName: undefined,
     certificates: () => index,
     logger: createLogger('silent'),
+    onRefused: (reason) => void reasons.push(reason),
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => void server.close())
-  return (server.address() as AddressInfo).port
+  return { port: (server.address() as AddressInfo).port, reasons }
 }
 
 /** The hello of Node's own client, with nothing after it. */
@@ -50,7 +53,7 @@ describe('a connection that gets no further', () => {
   it('is closed in time, before its hello, in the middle of it, and in the handshake', {
     timeout: 5000,
   }, async (t) => {
-    const port = await impatientServer(t)
+    const { port, reasons } = await impatientServer(t)
     const whole = await hello('a.test')
     const sockets = [Buffer.alloc(0), whole.subarray(0, 60), whole].map((bytes) => {
       const socket = connect(port, '127.0.0.1')
@@ -58,5 +61,6 @@ describe('a connection that gets no further', () => {
       return socket
     })
     await Promise.all(sockets.map(closed))
+    assert.deepEqual(reasons, ['timeout', 'timeout', 'timeout'])
   })
 })

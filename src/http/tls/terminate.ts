@@ -5,6 +5,7 @@ import type { CertificateIndex } from '../../snapshot/certificate-index.ts'
 import type { ServerCertificate } from '../../snapshot/server-certificate.ts'
 import { endWith } from '../refuse-connection.ts'
 import { type FirstBytes, readClientHello } from './client-hello.ts'
+import { type HandshakeFailure, type HandshakeObserver, handshakeFailureOf } from './handshake-failure.ts'
 import { markSecure, SecureConnection } from './secure-connection.ts'
 import { serverOptions, type TlsDefaults } from './server-options.ts'
 
@@ -15,6 +16,7 @@ export interface TlsTermination {
   /** Those in force now. */
   certificates(): CertificateIndex
   readonly logger: Logger
+  readonly onRefused: HandshakeObserver
   /** How long a client may take to say hello, and then once more for its handshake; 10 s when absent. */
   readonly handshakeTimeoutMs?: number
 }
@@ -46,10 +48,22 @@ class Arrival {
   constructor(socket: Socket, handshakes: Handshakes) {
     this.#socket = socket
     this.#handshakes = handshakes
-    this.#timer = setTimeout(() => socket.destroy(), handshakes.timeoutMs).unref()
+    this.#timer = setTimeout(this.#giveUp, handshakes.timeoutMs).unref()
     socket.on('error', () => socket.destroy())
-    socket.on('close', this.#forget)
+    socket.on('close', this.#onClose)
     socket.on('data', this.#onData)
+  }
+
+  #giveUp = (): void => {
+    this.#forget()
+    this.#handshakes.note('timeout', { peer: this.#socket.remoteAddress })
+    this.#socket.destroy()
+  }
+
+  #onClose = (): void => {
+    this.#forget()
+    // Without a word it was one that looks whether the port is open.
+    if (this.#bytes.length > 0) this.#handshakes.note('client-left', { peer: this.#socket.remoteAddress })
   }
 
   #onData = (chunk: Buffer): void => {
@@ -65,7 +79,7 @@ class Arrival {
   #forget = (): void => {
     clearTimeout(this.#timer)
     this.#socket.off('data', this.#onData)
-    this.#socket.off('close', this.#forget)
+    this.#socket.off('close', this.#onClose)
   }
 }
 
@@ -85,8 +99,12 @@ class Handshakes {
   }
 
   take(socket: Socket, first: FirstBytes): void {
-    if (first.kind === 'hello') this.#begin(socket, first.serverName)
-    else if (first.kind === 'plain') endWith(socket, 400)
+    if (first.kind === 'hello') {
+      this.#begin(socket, first.serverName)
+      return
+    }
+    this.note('not-tls', { peer: socket.remoteAddress })
+    if (first.kind === 'plain') endWith(socket, 400)
     else socket.destroy()
   }
 
@@ -94,10 +112,14 @@ class Handshakes {
     const { fallbackServerName, certificates } = this.#termination
     const serverName = askedName === undefined ? fallbackServerName : canonical(askedName)
     const certificate = serverName === undefined ? undefined : certificates().find(serverName)
-    if (!certificate) this.#refuse(socket, UNRECOGNIZED_NAME, { serverName, reason: 'no ssl has this name' })
-    else if (certificate.refusal)
-      this.#refuse(socket, HANDSHAKE_FAILURE, { serverName, reason: certificate.refusal })
-    else this.#serverOf(certificate).emit('connection', socket)
+    const facts = { peer: socket.remoteAddress, serverName }
+    if (!certificate) {
+      this.note('unknown-name', facts)
+      refuse(socket, UNRECOGNIZED_NAME)
+    } else if (certificate.refusal) {
+      this.note('unusable-ssl', { ...facts, detail: certificate.refusal })
+      refuse(socket, HANDSHAKE_FAILURE)
+    } else this.#serverOf(certificate).emit('connection', socket)
   }
 
   #serverOf(certificate: ServerCertificate): TlsServer {
@@ -109,7 +131,8 @@ class Handshakes {
       })
       server.on('secureConnection', (socket) => this.#admit(socket, certificate))
       server.on('tlsClientError', (error, socket) => {
-        this.#note({ peer: socket.remoteAddress, ssl: certificate.id, reason: error.message })
+        const facts = { peer: socket.remoteAddress, ssl: certificate.id, detail: error.message }
+        this.note(handshakeFailureOf(error, socket), facts)
         socket.destroy()
       })
       this.#byCertificate.set(certificate, server)
@@ -126,11 +149,7 @@ class Handshakes {
     // OpenSSL checks the chain up to any length; and the name that it read must be the one that was acted upon.
     const isProven = !clientCheck || clientCheck.hasFreePaths || connection.hasProvenClient
     if (!isProven || !serves(certificate, name)) {
-      this.#note({
-        peer: socket.remoteAddress,
-        ssl: certificate.id,
-        reason: 'client certificate not accepted',
-      })
+      this.note('client-certificate', { peer: socket.remoteAddress, ssl: certificate.id })
       socket.destroy()
       return
     }
@@ -138,15 +157,16 @@ class Handshakes {
     this.#server.emit('secureConnection', socket)
   }
 
-  #refuse(socket: Socket, alert: number, facts: { serverName: string | undefined; reason: string }): void {
-    this.#note({ peer: socket.remoteAddress, ...facts })
-    socket.write(Buffer.from([21, 3, 1, 0, 2, 2, alert]))
-    socket.destroySoon()
+  /** Tells of a handshake that came to nothing. */
+  note(reason: HandshakeFailure, facts: Readonly<Record<string, unknown>>): void {
+    this.#termination.logger.info({ ...facts, reason }, 'a TLS handshake was refused')
+    this.#termination.onRefused(reason)
   }
+}
 
-  #note(facts: Readonly<Record<string, unknown>>): void {
-    this.#termination.logger.info(facts, 'a TLS handshake was refused')
-  }
+function refuse(socket: Socket, alert: number): void {
+  socket.write(Buffer.from([21, 3, 1, 0, 2, 2, alert]))
+  socket.destroySoon()
 }
 
 function serves({ names }: ServerCertificate, name: string): boolean {
