@@ -149,8 +149,13 @@ export interface Row {
   readonly given?: Given
   readonly dependents?: readonly Dependent[]
   readonly request: readonly [method: string, path: string, body?: unknown]
+  readonly headers?: Record<string, string | undefined>
   readonly status: number
   readonly answer?: unknown
+  /** Headers of the answer. */
+  readonly has?: Readonly<Record<string, string | undefined>>
+  /** Nothing is stored although the answer is no error. */
+  readonly isDry?: true
 }
 
 /** One test for each row. A row that is refused must leave the store as it was. */
@@ -164,12 +169,14 @@ export function checkRows(rows: readonly Row[], overrides: Partial<AdminDeps> = 
       }
       const before = await admin.content()
       const [method, path, body] = row.request
-      const shown = await admin.send(method, path, { body })
+      const shown = await admin.send(method, path, { body, ...(row.headers && { headers: row.headers }) })
       const { answer } = row
       const expected = typeof answer === 'string' && row.status >= 400 ? { error_msg: answer } : answer
       if (expected !== undefined) assert.deepEqual(shown.body, expected)
       assert.equal(shown.status, row.status, shown.text)
-      if (row.status >= 400) assert.deepEqual(await admin.content(), before, 'a refusal changes nothing')
+      for (const [name, value] of Object.entries(row.has ?? {}))
+        assert.equal(shown.headers[name], value, name)
+      if (row.status >= 400 || row.isDry) assert.deepEqual(await admin.content(), before, 'nothing changes')
     })
   }
 }
