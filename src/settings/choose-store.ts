@@ -27,11 +27,12 @@ export function chooseStore(settings: Omit<Settings, 'store'>, hints: StoreHints
   const etcd = { type: 'etcd', prefix: deployment.etcd.prefix, etcd: deployment.etcd } as const
   if (gatewright.store !== 'auto') return { embedded, memory, etcd }[gatewright.store]
   if (provider !== 'etcd') {
-    if (role === 'traditional' && apisix.enable_admin) return { type: 'configs', prefix: '/apisix' }
+    if (role === 'traditional' && apisix.enable_admin) return { type: 'configs', prefix: '' }
     const directory = hints.configFile ? dirname(hints.configFile) : hints.workingDirectory
     return {
       type: 'file',
-      prefix: '/apisix',
+      // Keys of configurations that come as a whole have none (contract §2.3).
+      prefix: '',
       path: resolve(directory, `apisix.${provider}`),
       format: provider,
     }

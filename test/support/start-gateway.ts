@@ -1,11 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createAdminApi } from '../../admin/api/index.ts'
 import { catalogue } from '../../plugins/catalogue.ts'
 import { createGateway, type Gateway, type GatewayAddresses } from '../../src/gateway/gateway.ts'
-import type { Catalogue } from '../../src/gateway/load-plugins.ts'
+import type { Catalogue, PluginList } from '../../src/gateway/load-plugins.ts'
 import type { Kind } from '../../src/model/kind.ts'
 import type { Documents } from '../../src/model/types.ts'
 import { createLogger } from '../../src/observe/logger.ts'
@@ -23,10 +23,16 @@ export interface StartOptions {
   /** Plugins beside the catalogue's. */
   readonly plugins?: Catalogue
   readonly store?: ConfigStore
+  /** Texts by name, in the directory that the gateway works in. */
+  readonly files?: Readonly<Record<string, string>>
+  /** What a reload of the plugins finds in the settings. */
+  readonly readPluginList?: () => PluginList
 }
 
 export interface TestGateway {
   readonly gateway: Gateway
+  /** The directory it works in. */
+  readonly directory: string
   readonly addresses: GatewayAddresses
   /** `http://127.0.0.1:PORT` of the first proxy listener. */
   readonly proxyUrl: string
@@ -54,6 +60,7 @@ export async function startGateway(
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gatewright-test-'))
   t.after(() => rm(dataDir, { recursive: true, force: true }))
+  for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(dataDir, name), text)
   const logs: Record<string, unknown>[] = []
   const logger = createLogger('debug', { write: (line: string) => void logs.push(JSON.parse(line)) })
   const { settings } = loadSettings({
@@ -67,12 +74,14 @@ export async function startGateway(
     adminApi: createAdminApi,
     logger,
     ...(options.store && { store: options.store }),
+    ...(options.readPluginList && { readPluginList: options.readPluginList }),
   })
   t.after(() => gateway.stop('test ended'))
   const addresses = await gateway.start()
   const { port = 0 } = addresses.proxy[0] ?? {}
   const started: TestGateway = {
     gateway,
+    directory: dataDir,
     addresses,
     proxyPort: port,
     tlsPort: addresses.tls?.[0]?.port ?? 0,
