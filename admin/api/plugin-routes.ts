@@ -1,3 +1,5 @@
+import { PluginReloadError } from '../../src/plugin/reload-error.ts'
+import { summarizePlugin } from '../../src/plugin/summary.ts'
 import { type Answer, Refusal, refuse } from './answer.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps, PluginDescription } from './deps.ts'
@@ -8,9 +10,17 @@ export interface PluginRoutes {
   list(call: Call): Answer
   /** `plugins/{name}` and `plugins?all=true` */
   describe(call: Call): Answer
+  /** `plugins/reload` */
+  reload(call: Call): Promise<Answer>
 }
 
-export function createPluginRoutes({ plugins }: AdminDeps): PluginRoutes {
+/** By `schema_type`; any other value means the schema itself. */
+const SCHEMA_FIELD: ReadonlyMap<string, 'consumerSchema' | 'metadataSchema'> = new Map([
+  ['consumer', 'consumerSchema'],
+  ['metadata', 'metadataSchema'],
+])
+
+export function createPluginRoutes({ plugins, reloadPlugins }: AdminDeps): PluginRoutes {
   return {
     list: ({ query }) => {
       const subsystem = query.get('subsystem') ?? 'http'
@@ -22,14 +32,26 @@ export function createPluginRoutes({ plugins }: AdminDeps): PluginRoutes {
       if (!isSubsystem(subsystem)) throw refuse(400, `unsupported subsystem: ${subsystem}`)
       const known = enabled(plugins.all(), subsystem)
       if (name === undefined && query.get('all') === 'true') {
-        return { status: 200, json: Object.fromEntries(known.map((one) => [one.name, summary(one)])) }
+        return { status: 200, json: Object.fromEntries(known.map((one) => [one.name, summarizePlugin(one)])) }
       }
       const plugin = known.find((one) => one.name === name)
       if (plugin === undefined) throw refuse(404, `plugin not found in subsystem ${subsystem}`)
-      const isConsumer = query.get('schema_type') === 'consumer'
-      const schema = isConsumer ? plugin.consumerSchema : plugin.schema
+      const schema = plugin[SCHEMA_FIELD.get(query.get('schema_type') ?? '') ?? 'schema']
       if (schema === undefined) throw refuse(400, 'not found schema')
       return { status: 200, json: schema }
+    },
+    reload: async ({ method }) => {
+      if (method !== 'PUT') {
+        const text = `please use PUT method to reload the plugins, ${method} method is not allowed.`
+        throw refuse(405, text)
+      }
+      try {
+        await reloadPlugins?.()
+      } catch (error) {
+        if (error instanceof PluginReloadError) throw refuse(400, error.message)
+        throw error
+      }
+      return { status: 200, text: 'done' }
     },
   }
 }
@@ -41,16 +63,4 @@ function isSubsystem(name: string): name is 'http' | 'stream' {
 /** No plugin runs on streams here. */
 function enabled(plugins: readonly PluginDescription[], subsystem: 'http' | 'stream') {
   return subsystem === 'http' ? plugins : []
-}
-
-function summary({ priority, schema, consumerSchema, metadataSchema, type, scope }: PluginDescription) {
-  return {
-    version: 0.1,
-    priority,
-    schema,
-    ...(metadataSchema && { metadata_schema: metadataSchema }),
-    ...(consumerSchema && { consumer_schema: consumerSchema }),
-    ...(type && { type }),
-    ...(scope && { scope }),
-  }
 }
