@@ -99,6 +99,7 @@ describe('the control API', () => {
         return id === '1' ? report : 'no-checker'
       },
     },
+    dumpDiscovery: (type) => (type === 'atlas' ? { services: {} } : undefined),
     schema: () => ({ main: {}, plugins: { 'key-auth': { priority: 2500 } }, stream_plugins: {} }),
   }
   const get = async (url: string): Promise<[number, unknown]> => {
@@ -116,10 +117,11 @@ describe('the control API', () => {
     assert.deepEqual(await get(`${url}/v1/upstream/1`), [404, { error_msg: 'upstream[1] not found' }])
   })
 
-  it('shows the state of synchronisation and the schemas, as lines', async (t) => {
+  it('shows the state of synchronisation, the schemas and what registries told, as lines', async (t) => {
     const url = await serve(t, controlPlugin(source))
     assert.deepEqual(await get(`${url}/v1/sync`), [200, source.sync()])
     assert.deepEqual(await get(`${url}/v1/schema`), [200, source.schema()])
+    assert.deepEqual(await get(`${url}/v1/discovery/atlas/dump`), [200, { services: {} }])
     assert.ok((await (await fetch(`${url}/v1/schema`)).text()).endsWith('}\n'))
   })
 

@@ -1,6 +1,7 @@
 import type { FastifyPluginCallback } from 'fastify'
 import { PluginReloadError } from '../plugin/reload-error.ts'
 import { refuse, sendJson, sendList } from './answer.ts'
+import { type DiscoverySource, discoveryDumpRoutes } from './discovery-dump.ts'
 import { type HealthSource, healthcheckRoutes } from './healthcheck.ts'
 import type { SyncState } from './sync-state.ts'
 
@@ -44,7 +45,7 @@ export interface ShownSecret {
 }
 
 /** Where the control API gets its answers; all of them are made on the spot and owned by the caller. */
-export interface ControlSource {
+export interface ControlSource extends DiscoverySource {
   sync(): SyncState
   /** May be read over several turns of the event loop. */
   list(kind: ShownKind): Iterable<ControlItem>
@@ -84,6 +85,7 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
       return reply.type('text/plain; charset=utf-8').send('done')
     })
     healthcheckRoutes(app, source.health)
+    discoveryDumpRoutes(app, source)
     itemRoutes(app, source)
     metadataRoutes(app, source)
     done()

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import type { HealthChange } from '../upstream/health/node-health.ts'
 import type { HealthCounters, HealthStatus } from '../upstream/health/status.ts'
+import { refuse, sendJson } from './answer.ts'
 import { healthcheckPage } from './healthcheck-page.ts'
 
 /** What `checks` can stand in; `stream_routes` are known by name and never found. */
@@ -37,7 +38,7 @@ export interface HealthSource {
 export function healthcheckRoutes(app: FastifyInstance, source: HealthSource): void {
   app.get('/v1/healthcheck', ({ headers }, reply) => {
     const reports = source.all()
-    return headers.accept?.includes('text/html') ? sendPage(reply, reports) : send(reply, 200, reports)
+    return headers.accept?.includes('text/html') ? sendPage(reply, reports) : sendJson(reply, reports)
   })
   app.get<{ Params: { type: string } }>('/v1/healthcheck/:type', ({ params }, reply) =>
     refuse(reply, 404, `missing src id for src type ${params.type}`),
@@ -48,7 +49,7 @@ export function healthcheckRoutes(app: FastifyInstance, source: HealthSource): v
     const report = source.find(type, id)
     if (report === 'not-found') return refuse(reply, 404, `${type}[${id}] not found`)
     if (report === 'no-checker') return refuse(reply, 404, `no checker for ${type}[${id}]`)
-    return send(reply, 200, report)
+    return sendJson(reply, report)
   })
 }
 
@@ -56,15 +57,4 @@ function sendPage(reply: FastifyReply, reports: readonly HealthReport[]): Fastif
   // Should a text get past the escaping, it still does nothing.
   reply.header('content-security-policy', "default-src 'none'")
   return reply.type('text/html; charset=utf-8').send(healthcheckPage(reports))
-}
-
-function refuse(reply: FastifyReply, status: number, message: string): FastifyReply {
-  return send(reply, status, { error_msg: message })
-}
-
-function send(reply: FastifyReply, status: number, body: unknown): FastifyReply {
-  return reply
-    .code(status)
-    .type('application/json')
-    .send(`${JSON.stringify(body)}\n`)
 }

@@ -32,4 +32,6 @@ export interface Discoverer {
   readonly type: string
   /** May tell the sink what is known already before it returns. Throws a reason for people when the service cannot be one. */
   watch(service: DiscoveredService, sink: NodeSink): Watch
+  /** What the registry told, for the control API (contract §8.1); a value for JSON. Absent where there is no such view, as with dns. */
+  dump?(): object
 }

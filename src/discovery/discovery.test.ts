@@ -39,4 +39,11 @@ describe('discovery', () => {
     assert.deepEqual(watch({ atlas: {} }, 'atlas', 'bad'), ['no such form'])
     assert.equal(watch({}, 'toString').length, 1)
   })
+
+  it('shows what the discoverer of a type knows, where that has such a view and is configured', () => {
+    const dumping = (config: Readonly<Record<string, unknown>>) => ({ ...atlas(config), dump: () => config })
+    const discovery = new Discovery({ atlas, dumping, other: dumping }, { atlas: {}, dumping: { a: 1 } })
+    const dumps = ['dumping', 'atlas', 'other', 'toString'].map((type) => discovery.dump(type))
+    assert.deepEqual(dumps, [{ a: 1 }, undefined, undefined, undefined])
+  })
 })

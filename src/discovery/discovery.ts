@@ -41,6 +41,11 @@ export class Discovery {
     )
     return NOTHING
   }
+
+  /** As {@link Discoverer.dump}; `undefined` also for a type that there is not or that is not configured. */
+  dump(type: string): object | undefined {
+    return this.#discoverers.get(type)?.dump?.()
+  }
 }
 
 const NOTHING: Watch = { close: () => undefined }

@@ -90,6 +90,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       plugins,
       health,
       feeds: environment.discovery.feeds,
+      dumpDiscovery: (type) => environment.discovery.dump(type),
       store: () => work.link.status(),
       reloadPlugins: () => enabled.reload(),
     }),

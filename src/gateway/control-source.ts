@@ -14,6 +14,7 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly publisher: Publisher
   readonly plugins: PluginRegistry
   readonly health: HealthSource
+  dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
 }
 
@@ -47,6 +48,7 @@ export function controlSource(parts: ControlParts): ControlSource {
     }),
     serverInfo: () => info,
     reloadPlugins: () => parts.reloadPlugins(),
+    dumpDiscovery: (type) => parts.dumpDiscovery(type),
   }
 }
 

@@ -17,6 +17,8 @@ import { NodeFeeds } from '../upstream/node-feeds.ts'
 /** How the nodes of upstreams are found; closing it ends questions that nobody waits for any more. */
 export interface NodeDiscovery extends Watch {
   readonly feeds: NodeFeeds
+  /** What the registry of one `discovery_type` told; `undefined` where it has no view of that. */
+  dump(type: string): object | undefined
 }
 
 const HOSTS_PATH = '/etc/hosts'
@@ -66,7 +68,11 @@ export function createNodeDiscovery(
   }
   const discovery = new Discovery(factories, settings.discovery)
   const feeds = new NodeFeeds({ names, discovery, clock: BACKGROUND_CLOCK, logger })
-  return { feeds, close: () => clients.forEach((client) => void client.close()) }
+  return {
+    feeds,
+    dump: (type) => discovery.dump(type),
+    close: () => clients.forEach((client) => void client.close()),
+  }
 }
 
 const NO_SEARCH: Pick<ResolvConf, 'search' | 'ndots'> = { search: [], ndots: 1 }

@@ -58,5 +58,8 @@ describe('a control plane', () => {
     assert.ok(questions().includes('A node.test') && questions().includes('A service.test'), `${questions()}`)
     assert.equal(warned(), true)
     assert.equal(((await json('/v1/healthcheck')) as unknown[]).length, 1)
+    assert.deepEqual(await json('/v1/discovery/dns/dump'), {
+      error_msg: 'discovery type "dns" is not configured, or has nothing to dump',
+    })
   })
 })
