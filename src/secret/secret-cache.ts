@@ -90,7 +90,7 @@ export class SecretCache implements SecretSource {
     const stored = this.#storedOrAnswer(text)
     if ('ok' in stored) return stored
     if (this.#isClosed) return NOT_FETCHED
-    const asked = this.#references.get(text) ?? this.#addRead(text, stored)
+    const asked = this.#references.get(text) ?? this.#startUnasked(text, stored)
     asked.told = asked.answer ?? NOT_FETCHED
     return asked.told
   }
@@ -164,7 +164,10 @@ export class SecretCache implements SecretSource {
   /** Undefined for a reference that no manager is asked for. */
   #start(text: string): Asked | undefined {
     const stored = this.#storedOrAnswer(text)
-    if ('ok' in stored) return undefined
+    return 'ok' in stored ? undefined : this.#startStored(text, stored)
+  }
+
+  #startStored(text: string, stored: StoredReference): Asked {
     const asked = this.#references.get(text) ?? this.#references.add(text, stored)
     if (asked.answer === undefined) {
       asked.lookUp.isStarted = true
@@ -173,9 +176,10 @@ export class SecretCache implements SecretSource {
     return asked
   }
 
-  #addRead(text: string, stored: StoredReference): Asked {
+  /** Whoever reads first and asks later, or never, is told once there is an answer. */
+  #startUnasked(text: string, stored: StoredReference): Asked {
     this.#forgetSurplus()
-    return this.#references.add(text, stored)
+    return this.#startStored(text, stored)
   }
 
   /** What no document uses, such as what a dry run asked for, may not pile up. */
