@@ -49,12 +49,15 @@ function sniff(socket: Socket, serveHttp1: Serve, serveHttp2: Serve): void {
     const mayBeHttp2 = bytes.compare(PREFACE, 0, known, 0, known) === 0
     if (mayBeHttp2 && known < PREFACE.length) return
     stop()
-    socket.pause()
-    socket.unshift(bytes)
-    if (mayBeHttp2) serveHttp2(socket)
-    else {
+    if (mayBeHttp2) {
+      socket.pause()
+      socket.unshift(bytes)
+      serveHttp2(socket)
+    } else {
+      // As a socket is that nothing was read from: else the stream starts to read again, on its own, what the server paused.
+      socket.read(0)
       serveHttp1(socket)
-      socket.resume()
+      socket.emit('data', bytes)
     }
   }
   socket.on('data', onData).once('close', stop).once('end', stop).on('error', onError)
