@@ -27,8 +27,10 @@ export async function waitUntilApplied(
   { answer, written, timeoutMs }: Waiting,
 ): Promise<Answer> {
   if (applied === undefined) return { ...answer, status: 202 }
+  const limit = new AbortController()
+  const timer = setTimeout(() => limit.abort(), timeoutMs)
   try {
-    await applied.waitFor(written.after, AbortSignal.timeout(timeoutMs))
+    await applied.waitFor(written.after, limit.signal)
   } catch {
     // Stored it is, whatever keeps the data plane: the client learns how far that has come.
     const { observed, published } = applied.status()
@@ -37,6 +39,8 @@ export async function waitUntilApplied(
       'x-gatewright-published': String(published),
     }
     return { ...answer, status: 202, headers: { ...answer.headers, ...headers } }
+  } finally {
+    clearTimeout(timer)
   }
   const headers = { ...answer.headers, 'x-gatewright-applied': String(applied.status().published) }
   const reason = applied.quarantined(written)

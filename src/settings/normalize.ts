@@ -3,7 +3,14 @@ import { VERSION } from '../lib/version.ts'
 import { isMap } from './key-spec.ts'
 import { parseSize, parseTime } from './measures.ts'
 import type { MutableTree } from './merge-layer.ts'
-import type { AdminKey, ListenAddress, NginxSettings, ProxyListenAddress, Settings } from './settings.ts'
+import type {
+  AdminKey,
+  AdminSettings,
+  ListenAddress,
+  NginxSettings,
+  ProxyListenAddress,
+  Settings,
+} from './settings.ts'
 import { bareIp } from './values.ts'
 
 /**
@@ -37,6 +44,7 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
       admin: {
         ...deployment.admin,
         admin_key: toAdminKeys(deployment.admin.admin_key),
+        admin_api_mtls: absolutePaths(deployment.admin.admin_api_mtls, workingDirectory),
         admin_listen: toListener(deployment.admin.admin_listen),
       },
       etcd: { ...deployment.etcd, prefix: `/${deployment.etcd.prefix.replace(/^\/|\/$/g, '')}` },
@@ -44,6 +52,7 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
     gatewright: {
       ...gatewright,
       data_dir: resolve(workingDirectory, gatewright.data_dir),
+      log: { ...gatewright.log, audit_log: auditTarget(gatewright.log.audit_log, workingDirectory) },
       server_header:
         gatewright.server_header !== false && apisix.enable_server_tokens
           ? `${gatewright.server_header}/${VERSION}`
@@ -62,6 +71,18 @@ function toMeasures(http: NginxSettings['http']): NginxSettings['http'] {
     client_max_body_size: parseSize(http.client_max_body_size)!,
     keepalive_timeout: parseTime(http.keepalive_timeout)!,
   }
+}
+
+function absolutePaths(
+  paths: AdminSettings['admin_api_mtls'],
+  workingDirectory: string,
+): AdminSettings['admin_api_mtls'] {
+  const named = Object.entries(paths).filter(([, path]) => path !== '')
+  return Object.fromEntries(named.map(([name, path]) => [name, resolve(workingDirectory, path)]))
+}
+
+function auditTarget(target: string, workingDirectory: string): string {
+  return target === 'log' || target === 'off' ? target : resolve(workingDirectory, target)
 }
 
 /** An entry with an empty key asks for a generated one, as in APISIX's sample file, and counts as not there. */

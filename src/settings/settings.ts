@@ -169,7 +169,7 @@ export interface AdminScope {
   readonly label?: Readonly<Record<string, string>>
 }
 
-/** Paths of PEM files; empty means not set. */
+/** Absolute paths of PEM files; absent when not set. */
 export interface AdminTlsSettings {
   readonly admin_ssl_cert?: string
   readonly admin_ssl_cert_key?: string
@@ -240,7 +240,7 @@ export interface GatewrightSettings {
     readonly level: LogLevelName
     /** `stdout`, `off`, or the path of a file. */
     readonly access_log: string
-    /** `log`, `off`, or the path of a file. */
+    /** `log`, `off`, or the absolute path of a file. */
     readonly audit_log: string
   }
   readonly shutdown: {
