@@ -4,6 +4,7 @@ import { catalogueWarnings } from './catalogue-warnings.ts'
 import type { CliContext, Command } from './command.ts'
 import { CONFIG_FLAG, settingsFile } from './config-file.ts'
 import { parseFlags } from './flags.ts'
+import { nodeWarnings } from './node-warnings.ts'
 
 export const checkCommand: Command = {
   name: 'check',
@@ -12,7 +13,8 @@ export const checkCommand: Command = {
     'gatewright check [-c FILE]',
     '',
     'Validates the settings file and the environment and prints every effective value with where it came from. Secrets are masked.',
-    'Binds nothing and writes nothing. Ends with 1 when the settings cannot be used.',
+    'Binds nothing and writes nothing. Ends with 1 when the settings cannot be used. With a file store (apisix.yaml), it also names the',
+    'upstreams whose nodes are spoken to over TLS without their certificates being checked.',
     '',
     '  -c, --config FILE   settings file; config.yaml in the working directory if it is there',
   ].join('\n'),
@@ -28,9 +30,9 @@ async function run(args: readonly string[], context: CliContext): Promise<number
   const width = Math.max(...rows.map(({ path }) => path.length))
   for (const { path, value, source } of rows) context.print(`${path.padEnd(width)}  ${value}  (${source})`)
   if (loaded.ignored.length > 0) context.note(`ignored, without meaning here: ${loaded.ignored.join(', ')}`)
-  for (const warning of [...loaded.warnings, ...(await catalogueWarnings(loaded.settings))]) {
-    context.note(`warning: ${warning}`)
-  }
+  const { settings } = loaded
+  const warnings = await Promise.all([catalogueWarnings(settings), nodeWarnings(settings, env)])
+  for (const warning of [...loaded.warnings, ...warnings.flat()]) context.note(`warning: ${warning}`)
   context.note(`${file ?? 'no settings file; the defaults'}: ok`)
   return 0
 }

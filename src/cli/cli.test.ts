@@ -164,6 +164,15 @@ describe('gatewright check', { concurrency: 2 }, () => {
     assert.doesNotMatch(stdout + stderr, /hush|LISTENED/)
     assert.deepEqual(readdirSync(folder), ['config.yaml'])
   })
+
+  it('names the upstreams of apisix.yaml whose nodes are spoken to over TLS unchecked', async (t) => {
+    const { exitCode, stderr } = await runHere(t, ['check', '-c', 'config.yaml'], {
+      'config.yaml': 'deployment: {role: data_plane, role_data_plane: {config_provider: yaml}}',
+      'apisix.yaml': 'upstreams: [{id: 1, scheme: https, nodes: {"10.0.0.1:443": 1}}]\n#END\n',
+    })
+    assert.equal(exitCode, 0)
+    assert.match(stderr, /^warning: the certificates of nodes are not checked in upstreams\/1;/m)
+  })
 })
 
 describe('help and version', () => {
