@@ -253,7 +253,7 @@ export class SecretCache implements SecretSource {
     const status = { reference: text, manager: lookUp.manager }
     if (answer === undefined) return { ...status, state: 'pending' }
     if (!answer.ok) return { ...status, state: 'failed', reason: answer.reason }
-    const ageMs = this.#options.clock.nowMs() - lookUp.fetchedAtMs
+    const ageMs = Math.round(this.#options.clock.nowMs() - lookUp.fetchedAtMs)
     if (lookUp.problem === undefined) return { ...status, state: 'ok', ageMs }
     return { ...status, state: 'stale', reason: lookUp.problem, ageMs }
   }
