@@ -23,7 +23,7 @@ interface Quarantined {
   readonly kind: string
   readonly id: string
   readonly reason: string
-  readonly isServing: boolean
+  readonly older_version_serves: boolean
 }
 
 /** A gateway that serves `first` as `ssls/1`, beside a wildcard ssl without a check, and whose store is written past the admin API. */
@@ -84,7 +84,7 @@ describe('a stored ssl that begins to ask for client certificates and cannot be 
       assert.deepEqual([await ask('a.test'), await ask('a.test', alice)], ['refused', 'refused'])
       assert.equal(await ask('elsewhere.test'), '200')
       const [entry] = await quarantined()
-      assert.deepEqual([entry?.kind, entry?.id, entry?.isServing], ['ssls', '1', false])
+      assert.deepEqual([entry?.kind, entry?.id, entry?.older_version_serves], ['ssls', '1', false])
       assert.match(entry!.reason, /; it asks clients for certificates, so handshakes for a\.test are refused/)
       assert.ok(gateway.logs.some((line) => line['reason'] === entry!.reason))
     })
@@ -147,7 +147,10 @@ describe('a stored ssl that cannot be used', () => {
     await poison({ ...guarded, ...mismatched, client: { ...client, depth: 1 } })
     assert.deepEqual([await ask('a.test'), await ask('a.test', alice)], ['not let in', '200'])
     assert.deepEqual(
-      (await quarantined()).map(({ isServing, reason }) => [isServing, reason.includes('it asks')]),
+      (await quarantined()).map(({ older_version_serves: serves, reason }) => [
+        serves,
+        reason.includes('it asks'),
+      ]),
       [[true, false]],
     )
   })
@@ -170,7 +173,7 @@ describe('a stored ssl that cannot be used', () => {
       const { ask, poison, quarantined } = await stage(t, open)
       await poison(poisoned)
       assert.equal(await ask('a.test'), '200')
-      assert.equal((await quarantined())[0]?.isServing, true)
+      assert.equal((await quarantined())[0]?.older_version_serves, true)
     }
   })
 })
