@@ -5,11 +5,12 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { DEFAULT_OPTIONS, type EndToEndOptions, run as runEndToEnd } from './end-to-end.ts'
 import { allowedCores } from './servers/tools.ts'
+import { run as runSlowReaders } from './slow-readers.ts'
 import { run as runTraffic, TRAFFIC_BENCHES, type TrafficOptions } from './traffic.ts'
 
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
 const PARTS = ['router', 'publish', 'memory', 'mount']
-const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES]
+const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers']
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
   NAME: ${ALL.join(', ')}`
 
@@ -90,12 +91,13 @@ async function main(): Promise<void> {
   pinSelf(cores[0]!)
   await runParts(names)
   const traffic = TRAFFIC_BENCHES.filter((name) => names.has(name))
-  if (!names.has('end-to-end') && traffic.length === 0) return
+  if (ALL.every((name) => PARTS.includes(name) || !names.has(name))) return
   buildProgram()
   // Out of the way of the servers that are measured.
   pinSelf(cores.at(-1)!)
   if (names.has('end-to-end')) await runEndToEnd(options, cores)
   if (traffic.length > 0) await runTraffic(traffic, trafficOptions, cores)
+  if (names.has('slow-readers')) await runSlowReaders(cores)
 }
 
 await main().catch((error: unknown) => {

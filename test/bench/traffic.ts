@@ -1,18 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { makeCertificate } from '../support/certificates.ts'
 import type { DoorsServer } from './servers/bench-server.ts'
-import { startGatewrightDoors } from './servers/gatewright.ts'
-import { startBodyOrigin, startNginxDoors } from './servers/nginx-doors.ts'
-import type { PinnedProcess } from './servers/pinned-process.ts'
-import { installMissing } from './servers/tools.ts'
+import { KB, MB, type Pair, withPair } from './servers/pair.ts'
 import { gets, handshakes, http2Gets, posts, type SendTraffic, type Traffic } from './servers/traffic-load.ts'
 import { median, quantile, renderTable, shuffled } from './statistics.ts'
 
-const KB = 1_000
-const MB = 1_000_000
-const SIZES = [KB, 100 * KB, 10 * MB]
 const WARM_UP_SECONDS = 1
 const DEFAULTS = { rounds: 5, seconds: 1 }
 const MANY = { connections: 32 }
@@ -65,21 +55,6 @@ interface Case {
   readonly nginx: Measurement[]
 }
 
-interface Bench {
-  readonly rounds: number
-  readonly seconds: number
-  readonly serverCore: number
-  readonly loadCore: number
-  readonly folder: string
-  /** In the order in which they were started. */
-  readonly started: PinnedProcess[]
-}
-
-interface Pair {
-  readonly gateway: DoorsServer
-  readonly nginx: DoorsServer
-}
-
 /**
  * Sends each kind of traffic of the named benches to nginx and to the gateway, on one core and in turn, and prints one row for each.
  * Needs Linux, nginx, wrk, h2load and openssl; says so and returns when they cannot be had. Everything it started has ended when it
@@ -91,91 +66,45 @@ export async function run(
   cores: readonly number[],
 ): Promise<void> {
   const title = names.join(', ')
-  if (process.platform !== 'linux') {
-    console.log(`${title}: skipped, because CPU time and pinning are those of Linux`)
-    return
-  }
-  const missing = installMissing(['taskset', 'wrk', 'nginx', 'h2load', 'openssl'])
-  if (missing.length > 0) {
-    console.log(
-      `${title}: skipped, because there is no ${missing.join(' and no ')}; install it, or run as root`,
-    )
-    return
-  }
-  const folder = await mkdtemp(join(tmpdir(), 'gatewright-bench-'))
-  const ends = { serverCore: cores[0]!, loadCore: cores.at(-1)! }
-  const bench: Bench = { rounds, seconds, ...ends, folder, started: [] }
-  try {
-    const pair = await startPair(bench)
+  await withPair({ title, commands: ['wrk', 'h2load', 'openssl'], cores }, async (pair) => {
     const cases = names.flatMap((name) => Object.entries(GROUPS[name]!)).map(toCase)
-    for (const one of cases) await measureCase(bench, pair, one)
-    report(title, bench, cases)
-  } finally {
-    await Promise.all(bench.started.map((server) => server.stop()))
-    await rm(folder, { recursive: true, force: true })
-  }
+    for (const one of cases) await measureCase(pair, one, { rounds, seconds })
+    console.log(
+      `${title}: ${rounds} rounds of ${seconds} s, server on core ${pair.serverCore}, load and origin on core ${pair.loadCore};`,
+    )
+    console.log('  medians; Gatewright / nginx, their ratios, and the middle half of the ratio of CPU times')
+    const head = ['', 'req/s', 'MB/s', '× nginx', 'CPU µs/req', '× nginx', 'middle half']
+    console.log(renderTable([head, ...cases.map(cells)]))
+  })
 }
 
 function toCase([name, send]: [string, SendTraffic]): Case {
   return { name, send, gateway: [], nginx: [] }
 }
 
-async function startPair(bench: Bench): Promise<Pair> {
-  const ownFolder = () => mkdtemp(join(bench.folder, 'server-'))
-  const origin = await startBodyOrigin({ core: bench.loadCore, folder: await ownFolder() }, SIZES)
-  bench.started.push(origin.process)
-  const certificate = makeCertificate({ names: ['localhost'] })
-  const place = { core: bench.serverCore, originPort: origin.port }
-  const nginx = await startNginxDoors({ ...place, folder: await ownFolder() }, certificate)
-  bench.started.push(nginx.process)
-  const gateway = await startGatewrightDoors({ ...place, folder: await ownFolder() }, certificate)
-  bench.started.push(gateway.process)
-  for (const [name, { ports }] of Object.entries({ nginx, gateway })) await expectBodies(name, ports.plain)
-  return { nginx, gateway }
-}
-
-/** A proxy that answers something of its own would win every race. */
-async function expectBodies(name: string, port: number): Promise<void> {
-  for (const size of SIZES) {
-    const response = await fetch(`http://127.0.0.1:${port}/${size}`)
-    const { byteLength } = await response.arrayBuffer()
-    if (response.status === 200 && byteLength === size) continue
-    throw new Error(
-      `${name} answers ${response.status} with ${byteLength} bytes where the origin has ${size}`,
-    )
-  }
-}
-
-async function measureCase(bench: Bench, pair: Pair, { send, gateway, nginx }: Case): Promise<void> {
+async function measureCase(
+  pair: Pair,
+  { send, gateway, nginx }: Case,
+  { rounds, seconds }: { rounds: number; seconds: number },
+): Promise<void> {
   const sides = [
     { server: pair.gateway, measurements: gateway },
     { server: pair.nginx, measurements: nginx },
   ]
-  for (const { server } of sides) await send(placeOf(bench, server, WARM_UP_SECONDS))
-  for (let round = 0; round < bench.rounds; round++) {
+  const place = ({ ports }: DoorsServer, time: number) => ({
+    ports,
+    core: pair.loadCore,
+    seconds: time,
+    folder: pair.folder,
+  })
+  for (const { server } of sides) await send(place(server, WARM_UP_SECONDS))
+  for (let round = 0; round < rounds; round++) {
     for (const { server, measurements } of shuffled(sides)) {
       const before = server.process.cpuMicros()
-      const traffic = await send(placeOf(bench, server, bench.seconds))
+      const traffic = await send(place(server, seconds))
       measurements[round] = { ...traffic, cpuMicros: server.process.cpuMicros() - before }
     }
   }
-}
-
-function placeOf({ folder, loadCore }: Bench, { ports }: DoorsServer, seconds: number) {
-  return { ports, core: loadCore, seconds, folder }
-}
-
-function report(
-  title: string,
-  { rounds, seconds, serverCore, loadCore }: Bench,
-  cases: readonly Case[],
-): void {
-  console.log(
-    `${title}: ${rounds} rounds of ${seconds} s, server on core ${serverCore}, load and origin on core ${loadCore};`,
-  )
-  console.log('  medians; Gatewright / nginx, their ratios, and the middle half of the ratio of CPU times')
-  const head = ['', 'req/s', 'MB/s', '× nginx', 'CPU µs/req', '× nginx', 'middle half']
-  console.log(renderTable([head, ...cases.map(cells)]))
 }
 
 function cells({ name, gateway, nginx }: Case): string[] {
