@@ -128,6 +128,14 @@ describe('a stored ssl that begins to ask for client certificates and cannot be 
     assert.equal(await ask('a.test'), 'refused')
   })
 
+  it('is not reached by its name in Host either', async (t) => {
+    const { poison, gateway } = await stage(t, open)
+    const ask = () => askOverTls(gateway.tlsPort, { servername: 'elsewhere.test', hostHeader: 'a.test' })
+    assert.equal((await ask()).status, 200)
+    await poison({ ...guarded, ...mismatched })
+    assert.equal((await ask()).status, 400)
+  })
+
   it('stops connections that were let in before at their next request', async (t) => {
     const { poison, gateway } = await stage(t, open)
     const socket = await handshake(gateway.tlsPort, { servername: 'a.test' })
