@@ -10,7 +10,7 @@ export interface PluginReloadParts {
   readonly catalogue: Catalogue
   readonly attributes: Settings['plugin_attr']
   readonly plugins: PluginRegistry
-  readonly publisher: Pick<Publisher, 'reconsider' | 'settled'>
+  readonly publisher: Pick<Publisher, 'reconsider'>
   readonly logger: Logger
   /** The list as it stands now, wherever it is kept. May throw a {@link SettingsError}. */
   readList(): PluginList | Promise<PluginList>
@@ -68,9 +68,8 @@ export class PluginReload {
     for (const { definition, attr } of loaded) plugins.register(definition, attr)
     plugins.setEnabled(names)
     // With its instances the plugin would live on: what names it serves no more than after a restart.
-    publisher.reconsider(mentions(removed), { keepsLastGood: false })
-    publisher.reconsider(mentions(added))
-    await publisher.settled()
+    const ended = publisher.reconsider(mentions(removed), { keepsLastGood: false })
+    await Promise.all([ended, publisher.reconsider(mentions(added))])
     logger.info({ added, removed }, 'other plugins are enabled')
   }
 

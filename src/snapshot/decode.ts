@@ -40,6 +40,16 @@ export function isMarker(item: StoredItem): boolean {
   return item.value === DIRECTORY_MARKER
 }
 
+/** What a stored value says; of one that cannot be read, nothing: why, its own reader says. */
+export function contentOf(item: StoredItem): Readonly<Record<string, unknown>> {
+  try {
+    return parseDocument(item.value)
+  } catch {
+    // Whoever needs the reason reads the item itself.
+    return {}
+  }
+}
+
 /** Parses a stored value. Throws with a reason for people: it is what the quarantine shows. */
 export function parseDocument(value: string): Record<string, unknown> {
   let document: unknown

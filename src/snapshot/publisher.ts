@@ -8,9 +8,10 @@ import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
 import type { CompileEnvironment } from './compile-parts.ts'
 import { ConsumerIndex } from './consumers.ts'
-import { type Address, addressOf, isMarker, parseDocument } from './decode.ts'
+import { type Address, addressOf, contentOf, isMarker } from './decode.ts'
 import { type Graph, nameOf } from './graph.ts'
 import type { Plan } from './plan.ts'
+import { type Change, changesAgain, type IsMeant, type ReconsiderOptions } from './reconsider.ts'
 import { readRefused } from './refused-ssl.ts'
 import { type Pin, Retirement } from './retire.ts'
 import { type SecretKeeper, SecretLinks } from './secret-links.ts'
@@ -63,23 +64,6 @@ const SECRETS_WAIT_MS = 2000
 /** Longest time in ms that compiling holds the event loop before requests get their turn. */
 const SLICE_MS = 8
 
-type IsMeant = (ref: Ref, value: Readonly<Record<string, unknown>>) => boolean
-
-interface Change {
-  readonly address: Address
-  /** Absent for a delete. */
-  readonly item: StoredItem | undefined
-  /** Compile it although its revision is known: something that it refers to has changed. */
-  readonly isForced?: boolean
-  /** What serves now may not go on if this fails. */
-  readonly endsLastGood?: boolean
-}
-
-export interface ReconsiderOptions {
-  /** Whether what is no longer good goes on serving as the last good version; else it ends. Default true. */
-  readonly keepsLastGood?: boolean
-}
-
 /**
  * From the store's events to the snapshot that requests meet. Events are gathered while a round compiles and make up the next
  * one, so that every published snapshot is a state the store really had; a round is shown in one synchronous step.
@@ -105,6 +89,8 @@ export class Publisher {
   #behindSinceMs: number | undefined
   #publishedAtMs: number | undefined
   #running: Promise<void> | undefined
+  /** Who waits for the round that is gathered. */
+  #waiting: (() => void)[] = []
   #hasState = false
   #isClosed = false
   #onFirstPublish: (() => void) | undefined
@@ -174,31 +160,25 @@ export class Publisher {
     this.#observe(revision)
   }
 
-  /** Compiles these resources again although they are as they were: a plugin or a secret that they use is not. */
-  reconsider(isMeant: IsMeant, { keepsLastGood = true }: ReconsiderOptions = {}): void {
-    const force = (ref: Ref, item: StoredItem, endsLastGood = !keepsLastGood) => {
-      if (!this.#gathered.has(item.key))
-        this.#gathered.set(item.key, { address: ref, item, isForced: true, endsLastGood })
-    }
-    for (const kind of KINDS) {
-      for (const { id, value, order: _, ...item } of this.#compiler.graph.list(kind)) {
-        const ref = { kind, id }
-        const stored = this.#abridged.get(nameOf(ref))
-        if (!isMeant(ref, stored ? contentOf(stored) : { ...value })) continue
-        force(ref, this.#refused.get(nameOf(ref)) ?? stored ?? { ...item, value: JSON.stringify(value) })
-      }
-    }
-    for (const [name, item] of this.#refused) {
-      const { kind, id } = this.#quarantine.get(name)!
-      if (isMeant({ kind, id }, contentOf(item))) force({ kind, id }, item, false)
+  /**
+   * Compiles these resources again although they are as they were: a plugin or a secret that they use is not. Resolves when requests
+   * meet what has become of them.
+   */
+  reconsider(isMeant: IsMeant, options?: ReconsiderOptions): Promise<void> {
+    const known = { refused: this.#refused, quarantined: this.#quarantine, abridged: this.#abridged }
+    for (const change of changesAgain({ graph: this.graph, ...known }, isMeant, options)) {
+      if (!this.#gathered.has(change.item.key)) this.#gathered.set(change.item.key, change)
     }
     // Before the first publish there is nothing to show again: it would show nothing as if that were all.
-    if (this.#publishedAtMs !== undefined || this.#running) this.#observe(this.#observed)
+    const hasRound = (this.#publishedAtMs !== undefined || this.#running) && !this.#isClosed
+    if (!hasRound) return Promise.resolve()
+    this.#observe(this.#observed)
+    return new Promise((resolve) => this.#waiting.push(resolve))
   }
 
   /** The answers to these references are not what they were. */
   onSecrets(references: ReadonlySet<string>): void {
-    this.reconsider((ref) => this.#links.refersTo(nameOf(ref), references))
+    void this.reconsider((ref) => this.#links.refersTo(nameOf(ref), references))
   }
 
   /** Resolves at the first publish, at once when it has been; rejects when `signal` is aborted before. */
@@ -223,6 +203,7 @@ export class Publisher {
   close(): void {
     this.#isClosed = true
     this.applied.close()
+    for (const resolve of this.#waiting.splice(0)) resolve()
     for (const kind of KINDS) {
       for (const { id } of [...this.#compiler.graph.list(kind)]) this.#compiler.delete({ kind, id })
     }
@@ -232,6 +213,8 @@ export class Publisher {
   #gather(key: string, item: StoredItem | undefined): void {
     const address = addressOf(key, this.#options.prefix)
     if (!address || (item && isMarker(item))) return
+    const forced = this.#gathered.get(key)
+    if (forced?.isForced && forced.item?.modRevision === item?.modRevision) return
     this.#gathered.set(key, { address, item })
   }
 
@@ -249,13 +232,16 @@ export class Publisher {
     while (this.#hasState && !this.#isClosed) {
       const changes = this.#gathered
       const revision = this.#gatheredRevision
+      const waiting = this.#waiting
       this.#gathered = new Map()
+      this.#waiting = []
       this.#hasState = false
       this.#pending = revision
       await this.#compile(changes)
       // New names and services get a moment, so that what is shown has its nodes.
       await this.#options.environment.upstreams.feeds?.firstAnswers()
       this.#publish(revision)
+      for (const resolve of waiting) resolve()
     }
     this.#pending = undefined
     this.#running = undefined
@@ -293,8 +279,11 @@ export class Publisher {
       if (address.kind === 'secrets') this.#options.secrets?.deleteManager(address.id)
       return
     }
-    if (!isForced && this.#quarantine.get(name)?.modRevision === item.modRevision) return
-    if (!isForced && this.#compiler.graph.get(address.kind, address.id)?.modRevision === item.modRevision) {
+    const isRefused = this.#quarantine.get(name)?.modRevision === item.modRevision
+    const isServing = this.graph.get(address.kind, address.id)?.modRevision === item.modRevision
+    // What was to be compiled again may have changed in the round before this one.
+    if (isForced ? !isRefused && !isServing : isRefused) return
+    if (!isForced && isServing) {
       this.#accept(name)
       if (address.kind === 'ssls') this.#compiler.restoreSsl(address.id)
       return
@@ -373,15 +362,6 @@ export class Publisher {
       )
     }
     return chain
-  }
-}
-
-function contentOf(item: StoredItem): Readonly<Record<string, unknown>> {
-  try {
-    return parseDocument(item.value)
-  } catch {
-    // Its own reader says what is wrong with it; here it is without content.
-    return {}
   }
 }
 

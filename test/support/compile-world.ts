@@ -18,6 +18,7 @@ export interface CompileWorld {
   readonly instances: InstanceFactory
   readonly pools: PoolRegistry
   readonly metadata: Map<string, Readonly<Record<string, unknown>>>
+  readonly plugins: PluginRegistry
   /** Writes documents in one revision and waits until they are published; `undefined` deletes. */
   write(documents: Readonly<Record<string, unknown>>): Promise<void>
   /** The plan that a GET of `path` on `host` meets. */
@@ -71,6 +72,7 @@ export function compileWorld(
     instances,
     pools,
     metadata,
+    plugins: registry,
     write: async (documents) => {
       revision++
       publisher.onEvents(
