@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { createCipheriv } from 'node:crypto'
 import { describe, it } from 'node:test'
+import fc from 'fast-check'
 import { createFieldCipher, type FieldCipherOptions } from './field-cipher.ts'
 
 const KEY_16 = '0123456789abcdef'
@@ -115,5 +116,24 @@ describe('a field cipher with a key of its own', () => {
     const stored = cipherWith({ ownKey: OWN_KEY }).encrypt('abc')
     const cipher = cipherWith({ ownKey: OWN_KEY, isEnabled: false })
     assert.deepEqual([cipher.writes, cipher.encrypt('abc'), cipher.decrypt(stored)], ['plain', 'abc', 'abc'])
+  })
+})
+
+describe('every field cipher', () => {
+  it('reads any text as it was written, and writes none twice', () => {
+    const ciphers = [
+      cipherWith({ keyring: [KEY_16] }),
+      cipherWith({ keyring: [KEY_32, KEY_16] }),
+      cipherWith({ ownKey: OWN_KEY }),
+      cipherWith({ isEnabled: false }),
+    ]
+    const texts = fc.oneof(fc.string({ unit: 'grapheme' }), fc.base64String(), fc.constant('$gw-enc:v1:AAAA'))
+    fc.assert(
+      fc.property(texts, fc.constantFrom(...ciphers), (text, cipher) => {
+        const stored = cipher.encrypt(text)
+        assert.equal(cipher.decrypt(stored), text)
+        assert.equal(cipher.encrypt(stored), stored)
+      }),
+    )
   })
 })

@@ -31,8 +31,8 @@ export interface SecretCacheOptions {
   readonly count: number
   readonly negativeCount: number
   /**
-   * Answers that differ from what readers were told, or that came after the wait for them. Called in a microtask, once for all that
-   * changed together. Must not throw.
+   * Answers that differ from what readers were told, or that came after the wait for them; those of a tenth of a second together.
+   * Must not throw.
    */
   readonly onChange: (references: ReadonlySet<string>) => void
   /** Milliseconds since the epoch; default `Date.now`. */
@@ -40,6 +40,9 @@ export interface SecretCacheOptions {
   /** Uniform in [0, 1); default `Math.random`. */
   readonly random?: () => number
 }
+
+/** A start with thousands of secrets must not make thousands of publications. */
+const GATHER_MS = 100
 
 const NOT_FETCHED: SecretAnswer = { ok: false, reason: 'not fetched yet' }
 const NO_REFERENCE = { ok: false, reason: 'this is no reference to a secret' } as const
@@ -59,7 +62,8 @@ export class SecretCache implements SecretSource {
   readonly #references = new AskedReferences()
   /** Uses of references that no manager is asked for. */
   readonly #plain = new Map<string, number>()
-  #changed: Set<string> | undefined
+  #changed = new Set<string>()
+  #cancelAnnouncing: (() => void) | undefined
   #isClosed = false
 
   constructor(options: SecretCacheOptions) {
@@ -144,6 +148,7 @@ export class SecretCache implements SecretSource {
   /** Ends everything that is under way; waits of {@link ask} end at once. */
   close(): void {
     this.#isClosed = true
+    this.#cancelAnnouncing?.()
     this.#queue.close()
     this.#backends.close()
     for (const lookUp of this.#references.lookUps()) lookUp.cancelNext?.()
@@ -214,15 +219,13 @@ export class SecretCache implements SecretSource {
   }
 
   #announce(text: string): void {
-    if (this.#changed === undefined) {
-      const changed = new Set<string>()
-      this.#changed = changed
-      queueMicrotask(() => {
-        this.#changed = undefined
-        if (!this.#isClosed) this.#options.onChange(changed)
-      })
-    }
     this.#changed.add(text)
+    this.#cancelAnnouncing ??= this.#options.clock.schedule(GATHER_MS, () => {
+      const changed = this.#changed
+      this.#changed = new Set()
+      this.#cancelAnnouncing = undefined
+      this.#options.onChange(changed)
+    })
   }
 
   #schedule(lookUp: LookUp): void {
