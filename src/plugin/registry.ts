@@ -91,7 +91,8 @@ export class PluginRegistry {
   /** Checks plugin metadata and fills its defaults in; `undefined` value means "none stored". */
   prepareMetadata(name: string, value: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
     const copy = structuredClone(value) as Record<string, unknown>
-    const problem = this.#find(name)?.metadataValidator?.(copy)
+    // Also of a plugin that is no longer enabled: its last requests may read it.
+    const problem = this.#plugins.get(name)?.metadataValidator?.(copy)
     if (problem !== undefined) throw new Error(`invalid configuration: ${problem}`)
     return copy
   }

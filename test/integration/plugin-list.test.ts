@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { definePlugin } from '../../src/plugin/definition.ts'
+import { startEtcd } from '../support/etcd.ts'
+import { fakeUpstream } from '../support/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../support/start-gateway.ts'
+
+async function reload({ addresses }: TestGateway): Promise<void> {
+  const url = `http://127.0.0.1:${addresses.control!.port}/v1/plugins/reload`
+  const response = await fetch(url, { method: 'PUT' })
+  assert.equal(response.status, 200, await response.text())
+}
+
+describe('a list of plugins that is changed while the gateway runs', () => {
+  it('reaches the nodes without admin API through etcd', async (t) => {
+    const etcd = await startEtcd(t)
+    const upstream = await fakeUpstream(t)
+    const shared = { 'gatewright.store': 'etcd', 'deployment.etcd.host': [etcd.endpoint] }
+    let list = ['proxy-rewrite']
+    const control = await startGateway(
+      t,
+      {},
+      {
+        settings: { ...shared, 'deployment.role': 'control_plane', plugins: list },
+        readPluginList: () => list,
+      },
+    )
+    const data = await startGateway(t, {}, { settings: { ...shared, 'deployment.role': 'data_plane' } })
+    const route = { uri: '/a', upstream: { nodes: { [upstream.address]: 1 } } }
+    const refused = await control.admin('PUT', 'routes/1', { ...route, plugins: { 'request-id': {} } })
+    assert.equal(refused.status, 400)
+
+    list = ['proxy-rewrite', 'request-id']
+    await reload(control)
+    await control.put('routes', '1', { ...route, plugins: { 'request-id': {} } })
+    const deadline = Date.now() + 5000
+    let response = await fetch(`${data.proxyUrl}/a`)
+    while (response.status !== 200) {
+      assert.ok(Date.now() < deadline, 'the data plane serves the route')
+      response = await fetch(`${data.proxyUrl}/a`)
+    }
+    assert.ok(response.headers.has('x-request-id'))
+  })
+
+  it('has its plugins released before the gateway has stopped, as those of the start', async (t) => {
+    let isReleased = false
+    const late = definePlugin<object>({
+      name: 'late',
+      priority: 1,
+      schema: { type: 'object' },
+      compile: (_config, host) => {
+        host.own(async () => {
+          await new Promise((resolve) => setTimeout(resolve, 30))
+          isReleased = true
+        })
+        return {}
+      },
+    })
+    const gateway = await startGateway(
+      t,
+      {},
+      {
+        plugins: { late: async () => ({ default: late }) },
+        settings: { plugins: [] },
+        readPluginList: () => ['late'],
+      },
+    )
+    await reload(gateway)
+    await gateway.put('global_rules', '1', { id: '1', plugins: { late: {} } })
+    await gateway.stop()
+    assert.ok(isReleased)
+  })
+})
