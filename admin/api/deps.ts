@@ -5,6 +5,7 @@ import type { PluginChecker } from '../../src/snapshot/validate.ts'
 import type { ConfigStore } from '../../src/store/config-store.ts'
 import type { AppliedRevisions } from './applied.ts'
 import type { AuditSink } from './audit.ts'
+import type { KeyOwner, RecentClaims } from './duplicate-keys.ts'
 
 export type { AdminScope } from '../../src/settings/settings.ts'
 
@@ -64,6 +65,10 @@ export interface AdminDeps {
   readonly logger: Logger
   /** Takes over the list of plugins as it stands now; rejects with a `PluginReloadError` when that cannot be. Absent where the list cannot change. */
   readonly reloadPlugins?: (() => Promise<void>) | undefined
+  /** Who is recognised by a key of an authentication plugin, as of the last snapshot; without it the store is searched. */
+  readonly consumers?: { owners(plugin: string, key: string): readonly KeyOwner[] } | undefined
+  /** Made by the API itself. */
+  readonly recentClaims?: RecentClaims
   /** What the local data plane serves; without it no write can wait for that. */
   readonly applied?: AppliedRevisions | undefined
   /** Told of every write and of refused access; absent when nobody wants to know. */

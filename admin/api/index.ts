@@ -9,6 +9,7 @@ import { parseBody } from './body.ts'
 import { CONFIGS_BODY_LIMIT } from './configs.ts'
 import { CORS_HEADERS } from './cors.ts'
 import { type AdminDeps, DEFAULT_BODY_LIMIT } from './deps.ts'
+import { RecentClaims } from './duplicate-keys.ts'
 import { answerFailure } from './failure.ts'
 import { CONFIGS_PATHS, ROOT } from './paths.ts'
 import { readTtl } from './ttl.ts'
@@ -30,10 +31,13 @@ type Finish = (request: FastifyRequest, reply: FastifyReply, answer: Answer) => 
  * headers and the answers to errors and unknown paths hold for all of that instance. Throws on an `allowAdmin` that is no address.
  */
 export function createAdminApi(deps: AdminDeps): FastifyPluginAsync {
-  return fastifyPlugin(async (app: FastifyInstance) => install(app, deps), {
-    name: 'gatewright-admin-api',
-    fastify: '5.x',
-  })
+  return fastifyPlugin(
+    async (app: FastifyInstance) => install(app, { ...deps, recentClaims: new RecentClaims() }),
+    {
+      name: 'gatewright-admin-api',
+      fastify: '5.x',
+    },
+  )
 }
 
 function install(app: FastifyInstance, deps: AdminDeps): void {

@@ -3,7 +3,8 @@ import { KIND_WORD, type Kind } from '../../src/model/kind.ts'
 import { SCHEMAS } from '../../src/model/schemas/index.ts'
 import { compileValidator } from '../../src/model/validator.ts'
 import { refuse } from './answer.ts'
-import { type ExtraCheck, refuseDuplicateKeys, refusePluginOfOtherRule } from './extra-checks.ts'
+import { refuseDuplicateKeys } from './duplicate-keys.ts'
+import { type ExtraCheck, refusePluginOfOtherRule } from './extra-checks.ts'
 
 type Document = Record<string, unknown>
 export type WriteMethod = 'PUT' | 'POST' | 'PATCH'

@@ -14,6 +14,7 @@ import type { ConfigStore } from '../store/config-store.ts'
 import { adminTls } from './admin-tls.ts'
 import type { AppliedSource } from './applied-source.ts'
 import type { Environment } from './environment.ts'
+import type { KeyOwners } from './key-owners.ts'
 
 /** What the admin API is made with; `admin/api` takes exactly this. */
 export interface AdminApiDeps {
@@ -29,6 +30,7 @@ export interface AdminApiDeps {
   readonly clock: { now(): number }
   readonly logger: Logger
   readonly applied: AppliedSource
+  readonly consumers: KeyOwners
   readonly audit: Pick<AuditLog, 'write'> | undefined
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
@@ -36,7 +38,8 @@ export interface AdminApiDeps {
 
 export type CreateAdminApi = (deps: AdminApiDeps) => FastifyPluginAsync
 
-export interface AdminParts extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'reloadPlugins'> {
+export interface AdminParts
+  extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'consumers' | 'reloadPlugins'> {
   readonly create: CreateAdminApi
 }
 
@@ -50,7 +53,7 @@ export class AdminListener {
 
   constructor(
     { settings, plugins, logger }: Environment,
-    { graph, store, create, applied, reloadPlugins }: AdminParts,
+    { graph, store, create, applied, consumers, reloadPlugins }: AdminParts,
   ) {
     const { admin } = settings.deployment
     const own = logger.child({ listener: 'admin' })
@@ -77,6 +80,7 @@ export class AdminListener {
         clock: { now: () => Date.now() },
         logger: own,
         applied,
+        consumers,
         audit: this.#audit,
         reloadPlugins,
       }),

@@ -18,6 +18,7 @@ import { DataPlane } from './data-plane.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
 import type { Environment } from './environment.ts'
 import { healthSource } from './health-source.ts'
+import { keyOwners } from './key-owners.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
@@ -172,6 +173,7 @@ function adminComponent(work: Workshop): Component {
         store: link.store!,
         create: surroundings.adminApi,
         applied: appliedSource(publisher),
+        consumers: keyOwners(publisher),
         reloadPlugins: () => enabled.reload(),
       })
       addresses.admin = await listener.listen(environment.settings.deployment.admin.admin_listen)

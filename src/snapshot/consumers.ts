@@ -27,6 +27,11 @@ export class ConsumerIndex implements ConsumerLookup {
     return this.#byCredential.get(`${plugin}\n${key}`)?.[0]
   }
 
+  /** Everyone who shows this credential, the one that is found first. */
+  owners(plugin: string, key: string): readonly ConsumerEntry[] {
+    return this.#byCredential.get(`${plugin}\n${key}`) ?? []
+  }
+
   findConsumerByName(name: string): FoundConsumer | undefined {
     return this.#byName.get(name)
   }
