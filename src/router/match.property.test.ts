@@ -112,6 +112,11 @@ const draft = fc.record({
 })
 type Draft = typeof draft extends fc.Arbitrary<infer D> ? D : never
 
+const FILLER: Draft = {
+  ...{ id: '', uris: [], hosts: ['b.org'], methods: [], remoteAddrs: [], priority: 0 },
+  ...{ needsX: undefined, filtersX: undefined, isDeleted: false },
+}
+
 /** The order stays the same over updates, as the caller keeps it: here it follows from the id. */
 function toEntry(
   { id, needsX, filtersX, uris, hosts, methods, remoteAddrs, priority }: Draft,
@@ -194,6 +199,39 @@ for (const type of ROUTER_TYPES) {
           })
           for (const one of asked) assert.deepEqual(routers[0]!.explain(one), routers[1]!.explain(one))
         }),
+      )
+    })
+
+    it('shows many prepared changes in one step, as if they had been made one by one', async () => {
+      const unique = fc.uniqueArray(draft, { selector: ({ id }) => id, maxLength: 12 })
+      const fillers = Array.from({ length: 500 }, (_, i) =>
+        toEntry({ ...FILLER, id: String(1000 + i), uris: [`/filler/${i}`] }, 0),
+      )
+      await fc.assert(
+        fc.asyncProperty(unique, unique, requests, async (before, changes, asked) => {
+          const prepared = createRouter<string>(type)
+          const expected = createRouter<string>(type)
+          for (const one of before) for (const router of [prepared, expected]) router.put(toEntry(one, 0))
+          const puts = [
+            ...changes.filter(({ isDeleted }) => !isDeleted).map((one) => toEntry(one, 1)),
+            ...fillers,
+          ]
+          const deletes = changes.filter(({ isDeleted }) => isDeleted).map(({ id }) => id)
+          const pauses = { count: 0 }
+          const show = await prepared.prepare({ puts, deletes }, () => {
+            pauses.count++
+            return undefined
+          })
+          assert.ok(pauses.count >= puts.length)
+          for (const one of asked) assert.deepEqual(prepared.explain(one), expected.explain(one))
+          show()
+          for (const id of deletes) expected.delete(id)
+          for (const entry of puts) expected.put(entry)
+          assert.equal(prepared.size, expected.size)
+          for (const one of asked) assert.deepEqual(prepared.explain(one), expected.explain(one))
+          for (const { id } of fillers) assert.equal(prepared.delete(id), true)
+        }),
+        { numRuns: 50 },
       )
     })
 

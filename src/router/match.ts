@@ -1,6 +1,6 @@
 import { HostTable } from './host-table.ts'
 import { createLeaves, type Leaf, pathParamsOf } from './leaf.ts'
-import type { Candidate, MatchRequest, RouteEntry, Router, RouterType } from './router.ts'
+import type { Candidate, MatchRequest, RouteEntry, Router, RouterChanges, RouterType } from './router.ts'
 import { Search } from './search.ts'
 import { UriTable } from './uri-table.ts'
 
@@ -18,6 +18,9 @@ const TABLES: Record<RouterType, <T>() => LeafTable<T>> = {
   radixtree_uri_with_parameter: () => new UriTable(),
 }
 
+/** From so many changes on, a second table is built beside the one that is matched: changing it would hold the event loop too long. */
+const MANY_CHANGES = 500
+
 /**
  * An empty router of the given form (contract §4.3). It keeps the entries it is given, which must not change afterwards. `put` throws
  * `IpAddressError` for a bad `remoteAddrs` value and then changes nothing.
@@ -28,8 +31,8 @@ export function createRouter<T>(type: RouterType): Router<T> {
 
 class LeafRouter<T> implements Router<T> {
   readonly #type: RouterType
-  readonly #table: LeafTable<T>
-  readonly #leavesById = new Map<string, readonly Leaf<T>[]>()
+  #table: LeafTable<T>
+  #leavesById = new Map<string, readonly Leaf<T>[]>()
 
   constructor(type: RouterType) {
     this.#type = type
@@ -52,6 +55,35 @@ class LeafRouter<T> implements Router<T> {
   delete(id: string): boolean {
     for (const leaf of this.#leavesById.get(id) ?? []) this.#table.remove(leaf)
     return this.#leavesById.delete(id)
+  }
+
+  async prepare(
+    { puts, deletes }: RouterChanges<T>,
+    pause: () => Promise<void> | undefined,
+  ): Promise<() => void> {
+    if (puts.length + deletes.length < MANY_CHANGES) {
+      return () => {
+        for (const id of deletes) this.delete(id)
+        for (const entry of puts) this.put(entry)
+      }
+    }
+    const leavesById = new Map(this.#leavesById)
+    for (const id of deletes) leavesById.delete(id)
+    for (const entry of puts) {
+      leavesById.set(entry.id, createLeaves(entry, this.#type))
+      const due = pause()
+      if (due) await due
+    }
+    const table: LeafTable<T> = TABLES[this.#type]()
+    for (const leaves of leavesById.values()) {
+      for (const leaf of leaves) table.add(leaf)
+      const due = pause()
+      if (due) await due
+    }
+    return () => {
+      this.#table = table
+      this.#leavesById = leavesById
+    }
   }
 
   match(request: MatchRequest): T | undefined {

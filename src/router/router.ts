@@ -53,6 +53,12 @@ export interface Candidate {
   readonly detail?: string
 }
 
+/** What becomes of some routes; no id stands in both. */
+export interface RouterChanges<T> {
+  readonly puts: readonly RouteEntry<T>[]
+  readonly deletes: readonly string[]
+}
+
 /**
  * Routes by id, matched by request. `put` and `delete` change one route at a cost that does not depend on how many there are;
  * a match is synchronous, so an update between two requests is never seen half-done.
@@ -62,6 +68,11 @@ export interface Router<T> {
   /** Adds or replaces the route with that id. */
   put(entry: RouteEntry<T>): void
   delete(id: string): boolean
+  /**
+   * Gets many changes ready beside what is matched meanwhile, and answers with what shows them all in one short step. `pause` is asked
+   * after each part of the work and awaited when it answers with a promise. No other change may come between this call and the step.
+   */
+  prepare(changes: RouterChanges<T>, pause: () => Promise<void> | undefined): Promise<() => void>
   match(request: MatchRequest): T | undefined
   /** Every candidate in the order the matcher considers it, from the same code as `match`. */
   explain(request: MatchRequest): Candidate[]

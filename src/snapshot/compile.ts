@@ -1,5 +1,6 @@
+import { TimeSlices } from '../lib/time-slices.ts'
 import type { Kind, Ref } from '../model/kind.ts'
-import type { Router } from '../router/router.ts'
+import type { RouteEntry, Router } from '../router/router.ts'
 import { buildEntry, type PlanParts } from './build-plan.ts'
 import { COMPILE, type Compiled, type CompileJob } from './compile-kinds.ts'
 import { type CompileEnvironment, removeUpstream } from './compile-parts.ts'
@@ -107,13 +108,32 @@ export class Compiler {
     this.#showSsl(id, this.compiled('ssls', id)?.server)
   }
 
-  /** Ends the round: builds the plans it reaches and hands over what is to be shown. */
-  finish(): RoundResult {
-    const round = this.#round
-    this.#round = newRound()
+  /**
+   * Builds the plans that the round reaches and gets the router ready for them, in slices. What is put or deleted after it needs
+   * another round: {@link finish} follows.
+   */
+  async stage(): Promise<void> {
+    const slices = new TimeSlices()
+    const { dirtyRoutes, transactions } = this.#round
+    const puts: RouteEntry<Plan>[] = []
+    const deletes: string[] = []
+    for (const id of dirtyRoutes) {
+      const parts = this.#partsOf(id)
+      if (!parts || parts.route.status === 0) deletes.push(id)
+      else puts.push(buildEntry(parts))
+      const pause = slices.pause()
+      if (pause) await pause
+    }
+    dirtyRoutes.clear()
     const transaction = new Transaction()
-    for (const id of round.dirtyRoutes) this.#stageRoute(id, transaction)
-    const transactions = [...round.transactions, transaction]
+    transaction.onCommit(await this.#router.prepare({ puts, deletes }, () => slices.pause()))
+    transactions.push(transaction)
+  }
+
+  /** Ends the round and hands over what is to be shown. */
+  finish(): RoundResult {
+    const { transactions, isGlobalChanged } = this.#round
+    this.#round = newRound()
     const { removed: removedConsumers, added: addedConsumers } = this.#consumers.finish({
       consumer: (id) => this.compiled('consumers', id),
       group: (id) => this.compiled('consumer_groups', id),
@@ -125,7 +145,7 @@ export class Compiler {
       removedConsumers,
       addedConsumers,
       certificates: this.#certificates.takeChanges(),
-      isGlobalChanged: round.isGlobalChanged,
+      isGlobalChanged,
     }
   }
 
@@ -178,15 +198,6 @@ export class Compiler {
       if (dependent.kind === 'routes') this.#round.dirtyRoutes.add(dependent.id)
       else if (dependent.kind === 'consumers') this.#consumers.touch(dependent.id)
       else if (dependent.kind === 'services') this.#dirtyDependents(dependent)
-    }
-  }
-
-  #stageRoute(id: string, transaction: Transaction): void {
-    const parts = this.#partsOf(id)
-    if (!parts || parts.route.status === 0) transaction.onCommit(() => void this.#router.delete(id))
-    else {
-      const entry = buildEntry(parts)
-      transaction.onCommit(() => this.#router.put(entry))
     }
   }
 

@@ -238,6 +238,7 @@ export class Publisher {
       this.#hasState = false
       this.#pending = revision
       await this.#compile(changes)
+      await this.#compiler.stage()
       // New names and services get a moment, so that what is shown has its nodes.
       await this.#options.environment.upstreams.feeds?.firstAnswers()
       this.#publish(revision)
