@@ -48,11 +48,20 @@ export function createAdmission(deps: AdminDeps): (request: FastifyRequest, visi
     refuseOutsideScope(caller, { method, segments, endpoint })
     const options = readWriteOptions(method, query, headers)
     visit.isDryRun = options.isDryRun
-    if (options.isDryRun && endpoint.touches === undefined) {
-      throw refuse(400, `${method} ${segments.join('/')} has no dry run; leave dry_run out`)
-    }
+    if (endpoint.touches === undefined) refuseOptions(options, `${method} ${segments.join('/')}`)
     return { caller, endpoint, segments, query, options, contentType: headers['content-type'] }
   }
+}
+
+/** What asks for more than a write can do must not be told that it was done. */
+function refuseOptions({ isDryRun, wait, precondition }: WriteOptions, what: string): void {
+  const asked = [
+    isDryRun && 'dry_run',
+    wait !== undefined && 'wait',
+    precondition?.match !== undefined && 'If-Match',
+    precondition?.mustBeAbsent && 'If-None-Match',
+  ].find((name) => typeof name === 'string')
+  if (asked !== undefined) throw refuse(400, `${what} does not support ${asked}; leave it out`)
 }
 
 function refuseOutsideScope(

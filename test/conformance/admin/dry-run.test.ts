@@ -178,11 +178,27 @@ describe('a dry run is refused as the write would be', () => {
   })
 })
 
-describe('a dry run of what has none', () => {
-  it('is refused', async () => {
-    const admin = await startAdmin()
-    const shown = await admin.send('PUT', '/plugins/reload?dry_run=true')
-    assert.equal(shown.status, 400)
-    assert.deepEqual(shown.body, { error_msg: 'PUT plugins/reload has no dry run; leave dry_run out' })
-  })
+describe('what concerns everything at once', () => {
+  const rows: readonly [asked: string, query: string, headers: Record<string, string>][] = [
+    ['dry_run', '?dry_run=true', {}],
+    ['wait', '?wait=applied', {}],
+    ['If-Match', '', { 'if-match': '"1"' }],
+    ['If-None-Match', '', { 'if-none-match': '*' }],
+  ]
+  for (const [asked, query, headers] of rows) {
+    it(`is refused with ${asked} and not done without it`, async () => {
+      let reloads = 0
+      const admin = await startAdmin({
+        reloadPlugins: async () => {
+          reloads++
+        },
+      })
+      const shown = await admin.send('PUT', `/plugins/reload${query}`, { headers })
+      assert.deepEqual(
+        [shown.status, shown.body],
+        [400, { error_msg: `PUT plugins/reload does not support ${asked}; leave it out` }],
+      )
+      assert.equal(reloads, 0)
+    })
+  }
 })
