@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { ControlSource, ServerInfo } from '../control/control.ts'
+import type { ControlSource, ServerInfo, ShownSecret } from '../control/control.ts'
 import type { HealthSource } from '../control/healthcheck.ts'
 import { VERSION } from '../lib/version.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -16,6 +16,8 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly health: HealthSource
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
+  /** Absent where no secrets are resolved. */
+  readonly secrets?: () => readonly ShownSecret[]
 }
 
 /** What the control API shows, read from the publisher at each request. */
@@ -48,6 +50,7 @@ export function controlSource(parts: ControlParts): ControlSource {
     }),
     serverInfo: () => info,
     reloadPlugins: () => parts.reloadPlugins(),
+    ...(parts.secrets && { secrets: parts.secrets }),
     dumpDiscovery: (type) => parts.dumpDiscovery(type),
   }
 }

@@ -23,6 +23,10 @@ export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricS
   const observed = gauge('gatewright_config_observed_revision', 'Newest revision that the store told of')
   const published = gauge('gatewright_config_published_revision', 'Revision that requests are served with')
   const pending = gauge('gatewright_config_pending_revision', 'Revision being compiled; 0 when none is')
+  const lag = gauge(
+    'gatewright_config_lag_seconds',
+    'How long there has been something newer than what is served',
+  )
   const quarantined = gauge('gatewright_config_quarantined', 'Stored resources that cannot be used')
   metrics.beforeCollect(() => {
     const { status } = publisher
@@ -31,6 +35,8 @@ export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricS
     observed.labels().set(status.observed)
     published.labels().set(status.published)
     pending.labels().set(status.pending ?? 0)
+    const { behindSinceMs } = status
+    lag.labels().set(behindSinceMs === undefined ? 0 : Math.max(0, Date.now() - behindSinceMs) / 1000)
     quarantined.labels().set(status.quarantined.length)
     for (const kind of KINDS) indexes.labels(kind).set(newestRevision(publisher, kind))
     indexes.labels('max_modify_index').set(status.observed)

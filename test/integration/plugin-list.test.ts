@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { describe, it } from 'node:test'
+import { createLogger } from '../../src/observe/logger.ts'
 import { definePlugin } from '../../src/plugin/definition.ts'
+import { FileStore } from '../../src/store/file-store.ts'
 import { startEtcd } from '../support/etcd.ts'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../support/start-gateway.ts'
+import { eventually } from '../support/watch-recording.ts'
 
 async function reload({ addresses }: TestGateway): Promise<void> {
   const url = `http://127.0.0.1:${addresses.control!.port}/v1/plugins/reload`
@@ -33,13 +39,36 @@ describe('a list of plugins that is changed while the gateway runs', () => {
     list = ['proxy-rewrite', 'request-id']
     await reload(control)
     await control.put('routes', '1', { ...route, plugins: { 'request-id': {} } })
-    const deadline = Date.now() + 5000
-    let response = await fetch(`${data.proxyUrl}/a`)
-    while (response.status !== 200) {
-      assert.ok(Date.now() < deadline, 'the data plane serves the route')
-      response = await fetch(`${data.proxyUrl}/a`)
+    const ask = () => fetch(`${data.proxyUrl}/a`)
+    await eventually('the route at the data plane', async () => (await ask()).status === 200)
+    assert.ok((await ask()).headers.has('x-request-id'))
+  })
+
+  it('comes from apisix.yaml where configuration is a file, and follows it', async (t) => {
+    const upstream = await fakeUpstream(t)
+    const path = join(mkdtempSync(join(tmpdir(), 'gatewright-plugin-list-')), 'apisix.yaml')
+    t.after(() => rmSync(dirname(path), { recursive: true }))
+    const write = (plugin: string) => {
+      const route = `{id: 1, uri: /a, plugins: {request-id: {}}, upstream: {nodes: {"${upstream.address}": 1}}}`
+      writeFileSync(path, `plugins: [{name: ${plugin}}]\nroutes: [${route}]\n#END\n`)
     }
-    assert.ok(response.headers.has('x-request-id'))
+    write('request-id')
+    const { proxyUrl } = await startGateway(
+      t,
+      {},
+      {
+        store: new FileStore({ path, prefix: '', logger: createLogger('silent') }),
+        settings: {
+          'gatewright.store': 'auto',
+          'deployment.role': 'data_plane',
+          'deployment.role_data_plane.config_provider': 'yaml',
+          plugins: ['proxy-rewrite'],
+        },
+      },
+    )
+    assert.ok((await fetch(`${proxyUrl}/a`)).headers.has('x-request-id'))
+    write('proxy-rewrite')
+    await eventually('the end of the route', async () => (await fetch(`${proxyUrl}/a`)).status === 404)
   })
 
   it('has its plugins released before the gateway has stopped, as those of the start', async (t) => {

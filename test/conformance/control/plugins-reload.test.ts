@@ -8,6 +8,7 @@ import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { fakeUpstream } from '../../support/fake-upstream.ts'
 import { watchLeaks } from '../../support/leak-watch.ts'
 import { ADMIN_KEY } from '../../support/start-gateway.ts'
+import { eventually } from '../../support/watch-recording.ts'
 import { type Control, type Shown, startControl } from './start-control.ts'
 
 /** Instances that are alive, by plugin. */
@@ -162,7 +163,7 @@ describe('reloading the list of plugins', () => {
     assert.deepEqual(await stage.ask('/mark-a'), [200, 'mark-a'])
     assert.deepEqual(await stage.quarantined(), ['mark-b', 'mark-listener', 'mark-sized'])
     assert.equal(stage.alive.get('mark-b'), 0)
-    await ended(() => !watch.leftovers().includes('Timeout'), 'the timer of the instance')
+    await eventually('the timer of the instance', () => !watch.leftovers().includes('Timeout'))
 
     await stage.reload('all')
     await stage.reload(['mark-b'])
@@ -173,7 +174,7 @@ describe('reloading the list of plugins', () => {
   it('leaves a request under way the plugins that it matched', async (t) => {
     const stage = await start(t, ['mark-a', 'mark-b'])
     const underWay = stage.ask('/mark-b')
-    await ended(async () => (await stage.ask('/plain'))[0] === 200, 'a request beside it')
+    await eventually('a request beside it', async () => (await stage.ask('/plain'))[0] === 200)
     await stage.reload(['mark-a'])
     assert.deepEqual(await underWay, [200, 'mark-b'])
     assert.deepEqual(await stage.ask('/mark-b'), [404, null])
@@ -296,10 +297,10 @@ describe('the list of plugins of a node without admin API', () => {
     const control = await startControl(t, {}, { store, settings })
     assert.deepEqual(await enabledAt(control), ['request-id'])
     await store.put(KEY, JSON.stringify([{ name: 'request-id' }, { name: 'key-auth' }]))
-    await ended(async () => (await enabledAt(control)).length === 2, 'the new list')
+    await eventually('the new list', async () => (await enabledAt(control)).length === 2)
     assert.deepEqual(await enabledAt(control), ['key-auth', 'request-id'])
     await store.delete(KEY)
-    await ended(async () => (await enabledAt(control)).length === 1, 'the list of the settings')
+    await eventually('the list of the settings', async () => (await enabledAt(control)).length === 1)
     assert.deepEqual(await enabledAt(control), ['proxy-rewrite'])
   })
 
@@ -368,12 +369,3 @@ describe('the list of plugins of a node with admin API', () => {
     assert.deepEqual(await enabledAt(control), ['proxy-rewrite'])
   })
 })
-
-/** Waits for what happens by itself. */
-async function ended(isSo: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = Date.now() + 5000
-  while (!(await isSo())) {
-    assert.ok(Date.now() < deadline, `waited in vain for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-}
