@@ -17,6 +17,8 @@ export class ProbeSink implements ResponseSink {
   lulls = 0
   isEnded = false
   error: TransportError | undefined
+  readonly hints: (readonly string[])[] = []
+  trailers: readonly string[] | undefined
   /** Answers every chunk with "no more for now". */
   isSlow = false
   /** Resolves when the attempt is over; rejects when it is not for too long. */
@@ -36,11 +38,15 @@ export class ProbeSink implements ResponseSink {
     this.over.catch(() => {})
   }
 
+  onEarlyHints(headers: readonly string[]): void {
+    this.hints.push(headers)
+  }
+
   onHead(head: ResponseHead): void {
     this.head = head
   }
 
-  onData(chunk: Buffer): boolean {
+  onData(chunk: Buffer, _mayKeep = false): boolean {
     this.bytes += chunk.length
     if (this.bytes < 65_536) this.body += chunk.toString('latin1')
     return !this.isSlow
@@ -50,8 +56,9 @@ export class ProbeSink implements ResponseSink {
     this.lulls++
   }
 
-  onEnd(): void {
+  onEnd(trailers?: readonly string[]): void {
     this.isEnded = true
+    this.trailers = trailers
     this.#settle(this)
   }
 

@@ -9,6 +9,7 @@ import { rawUpstream } from '../../../test/support/fake-upstream.ts'
 import { outgoing, ProbeSink } from '../../../test/support/transport-probe.ts'
 import { eventually } from '../../../test/support/watch-recording.ts'
 import type { PoolIdentity } from '../pool-registry.ts'
+import type { Sending } from '../transport.ts'
 import { Http1Pool } from './pool.ts'
 
 const authority = { ...makeCertificate({ names: ['the authority'] }), name: 'the authority' }
@@ -138,5 +139,46 @@ describe('a connection that is never accepted', () => {
     const attempts = Array.from({ length: 5 }, () => ask(t, plain, 100))
     const { error } = await Promise.race(attempts)
     assert.deepEqual([error!.kind, error!.isUnsent], ['connect-timeout', true])
+  })
+})
+
+/** Keeps the last chunk that it was allowed to keep, and asks for more a moment later. */
+class KeepingSink extends ProbeSink {
+  kept: Buffer = Buffer.alloc(0)
+  sending: Sending | undefined
+
+  override onData(chunk: Buffer, mayKeep = false): boolean {
+    super.onData(chunk)
+    if (!mayKeep) return true
+    this.kept = chunk
+    setImmediate(() => this.sending!.resume(this))
+    return false
+  }
+}
+
+describe('the bytes of a long body', () => {
+  it('stay as they are for a sink that paused, even when the next body comes on the same connection', async (t) => {
+    let connections = 0
+    const address = await rawUpstream(t, (socket) => {
+      connections++
+      let letter = 'a'
+      socket.on('data', () => {
+        socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 300000\r\n\r\n${letter.repeat(300_000)}`)
+        letter = 'b'
+      })
+    })
+    const port = Number(address.split(':')[1])
+    const pool = new Http1Pool(identity(port, { scheme: 'http' }), () => performance.now())
+    t.after(() => pool.close())
+    const sinks = [new KeepingSink(), new KeepingSink()] as const
+    for (const sink of sinks) {
+      sink.sending = pool.send(outgoing({}), sink)
+      await sink.over
+      assert.equal(sink.bytes, 300_000)
+    }
+    assert.equal(connections, 1)
+    assert.ok(sinks[0].kept.length > 0, 'nothing could be kept')
+    assert.deepEqual(new Set(sinks[0].kept), new Set(Buffer.from('a')))
+    assert.deepEqual(new Set(sinks[1].kept), new Set(Buffer.from('b')))
   })
 })
