@@ -27,7 +27,10 @@ export function addressLines(addresses: Addresses, settings: Settings): string[]
   }
   for (const address of addresses.proxy) add('proxy', address)
   for (const address of addresses.tls ?? []) lines.push(`  ${'proxy'.padEnd(8)} ${urlOf(address, 'https')}`)
-  add('admin', addresses.admin, '/apisix/admin')
+  if (addresses.admin) {
+    const scheme = settings.deployment.admin.https_admin ? 'https' : 'http'
+    lines.push(`  ${'admin'.padEnd(8)} ${urlOf(addresses.admin, scheme)}/apisix/admin`)
+  }
   add('status', addresses.status, '/status')
   add('control', addresses.control, '/v1')
   add('metrics', addresses.metrics, settings.plugin_attr.prometheus.export_uri)

@@ -311,6 +311,30 @@ describe('a key with labels', () => {
 })
 
 describe('a scope', () => {
+  const KINDS_KEY = { 'x-api-key': 'kinds' }
+  for (const path of [
+    '/routes/../services/1',
+    '/routes/%2e%2e/services/1',
+    '/routes%2F..%2Fservices%2F1',
+    '//apisix/admin/routes/..//services/1',
+    '/consumers//jack/x/../../jack',
+    '/services/1/',
+    '/services/1?x=/routes/1',
+    '/services%2F1',
+  ]) {
+    it(`is not got around by ${path}`, async () => {
+      const admin = await startAdmin({ keys: KEYS })
+      await admin.store.put('/apisix/services/1', '{"plugins":{}}')
+      await admin.store.put('/apisix/consumers/jack', '{"username":"jack"}')
+      const before = await admin.content()
+      for (const method of ['GET', 'PUT', 'PATCH', 'DELETE']) {
+        const shown = await admin.send(method, path, { body: { plugins: {} }, headers: KINDS_KEY })
+        assert.equal(shown.status, 403, `${method}: ${shown.text}`)
+      }
+      assert.deepEqual(await admin.content(), before)
+    })
+  }
+
   it('adds nothing to a role', async () => {
     const admin = await startAdmin({ keys: KEYS })
     const headers = { 'x-api-key': 'reads' }
