@@ -61,45 +61,60 @@ export class PluginReload {
   async #apply(list: PluginList): Promise<void> {
     const { catalogue, plugins, publisher, logger } = this.#parts
     const names = namesOf(catalogue, list)
+    const unknown = list === 'all' ? [] : list.filter((name) => !names.includes(name))
+    if (unknown.length > 0) logger.warn({ plugins: unknown }, 'plugins that this version does not have')
     const added = names.filter((name) => !plugins.get(name))
     const removed = plugins.all().flatMap(({ name }) => (names.includes(name) ? [] : [name]))
     if (added.length + removed.length === 0) return
-    const loaded = await this.#load(added.filter((name) => !plugins.isRegistered(name)))
+    const loaded = await this.#load(added.filter((name) => !plugins.registered(name)))
+    this.#refuseUnmounted(added, loaded)
     for (const { definition, attr } of loaded) plugins.register(definition, attr)
     plugins.setEnabled(names)
     // With its instances the plugin would live on: what names it serves no more than after a restart.
-    const ended = publisher.reconsider(mentions(removed), { keepsLastGood: false })
-    await Promise.all([ended, publisher.reconsider(mentions(added))])
+    const ended = removed.length > 0 && publisher.reconsider(mentions(removed), { keepsLastGood: false })
+    await Promise.all([ended, added.length > 0 && publisher.reconsider(mentions(added))])
     logger.info({ added, removed }, 'other plugins are enabled')
   }
 
   /** Everything that can go wrong does so before anything is changed. */
   async #load(names: readonly string[]): Promise<LoadedPlugin[]> {
     const { catalogue, attributes } = this.#parts
-    let loaded: LoadedPlugin[]
     try {
-      loaded = await loadNamed(catalogue, names, attributes)
+      return await loadNamed(catalogue, names, attributes)
     } catch (error) {
       throw new PluginReloadError(
         `a plugin cannot be loaded, nothing was changed: ${(error as Error).message}`,
       )
     }
-    for (const { definition } of loaded) {
-      if (!definition.fastify || !this.#mounted || this.#mounted.has(definition.name)) continue
+  }
+
+  #refuseUnmounted(added: readonly string[], loaded: readonly LoadedPlugin[]): void {
+    const known = added.flatMap((name) => this.#parts.plugins.registered(name) ?? [])
+    for (const { name, fastify } of [...known, ...loaded.map(({ definition }) => definition)]) {
+      if (!fastify || !this.#mounted || this.#mounted.has(name)) continue
       throw new PluginReloadError(
-        `plugin "${definition.name}" adds to the listeners themselves, which happens at the start only: restart the gateway to enable it; nothing was changed`,
+        `plugin "${name}" adds to the listeners themselves, which happens at the start only: restart the gateway to enable it; nothing was changed`,
       )
     }
-    return loaded
   }
 }
 
 /** Whether a document names one of the plugins, at whatever depth: plugins may carry the configuration of others. */
 function mentions(plugins: readonly string[]): (ref: { readonly id: string }, document: object) => boolean {
-  const quoted = plugins.map((name) => JSON.stringify(name))
-  return ({ id }, document) => {
-    if (plugins.includes(id)) return true
-    const text = JSON.stringify(document)
-    return quoted.some((name) => text.includes(name))
+  const names: ReadonlySet<unknown> = new Set(plugins)
+  return ({ id }, document) => names.has(id) || holds(document, names)
+}
+
+/** Whether one of the names is a key or a text of the document. Without recursion: a document can be nested deeply. */
+function holds(document: object, names: ReadonlySet<unknown>): boolean {
+  const open: unknown[] = [document]
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (names.has(value)) return true
+    if (typeof value !== 'object' || value === null) continue
+    for (const [key, child] of Object.entries(value)) {
+      if (names.has(key)) return true
+      if (child !== undefined) open.push(child)
+    }
   }
+  return false
 }

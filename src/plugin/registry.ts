@@ -56,9 +56,9 @@ export class PluginRegistry {
     this.#enabled = new Set(names)
   }
 
-  /** Whether it was loaded, enabled or not. */
-  isRegistered(name: string): boolean {
-    return this.#plugins.has(name)
+  /** Enabled or not. */
+  registered(name: string): AnyPlugin | undefined {
+    return this.#plugins.get(name)?.definition
   }
 
   get(name: string): AnyPlugin | undefined {

@@ -315,6 +315,25 @@ describe('the list of plugins of a node without admin API', () => {
     })
   }
 
+  it('refuses to bring back what adds to the listeners when it was not enabled while they were built', async (t) => {
+    const listener = marker('mark-listener', new Map(), { fastify: () => undefined })
+    const store = await storeWith([])
+    const control = await startControl(
+      t,
+      {},
+      {
+        store,
+        plugins: { 'mark-listener': async () => ({ default: listener }) },
+        settings: { ...settings, plugins: ['mark-listener'] },
+      },
+    )
+    await store.put(KEY, JSON.stringify([{ name: 'mark-listener' }]))
+    await eventually('the refusal in the log', () =>
+      control.logs.some(({ err }) => String((err as Error | undefined)?.message).includes('mark-listener')),
+    )
+    assert.deepEqual(await enabledAt(control), [])
+  })
+
   it('holds from the first request on: nothing is served without a plugin that only the store names', async (t) => {
     const store = await storeWith([{ name: 'request-id' }])
     const route = { uri: '/a', plugins: { 'request-id': {} }, upstream: { nodes: { '127.0.0.1:1': 1 } } }
