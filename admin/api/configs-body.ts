@@ -33,8 +33,9 @@ export async function readConfigsBody(
 }
 
 async function parseYamlBody(text: string, slices: TimeSlices): Promise<ConfigsDocument> {
-  const json = await yamlToJson(text)
-  if (json === undefined) throw invalid('invalid yaml request body')
+  const json = await yamlToJson(text).catch(() => {
+    throw invalid('invalid yaml request body')
+  })
   if (json === '[]') return new Map()
   if (!json.startsWith('{')) throw invalid('invalid yaml request body')
   return parseJsonLists(json, slices)

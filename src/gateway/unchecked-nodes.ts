@@ -14,7 +14,7 @@ type FileStoreSettings = Extract<StoreSettings, { type: 'file' }>
  */
 export async function findUncheckedNodes(store: FileStoreSettings, env: Environment): Promise<string[]> {
   const { path, format, prefix } = store
-  const { values } = readFileContent(await readFile(path, 'utf8'), { format, prefix, env, parseYaml })
+  const { values } = await readFileContent(await readFile(path, 'utf8'), { format, prefix, env, parseYaml })
   return [...values]
     .filter(([, text]) => upstreamsOf(JSON.parse(text)).some(isUnchecked))
     .map(([key]) => key.slice(prefix.length + 1))

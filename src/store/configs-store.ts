@@ -69,14 +69,14 @@ export class ConfigsStore implements ConfigStore {
 
   /**
    * Shows `next` in place of all that is there, in one step once everything is prepared. What has the same value keeps its revision.
-   * One at a time: throws an Error while another is under way, and a RangeError for a key that cannot be one; then nothing has changed.
+   * The revision it gets is at least `minRevision`. Resolves with how many items changed. One at a time: throws an Error while another is under way, and a RangeError for a key that cannot be one; then nothing has changed.
    */
-  async replace(next: Configs): Promise<void> {
+  async replace(next: Configs, minRevision = 0): Promise<number> {
     this.#checkOpen()
     if (this.#isReplacing) throw new Error('another configuration is being taken over')
     this.#isReplacing = true
     try {
-      await this.#replaceInSlices(next)
+      return await this.#replaceInSlices(next, Math.max(minRevision, this.#revision + 1))
     } finally {
       this.#isReplacing = false
     }
@@ -122,9 +122,8 @@ export class ConfigsStore implements ConfigStore {
     this.#hub.close()
   }
 
-  async #replaceInSlices(next: Configs): Promise<void> {
+  async #replaceInSlices(next: Configs, revision: number): Promise<number> {
     const slices = new TimeSlices()
-    const revision = this.#revision + 1
     const items = new Map<string, StoredItem>()
     const events: StoreEvent[] = []
     for (const { entries } of next.lists.values()) {
@@ -141,10 +140,11 @@ export class ConfigsStore implements ConfigStore {
     }
     this.#checkOpen()
     this.#configs = next
-    if (events.length === 0) return
+    if (events.length === 0) return 0
     this.#items = items
     this.#revision = revision
     this.#hub.publish([{ revision, events }])
+    return events.length
   }
 
   #itemFor(key: string, value: string, revision: number): StoredItem {

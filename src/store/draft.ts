@@ -26,11 +26,6 @@ export class Draft {
     return this.#revision
   }
 
-  /** Makes the next write take at least this revision; going back is not possible. */
-  raiseTo(revision: number): void {
-    this.#revision = Math.max(this.#revision, revision - 1)
-  }
-
   get(key: string): StoredRecord | undefined {
     return this.#records.has(key) ? this.#records.get(key) : this.#medium.get(key)
   }

@@ -1,4 +1,6 @@
 import { type Environment, substitute, substituteIn } from '../lib/env-variables.ts'
+import { parseJsonLists } from '../lib/json-lists.ts'
+import { TimeSlices } from '../lib/time-slices.ts'
 import { isKind } from '../model/kind.ts'
 import { checkKey } from './keys.ts'
 
@@ -9,7 +11,7 @@ export interface FileRules {
   /** Put before every key, such as `/apisix`. */
   readonly prefix: string
   readonly env: Environment
-  /** Throws an Error that shows no part of the text, which may hold secrets. */
+  /** May answer with a promise. Throws an Error that shows no part of the text, which may hold secrets. */
   readonly parseYaml: (text: string) => unknown
 }
 
@@ -22,35 +24,52 @@ export interface FileContent {
 
 /**
  * What `apisix.yaml` or `apisix.json` says, as keys and values of a store (contract §2.3): `<prefix>/<dir>/<id>`, the id being `id`,
- * else `username`, else `arr_<n>` counted from 1. Throws an Error with the reason when the file as a whole cannot be used.
+ * else `username`, else `arr_<n>` counted from 1. Large files are read in slices. Throws an Error with the reason when the file as a
+ * whole cannot be used.
  */
-export function readFileContent(text: string, rules: FileRules): FileContent {
-  const document = rules.format === 'yaml' ? parseYamlFile(text, rules) : parseJsonFile(text, rules)
+export async function readFileContent(text: string, rules: FileRules): Promise<FileContent> {
+  const slices = new TimeSlices()
+  const document =
+    rules.format === 'yaml' ? await parseYamlFile(text, rules) : await parseJsonFile(text, rules.env, slices)
   if (typeof document !== 'object' || document === null || Array.isArray(document)) {
     throw new Error('it holds no mapping of resource kinds, such as "routes", to lists')
   }
   const values = new Map<string, string>()
   const warnings: string[] = []
-  for (const [dir, list] of Object.entries(document))
-    addList({ values, warnings }, `${rules.prefix}/${dir}`, list)
+  for (const [dir, list] of Object.entries(document)) {
+    for (const _ of addList({ values, warnings }, `${rules.prefix}/${dir}`, list)) await slices.pause()
+  }
   return { values, warnings }
 }
 
 /** A file that is still being written has no end mark yet (contract §2.3: within its last ten bytes). */
 const END_MARK = /#END\s*$/
 
-function parseYamlFile(text: string, { env, parseYaml }: FileRules): unknown {
+async function parseYamlFile(text: string, { env, parseYaml }: FileRules): Promise<unknown> {
   if (!END_MARK.test(text.slice(-10)))
     throw new Error('its last line is not #END; add that line once the file is complete')
-  const document = parseYaml(substitute(text, env) ?? text)
+  const document = await parseYaml(substitute(text, env) ?? text)
   if (document === null || document === undefined) throw new Error('there is nothing before #END')
   return document
 }
 
-function parseJsonFile(text: string, { env }: FileRules): unknown {
-  return substituteIn(parseJson(text), env)
+async function parseJsonFile(text: string, env: Environment, slices: TimeSlices): Promise<unknown> {
+  const members = await parseJsonLists(text, slices).catch(() => undefined)
+  if (members === undefined) return parseJson(text)
+  const document: [string, unknown][] = []
+  for (const [name, value] of members) {
+    const isList = Array.isArray(value)
+    const parts: unknown[] = []
+    for (const part of isList ? value : [value]) {
+      parts.push(substituteIn(part, env))
+      await slices.pause()
+    }
+    document.push([substitute(name, env) ?? name, isList ? parts : parts[0]])
+  }
+  return Object.fromEntries(document)
 }
 
+/** For what {@link parseJsonLists} does not take: says what is wrong, or that it is no object by what it is. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -69,7 +88,8 @@ interface Content {
   readonly warnings: string[]
 }
 
-function addList(content: Content, path: string, list: unknown): void {
+/** Item by item. */
+function* addList(content: Content, path: string, list: unknown): Generator<void> {
   const dir = path.slice(path.lastIndexOf('/') + 1)
   if (list === null) return
   if (!Array.isArray(list)) {
@@ -82,7 +102,10 @@ function addList(content: Content, path: string, list: unknown): void {
     content.values.set(path, JSON.stringify(list))
     return
   }
-  for (const [index, item] of list.entries()) addItem(content, path, { item, number: index + 1 })
+  for (const [index, item] of list.entries()) {
+    addItem(content, path, { item, number: index + 1 })
+    yield
+  }
 }
 
 function addItem(content: Content, path: string, { item, number }: { item: unknown; number: number }): void {

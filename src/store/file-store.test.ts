@@ -122,6 +122,23 @@ describe('FileStore', () => {
     assert.deepEqual(seen.events, [])
   })
 
+  it('takes a large file as well as a small one, and says where it is broken', async (t) => {
+    const many = Object.fromEntries(
+      Array.from({ length: 3000 }, (_, i) => [`r${i}`, `/a/long/path/number/${i}`]),
+    )
+    const { path, store, listing } = await setUp(t, ROUTES(many))
+    assert.equal(listing.items.length, 3000)
+    assert.equal((await store.get('/apisix/routes/r7'))?.value, '{"id":"r7","uri":"/a/long/path/number/7"}')
+    write(path, ROUTES({ ...many, r9: '[sesame' }))
+    await eventually('the problem', () => store.status().problem !== undefined)
+    assert.match(store.status().problem ?? '', /^it is not valid YAML \(line \d+\): [^:]*$/)
+    assert.doesNotMatch(store.status().problem ?? '', /sesame/)
+    write(path, ROUTES({ ...many, r9: '/again' }))
+    await eventually('the change', async () =>
+      (await store.get('/apisix/routes/r9'))?.value.includes('/again'),
+    )
+  })
+
   it('shows no part of a broken file', async (t) => {
     const path = join(temporaryDirectory(t), 'apisix.yaml')
     for (const text of [

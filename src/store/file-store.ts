@@ -3,6 +3,8 @@ import { readFile, stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
 import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Environment } from '../lib/env-variables.ts'
+import { parseJsonLists } from '../lib/json-lists.ts'
+import { TimeSlices } from '../lib/time-slices.ts'
 import {
   type ConfigStore,
   type DeleteResult,
@@ -15,11 +17,12 @@ import {
   type Watch,
   type WatchSink,
 } from './config-store.ts'
+import { ConfigsStore } from './configs-store.ts'
 import { type FileFormat, readFileContent } from './file-format.ts'
 import { FileWatcher } from './file-watcher.ts'
-import { MemoryStore } from './memory-store.ts'
 import type { StoreLog } from './store-log.ts'
 import { parseYaml } from './yaml-text.ts'
+import { yamlToJson } from './yaml-thread.ts'
 
 export interface FileStoreOptions {
   readonly path: string
@@ -51,7 +54,7 @@ export class FileStore implements ConfigStore {
   readonly isReadOnly = true
   readonly #options: FileStoreOptions
   readonly #path: string
-  readonly #content: MemoryStore
+  readonly #content: ConfigsStore
   readonly #watcher: FileWatcher
   readonly #firstLoad: Promise<void>
   #status: FileStatus
@@ -65,7 +68,7 @@ export class FileStore implements ConfigStore {
     this.#options = options
     this.#path = resolve(options.path)
     this.#status = { path: this.#path }
-    this.#content = new MemoryStore({ logger, clock })
+    this.#content = new ConfigsStore({ logger })
     this.#watcher = new FileWatcher({
       path: this.#path,
       clock,
@@ -149,10 +152,12 @@ export class FileStore implements ConfigStore {
   async #take(text: string, modifiedAtMs: number): Promise<void> {
     const { prefix, env = process.env, logger } = this.#options
     const format = this.#options.format ?? (extname(this.#path) === '.json' ? 'json' : 'yaml')
-    const { values, warnings } = readFileContent(text, { format, prefix, env, parseYaml })
+    const { values, warnings } = await readFileContent(text, { format, prefix, env, parseYaml: readYaml })
     for (const warning of warnings) logger.warn({ path: this.#path }, warning)
     // As in APISIX the time of the file is its version, so that a restart does not look like a step back.
-    const changed = await this.#content.replaceAll(values, Math.floor(modifiedAtMs))
+    const entries = Array.from(values, ([key, value]) => ({ key, value, index: 0, isIndexed: false }))
+    const lists = new Map([['all', { version: 0, entries }]])
+    const changed = await this.#content.replace({ lists }, Math.floor(modifiedAtMs))
     logger.info({ path: this.#path, items: values.size, changed }, 'read the configuration file')
     this.#setStatus({ path: this.#path, loadedAtMs: Date.now() })
   }
@@ -185,4 +190,14 @@ export class FileStore implements ConfigStore {
 
 function isFileError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error
+}
+
+/** From so many characters on, YAML is read on a thread: it takes a second for some megabytes. */
+const LONG_TEXT = 64 * 1024
+
+async function readYaml(text: string): Promise<unknown> {
+  if (text.length < LONG_TEXT) return parseYaml(text)
+  const json = await yamlToJson(text)
+  if (!json.startsWith('{')) return JSON.parse(json)
+  return Object.fromEntries(await parseJsonLists(json, new TimeSlices()))
 }

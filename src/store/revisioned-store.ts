@@ -25,7 +25,6 @@ import {
   planExpire,
   planKeepAlive,
   planPut,
-  planReplaceAll,
   planRevoke,
 } from './write-plans.ts'
 
@@ -100,12 +99,6 @@ export class RevisionedStore implements ConfigStore {
 
   async deletePrefix(prefix: string): Promise<DeleteResult> {
     return this.#write((draft) => planDeletePrefix(draft, prefix))
-  }
-
-  /** Replaces the whole content in one revision, at least `minRevision`; answers how many keys changed. */
-  async replaceAll(wanted: ReadonlyMap<string, string>, minRevision: number): Promise<number> {
-    for (const key of wanted.keys()) checkKey(key)
-    return this.#write((draft) => planReplaceAll(draft, wanted, minRevision))
   }
 
   async grantLease(ttlSeconds: number): Promise<Lease> {

@@ -58,25 +58,6 @@ export function planExpire(draft: Draft, due: LeaseRow): void {
   if (draft.lease(due.id) === due) planRevoke(draft, due.id)
 }
 
-/**
- * Makes the whole content equal to `wanted` (key to value) in one revision of at least `minRevision`; what is equal already keeps
- * its revisions. Returns how many keys changed.
- */
-export function planReplaceAll(
-  draft: Draft,
-  wanted: ReadonlyMap<string, string>,
-  minRevision: number,
-): number {
-  const present = draft.range('')
-  const deletes = present.filter((record) => !wanted.has(record.key)).map((record) => record.key)
-  const puts = [...wanted]
-    .filter(([key, value]) => draft.get(key)?.value !== value)
-    .map(([key, value]) => ({ key, value }))
-  if (puts.length + deletes.length > 0) draft.raiseTo(minRevision)
-  draft.write(puts, deletes)
-  return puts.length + deletes.length
-}
-
 function checkRevision(key: string, present: number | undefined, expected: number | undefined): void {
   if (expected !== undefined && (present ?? 0) !== expected) throw new RevisionConflictError(key, expected)
 }

@@ -8,15 +8,16 @@ export function parseYaml(text: string): unknown {
   const lineCounter = new LineCounter()
   const document = parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error', lineCounter })
   const [error] = document.errors
-  if (error) throw notYaml(error, ` (line ${lineCounter.linePos(error.pos[0]).line})`)
+  if (error) throw notYaml(error.message, lineCounter.linePos(error.pos[0]).line)
   try {
     return document.toJS({ maxAliasCount: MAX_ALIASES })
   } catch (unresolved) {
-    throw notYaml(unresolved as Error, '')
+    throw notYaml((unresolved as Error).message)
   }
 }
 
-/** Behind a colon the parser quotes the text, and the text may hold secrets. */
-function notYaml(error: Error, place: string): Error {
-  return new Error(`it is not valid YAML${place}: ${error.message.split(':')[0]}`)
+/** The error for a text that is not YAML. Of the parser's message the part before a colon: behind it, it quotes the text. */
+export function notYaml(message: string, line?: number): Error {
+  const place = line === undefined ? '' : ` (line ${line})`
+  return new Error(`it is not valid YAML${place}: ${message.split(':')[0]}`)
 }

@@ -8,10 +8,17 @@ describe('YAML on a thread', () => {
     assert.equal(await yamlToJson(text), '{"parts":{"uri":"/a"},"routes":[{"uri":"/a","id":1}]}')
   })
 
-  it('is nothing when the text is not YAML or has no end of aliases', async () => {
-    assert.equal(await yamlToJson('routes: [1'), undefined)
+  it('is refused when it is not YAML, with the line and without the text', async () => {
+    await assert.rejects(yamlToJson('a: 1\nroutes: {sesame: [}'), (error: Error) => {
+      assert.match(error.message, /^it is not valid YAML \(line 2\): /)
+      assert.doesNotMatch(error.message, /sesame/)
+      return true
+    })
+  })
+
+  it('is refused when its aliases have no end', async () => {
     const doubled = Array.from({ length: 30 }, (_, i) => `a${i + 1}: &a${i + 1} [*a${i}, *a${i}]`)
-    assert.equal(await yamlToJson(['a0: &a0 [x]', ...doubled].join('\n')), undefined)
+    await assert.rejects(yamlToJson(['a0: &a0 [x]', ...doubled].join('\n')), /it is not valid YAML: /)
   })
 
   it('is written so that it reads back the same, without marks of a document', async () => {
@@ -21,6 +28,6 @@ describe('YAML on a thread', () => {
     }
     const yaml = await jsonToYaml(JSON.stringify(document))
     assert.doesNotMatch(yaml, /^(---|\.\.\.)/m)
-    assert.deepEqual(JSON.parse((await yamlToJson(yaml)) ?? ''), document)
+    assert.deepEqual(JSON.parse(await yamlToJson(yaml)), document)
   })
 })

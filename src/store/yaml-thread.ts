@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import { Worker } from 'node:worker_threads'
-import { MAX_ALIASES } from './yaml-text.ts'
+import { MAX_ALIASES, notYaml } from './yaml-text.ts'
 
 /** A thread that takes longer, or more memory, is ended: a short text can describe a huge document. */
 const TIME_LIMIT_MS = 60_000
@@ -12,33 +12,47 @@ const MEMORY_LIMIT_MB = 1024
  */
 const PROGRAM = `
 const { parentPort, workerData } = require('node:worker_threads')
-const { parseDocument, stringify } = require(workerData.yaml)
+const { LineCounter, parseDocument, stringify } = require(workerData.yaml)
 const { task, text, maxAliasCount } = workerData
 function toJson() {
-  const document = parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error' })
-  if (document.errors.length > 0) throw new Error('not YAML')
-  return JSON.stringify(document.toJS({ maxAliasCount })) ?? 'null'
+  const lineCounter = new LineCounter()
+  const document = parseDocument(text, { merge: true, prettyErrors: false, logLevel: 'error', lineCounter })
+  const [error] = document.errors
+  if (error) return { message: error.message, line: lineCounter.linePos(error.pos[0]).line }
+  return { text: JSON.stringify(document.toJS({ maxAliasCount })) ?? 'null' }
 }
 try {
-  parentPort.postMessage({ text: task === 'toJson' ? toJson() : stringify(JSON.parse(text), { lineWidth: 0 }) })
-} catch {
-  parentPort.postMessage({})
+  parentPort.postMessage(task === 'toJson' ? toJson() : { text: stringify(JSON.parse(text), { lineWidth: 0 }) })
+} catch (error) {
+  parentPort.postMessage({ message: error.message })
 }
 `
 
-/** The JSON of a YAML text, made on a thread of its own; `undefined` when the text is not YAML or describes too much. */
-export function yamlToJson(text: string): Promise<string | undefined> {
-  return onThread('toJson', text)
+/** What a thread made of its text, or what kept it from that. */
+interface Outcome {
+  readonly text?: string
+  readonly message?: string
+  readonly line?: number
+}
+
+/**
+ * The JSON of a YAML text, made on a thread of its own. Throws an Error, which shows no part of the text, when it is not YAML or
+ * describes too much.
+ */
+export async function yamlToJson(text: string): Promise<string> {
+  const { text: json, message = 'it describes too much', line } = await onThread('toJson', text)
+  if (json !== undefined) return json
+  throw notYaml(message, line)
 }
 
 /** The YAML of a JSON text, made on a thread of its own, without marks of its beginning and end. */
 export async function jsonToYaml(text: string): Promise<string> {
-  const yaml = await onThread('toYaml', text)
+  const { text: yaml } = await onThread('toYaml', text)
   if (yaml === undefined) throw new Error(`${text.length} characters could not be written as YAML`)
   return yaml
 }
 
-function onThread(task: 'toJson' | 'toYaml', text: string): Promise<string | undefined> {
+function onThread(task: 'toJson' | 'toYaml', text: string): Promise<Outcome> {
   const yaml = createRequire(import.meta.url).resolve('yaml')
   const worker = new Worker(PROGRAM, {
     eval: true,
@@ -48,17 +62,17 @@ function onThread(task: 'toJson' | 'toYaml', text: string): Promise<string | und
   })
   return new Promise((resolve) => {
     const timer = setTimeout(() => void worker.terminate(), TIME_LIMIT_MS)
-    let result: string | undefined
-    worker.once('message', (message: { readonly text?: string }) => {
-      result = message.text
+    let outcome: Outcome = {}
+    worker.once('message', (message: Outcome) => {
+      outcome = message
     })
-    // Out of memory or out of stack: as an answer it is the same as a text that cannot be read.
+    // Out of memory or out of stack: the text asks for too much.
     worker.once('error', () => {
-      result = undefined
+      outcome = {}
     })
     worker.once('exit', () => {
       clearTimeout(timer)
-      resolve(result)
+      resolve(outcome)
     })
   })
 }

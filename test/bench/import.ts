@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { Agent, createServer, type IncomingMessage, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
@@ -32,7 +32,7 @@ export async function run(): Promise<void> {
   const origin = createServer((_request, response) => response.end('ok')).listen(0, '127.0.0.1')
   await once(origin, 'listening')
   const port = (origin.address() as AddressInfo).port
-  const figures = [...(await importWhole(port)), await importOneByOne(port)]
+  const figures = [...(await importWhole(port)), await importFile(port), await importOneByOne(port)]
   origin.close()
   origin.closeAllConnections()
   const ms = (value: number) => value.toFixed(1)
@@ -68,9 +68,33 @@ function routeAt(index: number, port: number, edition = 0): Record<string, unkno
 
 const pathOf = (index: number) => `/api/v1/service-${index}/items`
 
+/** So many routes beside the one of the load. */
+function routes(port: number, count: number, edition: number): object {
+  const many = Array.from({ length: count }, (_, i) => routeAt(i, port, edition))
+  return { routes: [{ ...routeAt(-1, port), uri: '/load' }, ...many] }
+}
+
+async function importFile(port: number): Promise<Figures> {
+  const settings = {
+    'deployment.role': 'data_plane',
+    'deployment.role_data_plane.config_provider': 'yaml',
+  }
+  const prepare = async (directory: string) => {
+    await writeFile(join(directory, 'apisix.yaml'), `${stringify(routes(port, 0, 0))}#END\n`)
+    await writeFile(join(directory, 'next'), `${stringify(routes(port, ROUTES, 0))}#END\n`)
+  }
+  return withGateway({ settings, prepare }, async (gateway, directory) => {
+    await warmUp(gateway)
+    return measureImport(gateway, 'apisix.yaml, all new', async () => {
+      await rename(join(directory, 'next'), join(directory, 'apisix.yaml'))
+      await untilStatus(gateway, pathOf(ROUTES - 1), 200)
+    })
+  })
+}
+
 async function importWhole(port: number): Promise<Figures[]> {
   const settings = { 'deployment.role_traditional.config_provider': 'yaml' }
-  return withGateway(settings, async (gateway) => {
+  return withGateway({ settings }, async (gateway) => {
     let puts = 0
     /** Made beforehand: writing a long text takes time that is not the gateway's. */
     const prepare = (document: object, isYaml = false) => {
@@ -82,16 +106,10 @@ async function importWhole(port: number): Promise<Figures[]> {
         if (status !== 202) throw new Error(`configs was answered with ${status}`)
       }
     }
-    const routes = (count: number, edition: number) => ({
-      routes: [
-        { ...routeAt(-1, port), uri: '/load' },
-        ...Array.from({ length: count }, (_, i) => routeAt(i, port, edition)),
-      ],
-    })
-    const nothing = prepare(routes(0, 0))
-    const first = prepare(routes(ROUTES, 0))
-    const second = prepare(routes(ROUTES, 1))
-    const third = prepare(routes(ROUTES, 2), true)
+    const nothing = prepare(routes(port, 0, 0))
+    const first = prepare(routes(port, ROUTES, 0))
+    const second = prepare(routes(port, ROUTES, 1))
+    const third = prepare(routes(port, ROUTES, 2), true)
     const last = ROUTES - 1
     await nothing()
     await warmUp(gateway)
@@ -119,7 +137,7 @@ async function importWhole(port: number): Promise<Figures[]> {
 }
 
 async function importOneByOne(port: number): Promise<Figures> {
-  return withGateway({ 'gatewright.store': 'embedded' }, async (gateway) => {
+  return withGateway({ settings: { 'gatewright.store': 'embedded' } }, async (gateway) => {
     const put = async (id: number, document: object) => {
       const status = await send(gateway, {
         path: `/routes/r${id}`,
@@ -142,16 +160,22 @@ async function importOneByOne(port: number): Promise<Figures> {
   })
 }
 
+interface Place {
+  readonly settings: Readonly<Record<string, unknown>>
+  readonly prepare?: (directory: string) => Promise<void>
+}
+
 async function withGateway<T>(
-  settings: Readonly<Record<string, unknown>>,
-  measure: (gateway: WatchedGateway) => Promise<T>,
+  { settings, prepare }: Place,
+  measure: (gateway: WatchedGateway, directory: string) => Promise<T>,
 ): Promise<T> {
   const directory = await mkdtemp(join(tmpdir(), 'gatewright-bench-'))
+  await prepare?.(directory)
   const gateway = await startWatchedGateway(directory, settings)
   // It has inherited the one core of this process, which sends the load.
   spawnSync('taskset', ['-a', '-c', '-p', `0-${cpus().length - 1}`, String(gateway.pid)], { stdio: 'ignore' })
   try {
-    return await measure(gateway)
+    return await measure(gateway, directory)
   } finally {
     await gateway.stop()
     await rm(directory, { recursive: true, force: true })
