@@ -54,7 +54,7 @@ function answer(socket: Socket, method: string, { bytes, cuts, closes }: Mutated
     else if (!isWhole) setTimeout(() => socket.end(), PATIENCE_MS).unref()
   }
   write(0)
-  return !isWhole || read.end !== bytes.length
+  return !isWhole || read.isLast || read.end !== bytes.length
 }
 
 /** What a client got: a whole response, or none. */

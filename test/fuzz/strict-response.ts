@@ -4,6 +4,8 @@ export interface ReadResponse {
   readonly body: string
   /** Where it ends in the stream. */
   readonly end: number
+  /** HTTP/1.0 knows no chunks: the connection must not be used again (RFC 9112 §6.1). */
+  readonly isLast: boolean
   /** The end of the connection is the end of the body. */
   readonly isUntilClose: boolean
 }
@@ -36,13 +38,9 @@ export function readResponse(bytes: string, reading: ResponseReading): ReadRespo
     if (status === 0 || status === 101 || !headers) return 'fault'
     start = headEnd + 4
     if (status < 200) continue
-    const body = readBody(bytes, start, {
-      ...reading,
-      status,
-      headers,
-      isHttp11: line.startsWith('HTTP/1.1'),
-    })
-    return typeof body === 'string' ? body : { status, ...body }
+    const body = readBody(bytes, start, { ...reading, status, headers })
+    const isLast = headers.has('transfer-encoding') && !line.startsWith('HTTP/1.1')
+    return typeof body === 'string' ? body : { status, isLast, ...body }
   }
 }
 
@@ -60,19 +58,19 @@ function readHeaders(lines: readonly string[]): Map<string, string[]> | undefine
 interface Framing extends ResponseReading {
   readonly status: number
   readonly headers: Map<string, string[]>
-  readonly isHttp11: boolean
 }
 
 type Body = Pick<ReadResponse, 'body' | 'end' | 'isUntilClose'>
 
 function readBody(bytes: string, start: number, framing: Framing): Body | 'incomplete' | 'fault' {
+  // Whatever it says of a body, there is none.
+  if (framing.method === 'HEAD' || framing.status === 204 || framing.status === 304)
+    return { body: '', end: start, isUntilClose: false }
   const codings = framing.headers.get('transfer-encoding')
   const lengths = framing.headers.get('content-length')
   const length = lengths?.length === 1 && /^\d{1,15}$/.test(lengths[0]!) ? Number(lengths[0]) : undefined
-  const isChunked = codings?.length === 1 && codings[0]!.toLowerCase() === 'chunked' && framing.isHttp11
+  const isChunked = codings?.length === 1 && codings[0]!.toLowerCase() === 'chunked'
   if ((codings && (!isChunked || lengths)) || (lengths && length === undefined)) return 'fault'
-  if (framing.method === 'HEAD' || framing.status === 204 || framing.status === 304)
-    return { body: '', end: start, isUntilClose: false }
   if (codings) return readChunks(bytes, start)
   if (length === undefined) {
     if (!framing.isClosed) return 'incomplete'
