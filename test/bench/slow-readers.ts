@@ -10,7 +10,7 @@ import { renderTable } from './statistics.ts'
 
 const READERS = 500
 const STREAMS_PER_CONNECTION = 25
-const SAMPLES = 6
+const SAMPLES = 8
 const SAMPLE_MS = 1_000
 const PATH = `/${10 * MB}`
 
