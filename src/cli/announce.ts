@@ -54,5 +54,6 @@ export function urlOf({ ip, port }: ListenAddress, scheme: 'http' | 'https' = 'h
 function storeWords(store: StoreSettings): string {
   if (store.type === 'etcd')
     return `etcd, ${store.etcd.host.map((url) => new URL(url).host).join(' ')}${store.prefix}`
+  if (store.type === 'configs') return 'whole configurations through /apisix/admin/configs'
   return 'path' in store ? `${store.type}, ${store.path}` : store.type
 }

@@ -23,14 +23,17 @@ export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher'
 export class EnabledPlugins {
   readonly #parts: EnabledPluginsParts
   readonly #reload: PluginReload
-  readonly #hasAdmin: boolean
+  /** Whether the settings decide; else the store does, as soon as it has a list. */
+  readonly #isDecidedHere: boolean
   /** As it stands in the store, on a node without admin API. */
   #stored: PluginList | undefined
   #store: ConfigStore | undefined
 
   constructor(parts: EnabledPluginsParts) {
     this.#parts = parts
-    this.#hasAdmin = parts.settings.apisix.enable_admin
+    const { apisix, store } = parts.settings
+    // A configuration that is handed over as a whole carries the list too (contract §2.4).
+    this.#isDecidedHere = apisix.enable_admin && store.type !== 'configs'
     this.#reload = new PluginReload({
       ...parts,
       attributes: parts.settings.plugin_attr,
@@ -38,24 +41,34 @@ export class EnabledPlugins {
     })
   }
 
-  /** Before the store is followed. A store that does not answer is no reason not to start. */
+  /** Before the store is followed, so that nothing is compiled with another list. A store that does not answer is no reason not to start. */
   async start(store: ConfigStore): Promise<void> {
     const { settings, logger } = this.#parts
     this.#store = store
+    if (this.#isDecidedHere) return
     try {
-      if (this.#hasAdmin) await this.#write(settings.plugins)
-      else await this.#adopt((await store.get(pluginListKey(settings.store.prefix)))?.value)
+      await this.#adopt((await store.get(pluginListKey(settings.store.prefix)))?.value)
     } catch (error) {
       const reason = (error as Error).message
-      logger.warn({ reason }, 'the list of plugins could not be shared through the store')
+      logger.warn(
+        { reason },
+        'the list of plugins in the store is not known yet; that of the settings counts',
+      )
     }
   }
 
-  /** The publisher's place at the store, which here hears of other lists too. */
+  /** The publisher's place at the store, where the list is shared too. */
   listener(): FollowListener {
     const { publisher, settings } = this.#parts
-    if (this.#hasAdmin) return publisher
-    return listenForPluginList(publisher, settings.store.prefix, (value) => void this.#adopt(value))
+    const onValue = (value: string | undefined) => void this.#adopt(value)
+    if (!this.#isDecidedHere) return listenForPluginList(publisher, settings.store.prefix, onValue)
+    return {
+      onState: (listing) => {
+        publisher.onState(listing)
+        void this.#share()
+      },
+      onEvents: (events, revision) => publisher.onEvents(events, revision),
+    }
   }
 
   /** To be told right before the proxy is built; see {@link PluginReload.mounting}. */
@@ -66,7 +79,18 @@ export class EnabledPlugins {
   /** Takes over the list as it stands now; see {@link PluginReload.reload}. */
   async reload(): Promise<void> {
     const list = await this.#reload.reload()
-    if (this.#hasAdmin) await this.#write(list)
+    if (this.#isDecidedHere) await this.#write(list)
+  }
+
+  /** Once the store answers, which may be long after the start. */
+  async #share(): Promise<void> {
+    const { settings, logger } = this.#parts
+    try {
+      await this.#write(settings.plugins)
+    } catch (error) {
+      const reason = (error as Error).message
+      logger.warn({ reason }, 'the list of plugins could not be written into the store; a reload tries again')
+    }
   }
 
   async #write(plugins: PluginList): Promise<void> {

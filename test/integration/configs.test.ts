@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { ADMIN_KEY, startGateway } from '../support/start-gateway.ts'
+import { eventually } from '../support/watch-recording.ts'
 
 /** A gateway whose configuration is handed over as a whole. */
 async function start(t: TestContext) {
@@ -111,6 +112,19 @@ describe('a configuration handed over as a whole', () => {
     isDone = true
     await Promise.all(clients)
     assert.deepEqual([...seen.keys()].sort(), ['AA', 'BB'])
+  })
+
+  it('may carry the list of enabled plugins', async (t) => {
+    const { put, ask, upstream } = await start(t)
+    const routes = [
+      { id: '1', uri: '/enabled', upstream, plugins: { 'response-rewrite': { status_code: 202 } } },
+      { id: '2', uri: '/disabled', upstream, plugins: { 'request-id': {} } },
+    ]
+    assert.equal(await put({ routes, plugins: [{ name: 'response-rewrite' }] }), 202)
+    await eventually('the list', async () => (await ask('/disabled'))[0] === 404)
+    assert.equal((await ask('/enabled'))[0], 202)
+    assert.equal(await put({ routes: [], routes_conf_version: 1 }), 202)
+    await eventually('the list of the settings', async () => (await ask('/disabled'))[0] === 200)
   })
 
   it('is what a declarative client gets back: HEAD for the marks, GET for the content, PUT only when it differs', async (t) => {
