@@ -115,6 +115,20 @@ describe('compiling again what has not changed', () => {
     assert.equal(pluginsAt(at, '/2'), undefined)
   })
 
+  it('counts as something newer than what is served, until it is', async () => {
+    const at = world()
+    assert.equal(at.publisher.status.behindSinceMs, undefined)
+    const seen: (number | undefined)[] = []
+    at.plugins.register(slow(() => seen.push(at.publisher.status.behindSinceMs)))
+    await at.write({ 'routes/1': routeWith('/1', 'slow') })
+    // The world's clock stands at 0.
+    assert.deepEqual([...seen, at.publisher.status.behindSinceMs], [0, undefined])
+    const again = at.publisher.reconsider(all)
+    assert.equal(at.publisher.status.behindSinceMs, 0)
+    await again
+    assert.equal(at.publisher.status.behindSinceMs, undefined)
+  })
+
   it('is not forgotten when the same version is listed meanwhile', async () => {
     const at = world()
     at.plugins.setEnabled(['a'])

@@ -28,6 +28,17 @@ describe('the other endpoints of the control API', () => {
     assert.equal((await control.send('POST', '/v1/gc')).status, 200)
   })
 
+  it('does not look at what a request carries, or says it does', async () => {
+    const url = `http://127.0.0.1:${control.addresses.control!.port}/v1/plugins/reload`
+    for (const type of ['application/json', 'application/x-www-form-urlencoded', 'text/plain']) {
+      for (const body of [undefined, '{']) {
+        const headers = { 'content-type': type }
+        const response = await fetch(url, { method: 'PUT', headers, ...(body !== undefined && { body }) })
+        assert.deepEqual([response.status, await response.text()], [200, 'done'], `${type} ${body}`)
+      }
+    }
+  })
+
   it('GET /v1/server_info says which process this is', async () => {
     const { status, body } = await control.send('GET', '/v1/server_info')
     const { id, boot_time, ...info } = body as Record<string, unknown>

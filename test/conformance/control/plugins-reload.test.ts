@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { after, describe, it, type TestContext } from 'node:test'
 import type { PluginList } from '../../../src/gateway/load-plugins.ts'
 import { createLogger } from '../../../src/observe/logger.ts'
 import { type AnyPlugin, definePlugin } from '../../../src/plugin/definition.ts'
@@ -10,6 +10,10 @@ import { watchLeaks } from '../../support/leak-watch.ts'
 import { ADMIN_KEY } from '../../support/start-gateway.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { type Control, type Shown, startControl } from './start-control.ts'
+
+/** Every timer that an instance holds. */
+const timers = watchLeaks()
+after(timers.stop)
 
 /** Instances that are alive, by plugin. */
 type Alive = Map<string, number>
@@ -22,7 +26,7 @@ function marker(name: string, alive: Alive, more: Partial<AnyPlugin> = {}): AnyP
     priority: 10,
     schema: { type: 'object' },
     compile: (_config, host) => {
-      const timer = setInterval(() => undefined, 60_000)
+      const timer = timers.during(() => setInterval(() => undefined, 60_000))
       count(1)
       host.own(() => {
         clearInterval(timer)
@@ -151,19 +155,17 @@ describe('reloading the list of plugins', () => {
   })
 
   it('sets aside what names a plugin that the list no longer has, releases its instances, and brings it back', async (t) => {
-    const watch = watchLeaks()
-    t.after(watch.stop)
     const stage = await start(t, ['mark-a'])
-    await watch.during(() => stage.reload(['mark-a', 'mark-b']))
+    await stage.reload(['mark-a', 'mark-b'])
     assert.deepEqual(await stage.ask('/mark-b'), [200, 'mark-b'])
-    assert.ok(watch.leftovers().includes('Timeout'), 'the instance holds its timer')
+    assert.deepEqual(timers.leftovers(), ['Timeout', 'Timeout'])
 
     await stage.reload(['mark-a'])
     assert.deepEqual(await stage.ask('/mark-b'), [404, null])
     assert.deepEqual(await stage.ask('/mark-a'), [200, 'mark-a'])
     assert.deepEqual(await stage.quarantined(), ['mark-b', 'mark-listener', 'mark-sized'])
     assert.equal(stage.alive.get('mark-b'), 0)
-    await eventually('the timer of the instance', () => !watch.leftovers().includes('Timeout'))
+    await eventually('the end of its timer', () => timers.leftovers().length === 1)
 
     await stage.reload('all')
     await stage.reload(['mark-b'])
@@ -352,24 +354,27 @@ describe('the list of plugins of a node with admin API', () => {
   it('is written into etcd at the start and at each reload, whole: another version may have more of them', async (t) => {
     const store = await storeWith([{ name: 'request-id' }])
     const control = await startControl(t, {}, { store, settings, readPluginList: () => ['key-auth'] })
-    assert.deepEqual(JSON.parse((await store.get(KEY))!.value), written)
+    const stands = async () => JSON.parse((await store.get(KEY))!.value)
+    await eventually('the list', async () => (await stands()).length === written.length)
+    assert.deepEqual(await stands(), written)
     assert.deepEqual(await enabledAt(control), ['proxy-rewrite'])
     assert.equal((await control.send('PUT', '/v1/plugins/reload')).status, 200)
-    const [first] = JSON.parse((await store.get(KEY))!.value)
-    assert.deepEqual(first, { name: 'key-auth' })
+    assert.deepEqual((await stands())[0], { name: 'key-auth' })
   })
 
   it('is not written again when it stands there already', async (t) => {
     const store = await storeWith(written)
     const { modRevision } = (await store.get(KEY))!
-    await startControl(t, {}, { store, settings })
+    const control = await startControl(t, {}, { store, settings })
+    assert.equal((await control.send('PUT', '/v1/plugins/reload')).text, 'done')
     assert.equal((await store.get(KEY))!.modRevision, modRevision)
   })
 
   it('is not written when it is all there is, and not into a store of its own', async (t) => {
     for (const own of [{ ...SHARED, plugins: 'all' }, { plugins }]) {
       const store = await storeWith()
-      await startControl(t, {}, { store, settings: own })
+      const control = await startControl(t, {}, { store, settings: own })
+      assert.equal((await control.send('PUT', '/v1/plugins/reload')).text, 'done')
       assert.equal(await store.get(KEY), undefined)
     }
   })
@@ -384,7 +389,7 @@ describe('the list of plugins of a node with admin API', () => {
     const store = await storeWith()
     store.put = () => Promise.reject(new Error('the store is full'))
     const control = await startControl(t, {}, { store, settings })
-    assert.ok(control.logs.some(({ reason }) => reason === 'the store is full'))
+    await eventually('the warning', () => control.logs.some(({ reason }) => reason === 'the store is full'))
     assert.deepEqual(await enabledAt(control), ['proxy-rewrite'])
   })
 })

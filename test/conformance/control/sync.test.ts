@@ -5,7 +5,7 @@ import { createLogger } from '../../../src/observe/logger.ts'
 import type { SyncStatus } from '../../../src/snapshot/publisher.ts'
 import type { FollowStatus } from '../../../src/store/follow.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
-import { startControl } from './start-control.ts'
+import { send, startControl } from './start-control.ts'
 
 const NOW = Date.UTC(2026, 0, 1)
 const QUIET: SyncStatus = {
@@ -147,5 +147,7 @@ describe('/v1/sync', () => {
     const { modifiedIndex } = item as { modifiedIndex: number }
     assert.deepEqual([state.observed_revision, state.published_revision], [modifiedIndex, modifiedIndex])
     assert.deepEqual([state.lag_ms, state.store?.name, state.store?.watching], [0, 'memory', true])
+    const metrics = `http://127.0.0.1:${control.addresses.metrics!.port}/apisix/prometheus/metrics`
+    assert.match((await send(metrics)).text, /^gatewright_config_lag_seconds 0$/m)
   })
 })
