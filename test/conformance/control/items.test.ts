@@ -14,7 +14,16 @@ const RESOURCES: Resources = {
     six: { nodes: { '[::1]:83': 1 } },
     tls: { scheme: 'https', nodes: { '10.0.0.1': 1 }, tls: { client_cert: cert, client_key: key } },
   },
-  services: { '1': { upstream: { nodes: { '10.0.0.2:80': 1 } } } },
+  services: {
+    '1': { upstream: { nodes: { '10.0.0.2:80': 1 } } },
+    tls: {
+      upstream: {
+        scheme: 'https',
+        nodes: { '10.0.0.2:443': 1 },
+        tls: { client_cert: cert, client_key: key },
+      },
+    },
+  },
   routes: {
     '1': { uri: '/1', service_id: '1' },
     inline: { uri: '/inline', upstream: { nodes: { 'node.test:80': 1 } } },
@@ -91,6 +100,12 @@ const ROWS: readonly Row[] = [
     },
   ],
   [
+    'the key for nodes of an inline upstream is masked',
+    'service/tls',
+    200,
+    { value: { upstream: { tls: { client_cert: cert, client_key: '***', verify: false } } } },
+  ],
+  [
     'a route has its defaults and its references, not what they lead to',
     'route/1',
     200,
@@ -163,7 +178,7 @@ describe('what the control API shows of resources', () => {
 
   for (const [kind, ids] of [
     ['routes', ['1', 'inline', 'plugin', 'reference']],
-    ['services', ['1']],
+    ['services', ['1', 'tls']],
     ['upstreams', ['map', 'names', 'six', 'tls']],
   ] as const) {
     it(`all ${kind} come as an array of the same items, in the order they were made`, async () => {
