@@ -112,6 +112,8 @@ export class Http2Door {
 
   /** Speaks HTTP/2 on a connection from here on; what the client has said already was put back. */
   serve(socket: Duplex): void {
+    // An HTTP/1 server keeps connections whose client has said its last; nobody would end one of HTTP/2.
+    socket.allowHalfOpen = false
     this.#server.emit('connection', socket)
   }
 
