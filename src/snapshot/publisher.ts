@@ -1,4 +1,4 @@
-import { KINDS, type Ref } from '../model/kind.ts'
+import { KINDS, type Kind, type Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Router } from '../router/router.ts'
 import { findReferences } from '../secret/reference.ts'
@@ -208,6 +208,7 @@ export class Publisher {
       for (const { id } of [...this.#compiler.graph.list(kind)]) this.#compiler.delete({ kind, id })
     }
     this.#retirement.advance(this.#compiler.finish().garbage)
+    this.#retirement.flush()
   }
 
   #gather(key: string, item: StoredItem | undefined): void {
@@ -250,8 +251,15 @@ export class Publisher {
 
   async #compile(changes: ReadonlyMap<string, Change>): Promise<void> {
     let sliceStart = performance.now()
+    const byKind = new Map<Kind, [key: string, change: Change][]>()
+    for (const entry of changes) {
+      const { kind } = entry[1].address
+      const ofKind = byKind.get(kind)
+      if (ofKind) ofKind.push(entry)
+      else byKind.set(kind, [entry])
+    }
     for (const kind of KINDS) {
-      const ofKind = [...changes].filter(([, { address }]) => address.kind === kind)
+      const ofKind = byKind.get(kind) ?? []
       await this.#askAhead(ofKind)
       for (const [key, change] of ofKind) {
         this.#apply(key, change)

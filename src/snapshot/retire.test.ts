@@ -51,4 +51,17 @@ describe('Retirement', () => {
     second.release()
     assert.deepEqual(disposed, ['a'])
   })
+
+  it('disposes very much in turns, in order, and at once when asked', async () => {
+    const { disposed, garbage } = noted()
+    const names = (from: number) => Array.from({ length: 500 }, (_, i) => String(from + i))
+    const retirement = new Retirement()
+    retirement.advance(names(0).map(garbage))
+    retirement.advance(names(500).map(garbage))
+    assert.ok(disposed.length > 0 && disposed.length < 500, `${disposed.length} at once`)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.ok(disposed.length < 1000, `${disposed.length} in the next turn`)
+    retirement.flush()
+    assert.deepEqual(disposed, [...names(0), ...names(500)])
+  })
 })
