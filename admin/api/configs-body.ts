@@ -32,6 +32,9 @@ export async function readConfigsBody(
   return document
 }
 
+/** Saying what is wrong with a longer text would hold the event loop. */
+const EXPLAINED_LENGTH = 1024 * 1024
+
 async function parseYamlBody(text: string, slices: TimeSlices): Promise<ConfigsDocument> {
   const json = await yamlToJson(text).catch(() => {
     throw invalid('invalid yaml request body')
@@ -46,6 +49,7 @@ async function parseJsonBody(text: string, slices: TimeSlices): Promise<ConfigsD
     return await parseJsonLists(text, slices)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error
+    if (text.length > EXPLAINED_LENGTH) throw invalid('not a JSON object')
     return parseOddJson(text)
   }
 }

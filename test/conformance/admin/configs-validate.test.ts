@@ -292,6 +292,7 @@ describe('POST configs/validate', () => {
     ['broken YAML', 'routes: [', 'application/yaml', 'invalid yaml request body'],
     ['YAML that is no mapping', 'routes', 'application/yaml; charset=utf-8', 'invalid yaml request body'],
     ['JSON that is no object', '"routes"', undefined, 'expected a JSON object, got a string'],
+    ['broken JSON of megabytes', `[${' '.repeat(1024 * 1024)}`, undefined, 'not a JSON object'],
     ['null', 'null', 'application/json', 'expected a JSON object, got null'],
     [
       'numbers that cannot be kept',
