@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { canonicalizeTarget } from '../../src/lib/canonical-path.ts'
+import { ConfigsStore } from '../../src/store/configs-store.ts'
 import { Refusal, refuse } from './answer.ts'
 import { type Caller, createAuth, refuseOutsideRole } from './auth.ts'
 import { bareStatus } from './bare-status.ts'
@@ -76,13 +77,15 @@ function refuseOutsideScope(
 /** What follows the root in the path, and the query; throws the answer to what is no request for a resource. */
 function readTarget(
   { method, headers, raw }: FastifyRequest,
-  { enableCors }: AdminDeps,
+  { enableCors, store }: AdminDeps,
 ): { readonly path: string; readonly query: URLSearchParams } {
   const target = canonicalizeTarget(raw.url ?? '')
   if (!target.ok) throw new Refusal(bareStatus(400, headers.accept))
   if (method === 'OPTIONS' && enableCors) throw new Refusal(PREFLIGHT)
   if (method === 'OPTIONS' || method === 'TRACE') throw new Refusal(bareStatus(405, headers.accept))
-  if (method === 'HEAD' && target.path === ROOT) throw new Refusal({ status: 200 })
+  // Where configurations come as a whole, nothing but them is answered (contract §2.4).
+  const hasResources = !(store instanceof ConfigsStore)
+  if (hasResources && method === 'HEAD' && target.path === ROOT) throw new Refusal({ status: 200 })
   const isAnswered =
     RESOURCE_METHODS.includes(method) || (method === 'HEAD' && target.path === CONFIGS_PATHS[0])
   if (!isAnswered || !target.path.startsWith(`${ROOT}/`)) {

@@ -346,6 +346,7 @@ describe('an admin API for whole configurations', () => {
         assert.equal(status, 404, `${method} ${path}`)
       }
     }
+    assert.equal((await admin.send('HEAD', '')).status, 404)
     for (const method of ['POST', 'PATCH', 'DELETE']) {
       assert.deepEqual((await admin.send(method, '/configs', { body: {} })).body, {
         error_msg: '404 Not Found',
