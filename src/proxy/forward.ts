@@ -5,6 +5,7 @@ import { reportAnswer, reportFailure } from '../upstream/health/passive.ts'
 import { type HealthPickContext, isLeftOut, pickHealthy } from '../upstream/health/pick-healthy.ts'
 import type { ResponseHead, ResponseSink, Sending, TransportError } from '../upstream/transport.ts'
 import type { Upstream, UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
+import { relayEarlyHints } from './early-hints.ts'
 import type { Attempts, Exchange } from './exchange.ts'
 import { GatewayError } from './gateway-error.ts'
 import { Relay } from './relay.ts'
@@ -75,6 +76,14 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     const sending = this.#sending
     this.#over()
     sending?.abort(this)
+  }
+
+  onEarlyHints(headers: readonly string[]): void {
+    try {
+      relayEarlyHints(this.#exchange, headers)
+    } catch (error) {
+      this.#crash(error)
+    }
   }
 
   onHead(head: ResponseHead): void {

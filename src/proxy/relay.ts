@@ -6,7 +6,7 @@ import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
 import { filterChunk, filterEnd } from './body-filters.ts'
 import type { Exchange } from './exchange.ts'
-import { addTrailers } from './trailers.ts'
+import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
 
 /** Bodies up to this go out as one string with their head: one write instead of two. */
@@ -51,6 +51,7 @@ export class Relay {
     if (this.#filters.length > 0 || isLengthOfNoBody(this.#exchange, head)) {
       response.headers.remove('content-length')
     }
+    if (head.bodyLength === undefined) keepAnnouncement(this.#exchange, response)
   }
 
   /** `chunk` is lent, as {@link ResponseSink.onData} says. Returns false when the client is slower than the node. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
 import { isGrpc } from './grpc-status.ts'
+import { passableTrailers } from './trailers.ts'
 
 /** How much of a body is kept for another attempt; what is longer can be sent only once. */
 const REPLAY_BYTES = 64 * 1024
@@ -192,5 +193,5 @@ function limitsFor({ headers }: IncomingMessage, limits: BodyLimits): BodyLimits
 }
 
 function trailersOf({ rawTrailers }: IncomingMessage): readonly string[] | undefined {
-  return rawTrailers.length > 0 ? rawTrailers : undefined
+  return rawTrailers.length > 0 ? passableTrailers(rawTrailers) : undefined
 }

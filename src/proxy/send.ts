@@ -4,6 +4,7 @@ import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders } from './headers.ts'
+import { announceTrailers } from './trailers.ts'
 import { askingHeaders, askToSwitch } from './upgrade.ts'
 
 /** What an attempt is made with. */
@@ -29,6 +30,7 @@ export function sendAttempt(
   const { connectMs, sendMs, readMs } = timeoutsOf(exchange, state)
   context.sentHost = host
   const headers = upstreamHeaders(context, host)
+  if (upgrade === undefined) announceTrailers(exchange, headers)
   context.upstreamScheme = state.spec.scheme
   return node.pool.send(
     {

@@ -84,7 +84,10 @@ export class TransportError extends Error {
 export interface ResponseHead {
   readonly status: number
   readonly reason: string
-  /** Flat, in wire order, without `Connection`, `Keep-Alive` and `Transfer-Encoding`; handed over. */
+  /**
+   * Flat, in wire order, without `Connection`, `Keep-Alive` and `Transfer-Encoding`; handed over. `Trailer` is there only where
+   * `bodyLength` is not known ahead.
+   */
   readonly headers: string[]
   /** Bytes the body will have: 0 for a response without one, `undefined` when only its end will tell. */
   readonly bodyLength: number | undefined
@@ -92,6 +95,8 @@ export interface ResponseHead {
 
 /** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. None of them may throw. */
 export interface ResponseSink {
+  /** An interim answer, 103: hints of what the final one will say, framing taken from them. Any number, before `onHead`. */
+  onEarlyHints(headers: readonly string[]): void
   onHead(head: ResponseHead): void
   /**
    * Returns false to pause; {@link Sending.resume} goes on. The bytes are lent: they are overwritten once the call returns, unless

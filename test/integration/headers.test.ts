@@ -53,7 +53,7 @@ describe('headers toward the upstream', () => {
       'X-Hop: 1',
       'X-Other: 2',
       'Keep-Alive: timeout=5',
-      'TE: trailers',
+      'TE: gzip',
       'Trailer: x',
       'Upgrade: h2c',
       'HTTP2-Settings: x',

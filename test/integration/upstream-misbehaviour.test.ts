@@ -117,16 +117,4 @@ describe('an upstream that misbehaves', () => {
     client.send('GET /sound HTTP/1.1\r\nHost: a\r\n\r\n')
     await client.until(/big.*HTTP\/1\.1 200 OK.*sound$/s)
   })
-
-  it('with early hints is relayed without them', async (t) => {
-    const gateway = await gatewayBefore(
-      t,
-      `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${OK}Content-Length: 2\r\n\r\nok`,
-    )
-    const client = await rawConnect(t, gateway.proxyPort)
-    client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
-    const text = await client.untilClosed()
-    assert.match(text, /^HTTP\/1\.1 200 .*ok$/s)
-    assert.doesNotMatch(text, /103|Link/)
-  })
 })

@@ -10,6 +10,7 @@ import {
   TransportError,
 } from '../transport.ts'
 import { giveBuffer, READ_BUFFER_BYTES, takeBuffer } from './read-buffers.ts'
+import { writeLastChunk } from './request-head.ts'
 import { MalformedResponseError } from './response-head.ts'
 import { type ParserSink, ResponseParser } from './response-parser.ts'
 
@@ -101,10 +102,14 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   }
 
   /** End of the request's body. */
-  onEnd(): void {
-    if (this.#request?.body?.length === undefined) this.#socket.write('0\r\n\r\n', 'latin1')
+  onEnd(trailers: readonly string[] = []): void {
+    if (this.#request?.body?.length === undefined) this.#socket.write(writeLastChunk(trailers), 'latin1')
     this.#isBodySent = true
     if (this.#phase === 'sending') this.#watch('reading', this.#request!.readMs)
+  }
+
+  onEarlyHints(headers: readonly string[]): void {
+    this.#sink?.onEarlyHints(headers)
   }
 
   onHead(head: ResponseHead): void {
@@ -115,7 +120,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     if (this.#sink?.onData(bytes, this.#mayKeep) === false) this.#isPaused = true
   }
 
-  onMessageEnd(mayReuse: boolean): void {
+  onMessageEnd(mayReuse: boolean, trailers: readonly string[] | undefined): void {
     const sink = this.#sink
     const wasBodySent = this.#isBodySent
     this.#giveUpBuffer()
@@ -126,7 +131,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     this.served++
     if (mayReuse && wasBodySent && !this.#isClosed) this.#owner.onIdle(this)
     else this.#destroy()
-    sink?.onEnd()
+    sink?.onEnd(trailers)
   }
 
   onSwitch(head: ResponseHead, protocol: string | undefined, rest: Buffer): void {

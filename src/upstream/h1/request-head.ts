@@ -24,6 +24,16 @@ export function writeRequestHead({ method, target, headers, body }: OutgoingRequ
   return `${head}\r\n`
 }
 
+/** The end of a chunked body. Throws a TypeError as {@link writeRequestHead} does. */
+export function writeLastChunk(trailers: readonly string[]): string {
+  let text = '0\r\n'
+  for (let i = 0; i < trailers.length; i += 2) {
+    checkValue(trailers[i]!, trailers[i + 1]!)
+    text += `${trailers[i]}: ${trailers[i + 1]}\r\n`
+  }
+  return `${text}\r\n`
+}
+
 /** Throws a TypeError on a method or target that cannot be sent in any version of HTTP. */
 export function checkStartLine(method: string, target: string): void {
   if (!METHOD.test(method)) throw new TypeError(`request method ${JSON.stringify(method)} is not a token`)
@@ -36,7 +46,12 @@ export function checkStartLine(method: string, target: string): void {
 
 /** Throws a TypeError on a header value that cannot be sent in any version of HTTP. */
 export function checkValue(name: string, value: string): void {
-  if (UNSAFE_VALUE.test(value)) {
+  if (!isSafeValue(value)) {
     throw new TypeError(`value of request header "${name}" holds a control character or no byte`)
   }
+}
+
+/** Whether a header value can be sent in any version of HTTP. */
+export function isSafeValue(value: string): boolean {
+  return !UNSAFE_VALUE.test(value)
 }

@@ -62,6 +62,7 @@ describe('the head of a response', () => {
       headers: ['B', '1', 'A', '2', 'b', '3'],
       bodyLength: undefined,
       isChunked: false,
+      hasAnnouncedTrailers: false,
       mayReuse: true,
       upgrade: undefined,
     })
@@ -87,7 +88,7 @@ describe('the head of a response', () => {
   it('takes out what is about this connection', () => {
     const head = parseResponseHead(
       `${OK}\r\nTransfer-Encoding: Chunked\r\nConnection: X-Hop, keep-alive\r\nx-hop: 1\r\nKeep-Alive: timeout=5\r\n` +
-        'Trailer: T\r\nUpgrade: h2c\r\nProxy-Connection: close\r\nX-Kept: 2',
+        'Upgrade: h2c\r\nProxy-Connection: close\r\nX-Kept: 2',
     )
     assert.deepEqual(head.headers, ['X-Kept', '2'])
     assert.equal(head.isChunked, true)

@@ -3,6 +3,8 @@ import type { ResponseHead } from '../transport.ts'
 /** A head as read from the wire, with what its framing headers said. */
 export interface ParsedHead extends ResponseHead {
   readonly isChunked: boolean
+  /** Whether `Trailer` is among the headers. */
+  readonly hasAnnouncedTrailers: boolean
   /** Whether the connection may serve again after this response, as far as the head says. */
   readonly mayReuse: boolean
   /** The protocol that the node switches to, or would. */
@@ -27,6 +29,7 @@ const TAB = 0x09
 class Framing {
   contentLength: number | undefined
   isChunked = false
+  hasAnnouncedTrailers = false
   /** `close` wins over `keep-alive` (RFC 9112 §9.3). */
   isClosing = false
   isKeptAlive: boolean
@@ -46,7 +49,7 @@ const FRAMING_HEADERS: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['connection', readConnection],
   ['keep-alive', () => 'drop'],
   ['proxy-connection', () => 'drop'],
-  ['trailer', () => 'drop'],
+  ['trailer', noteTrailer],
   ['upgrade', readUpgrade],
   ['content-length', readContentLength],
   ['transfer-encoding', readTransferEncoding],
@@ -73,13 +76,31 @@ export function parseResponseHead(head: string): ParsedHead {
     headers: framing.nominated ? without(headers, framing.nominated) : headers,
     bodyLength: framing.contentLength,
     isChunked: framing.isChunked,
+    hasAnnouncedTrailers: framing.hasAnnouncedTrailers,
     // HTTP/1.0 knows no chunks: what sends them may be wrong about where the message ends (RFC 9112 §6.1).
     mayReuse: framing.isKeptAlive && !framing.isClosing && (isHttp11 || !framing.isChunked),
     upgrade: framing.upgrade,
   }
 }
 
+/** Reads one line of a trailer section onto a flat list. Throws {@link MalformedResponseError}. */
+export function parseTrailerLine(line: string, trailers: string[]): void {
+  if (FORBIDDEN.test(line)) throw new MalformedResponseError('control character in a trailer')
+  const colon = fieldColon(line)
+  trailers.push(line.slice(0, colon), withoutBlanks(line, colon + 1))
+}
+
 function readLine(line: string, framing: Framing, headers: string[]): void {
+  const colon = fieldColon(line)
+  const name = line.slice(0, colon)
+  const value = withoutBlanks(line, colon + 1)
+  const read = FRAMING_LENGTHS.has(name.length) ? FRAMING_HEADERS.get(name.toLowerCase()) : undefined
+  if (read?.(framing, value) === 'drop') return
+  headers.push(name, value)
+}
+
+/** Where the name of a header line ends; throws when it is none. */
+function fieldColon(line: string): number {
   const colon = line.indexOf(':')
   const name = line.slice(0, Math.max(colon, 0))
   if (!TOKEN.test(name))
@@ -87,10 +108,7 @@ function readLine(line: string, framing: Framing, headers: string[]): void {
   if (line.includes('\r') || line.includes('\n')) {
     throw new MalformedResponseError(`bare line break in header "${name}"`)
   }
-  const value = withoutBlanks(line, colon + 1)
-  const read = FRAMING_LENGTHS.has(name.length) ? FRAMING_HEADERS.get(name.toLowerCase()) : undefined
-  if (read?.(framing, value) === 'drop') return
-  headers.push(name, value)
+  return colon
 }
 
 /** The value from `start` on. Not `trim()`: that takes a no-break space too, which in UTF-8 is the second byte of `à`. */
@@ -119,6 +137,11 @@ function readConnection(framing: Framing, value: string): 'drop' {
 function readUpgrade(framing: Framing, value: string): 'drop' {
   framing.upgrade = value
   return 'drop'
+}
+
+function noteTrailer(framing: Framing): 'keep' {
+  framing.hasAnnouncedTrailers = true
+  return 'keep'
 }
 
 /** The list without every header of these names. */

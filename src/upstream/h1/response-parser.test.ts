@@ -14,6 +14,7 @@ interface Reading {
 function reading(method = 'GET'): Reading {
   const events: Told[] = []
   const parser = new ResponseParser({
+    onEarlyHints: (headers) => events.push(['hints', headers]),
     onHead: (head) => events.push(['head', head.status, head.headers, head.bodyLength]),
     onBody: (bytes) => {
       const last = events.at(-1)!
@@ -21,7 +22,7 @@ function reading(method = 'GET'): Reading {
       if (last[0] === 'body') last[1] = String(last[1]) + bytes.toString('latin1')
       else events.push(['body', bytes.toString('latin1')])
     },
-    onMessageEnd: (mayReuse) => events.push(['end', mayReuse]),
+    onMessageEnd: (mayReuse, trailers) => events.push(['end', mayReuse, ...(trailers ? [trailers] : [])]),
     onSwitch: ({ status, headers }, protocol, rest) =>
       events.push(['switch', status, headers, protocol, rest.toString('latin1')]),
   })
@@ -79,12 +80,29 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'chunks with extensions and trailers, which are dropped',
+    what: 'chunks with extensions, which are dropped, and trailers',
     bytes:
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n005 ;a=b;c="d"\r\nhello\r\n0;x\r\nTrailing: 1\r\nOther: 2\r\n\r\n',
     events: [
       ['head', 200, [], undefined],
       ['body', 'hello'],
+      ['end', true, ['Trailing', '1', 'Other', '2']],
+    ],
+  },
+  {
+    what: 'trailers that were announced',
+    bytes: 'HTTP/1.1 200 OK\r\nTrailer: A\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nA:\t1 \r\n\r\n',
+    events: [
+      ['head', 200, ['Trailer', 'A'], undefined],
+      ['end', true, ['A', '1']],
+    ],
+  },
+  {
+    what: 'an announcement of trailers that a body of known length has no room for',
+    bytes: 'HTTP/1.1 200 OK\r\nTrailer: A\r\nContent-Length: 1\r\n\r\na',
+    events: [
+      ['head', 200, ['Content-Length', '1'], 1],
+      ['body', 'a'],
       ['end', true],
     ],
   },
@@ -106,10 +124,11 @@ const CASES: readonly Case[] = [
     ],
   },
   {
-    what: 'interim responses, which are dropped',
+    what: 'interim responses, of which those with early hints are told',
     bytes:
-      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
+      'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nConnection: X-One\r\nX-One: 1\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx',
     events: [
+      ['hints', ['Link', '</a>']],
       ['head', 200, ['Content-Length', '1'], 1],
       ['body', 'x'],
       ['end', true],
@@ -185,6 +204,11 @@ const MALFORMED: readonly (readonly [what: string, bytes: string])[] = [
   ['a chunk line without end', chunked(`5;${'a'.repeat(17_000)}`)],
   ['a trailer line without end', chunked(`0\r\nA: ${'a'.repeat(17_000)}`)],
   ['too many trailers', chunked(`0\r\n${'A: b\r\n'.repeat(65)}\r\n`)],
+  ['trailers that are too long', chunked(`0\r\n${`A: ${'b'.repeat(9000)}\r\n`.repeat(2)}\r\n`)],
+  ['a trailer without a colon', chunked('0\r\nno trailer\r\n\r\n')],
+  ['a folded trailer', chunked('0\r\nA: b\r\n c\r\n\r\n')],
+  ['a control in a trailer', chunked('0\r\nA: b\0c\r\n\r\n')],
+  ['a bare line break in a trailer', chunked('0\r\nA: b\nB: c\r\n\r\n')],
   ['a head without end', `HTTP/1.1 200 OK\r\nA: ${'a'.repeat(66_000)}`],
   ['a head that is too long', `HTTP/1.1 200 OK\r\nA: ${'a'.repeat(66_000)}\r\n\r\n`],
 ]
@@ -251,13 +275,15 @@ describe('a response from the wire', () => {
   })
 
   it('is not read before a request was sent', () => {
-    const parser = new ResponseParser({ onHead() {}, onBody() {}, onMessageEnd() {}, onSwitch() {} })
+    const sink = { onEarlyHints() {}, onHead() {}, onBody() {}, onMessageEnd() {}, onSwitch() {} }
+    const parser = new ResponseParser(sink)
     assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), /belong to no request/)
   })
 
   it('may be followed at once by a request that the end of the message gave way to', () => {
     const events: string[] = []
     const parser: ResponseParser = new ResponseParser({
+      onEarlyHints: () => events.push('hints'),
       onHead: (head) => events.push(String(head.status)),
       onBody: (bytes) => events.push(bytes.toString()),
       onMessageEnd: (mayReuse) => {
@@ -279,6 +305,7 @@ describe('a response from the wire', () => {
     parser.expect('GET', true)
     parser.push(Buffer.from('HTTP/1.1 103 Early Hints\r\n\r\n', 'latin1'))
     parser.push(Buffer.from(bytes, 'latin1'))
+    assert.deepEqual(events.shift(), ['hints', []])
     assert.deepEqual(events, [['switch', 101, ['X', '1'], 'a', '\x81\0']])
     assert.equal(parser.isBusy, false)
     assert.deepEqual(read([bytes]), [['refused']])

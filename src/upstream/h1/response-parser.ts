@@ -1,12 +1,20 @@
 import type { ResponseHead } from '../transport.ts'
-import { MalformedResponseError, type ParsedHead, parseResponseHead, without } from './response-head.ts'
+import {
+  MalformedResponseError,
+  type ParsedHead,
+  parseResponseHead,
+  parseTrailerLine,
+  without,
+} from './response-head.ts'
 
 /** What a parser tells, in order. Bytes are lent for the call. */
 export interface ParserSink {
+  /** 103, an interim answer. */
+  onEarlyHints(headers: readonly string[]): void
   onHead(head: ResponseHead): void
   onBody(bytes: Buffer): void
-  /** The message is complete; `mayReuse` tells whether its connection can serve again. */
-  onMessageEnd(mayReuse: boolean): void
+  /** The message is complete; `mayReuse` tells whether its connection can serve again. `trailers` is flat, absent without any. */
+  onMessageEnd(mayReuse: boolean, trailers: readonly string[] | undefined): void
   /**
    * 101: what follows is another protocol, and nothing more is told. `rest` is what has arrived of it. Only after a request that
    * asked for that; may throw to refuse it.
@@ -33,6 +41,8 @@ const CHUNK_SIZE = /^([0-9a-fA-F]{1,12})[ \t]*(?:;.*)?$/
 const MAX_HEAD_BYTES = 64 * 1024
 const MAX_LINE_BYTES = 16 * 1024
 const MAX_TRAILER_LINES = 64
+/** Of all trailers together. */
+const MAX_TRAILER_BYTES = 16 * 1024
 const MAX_INTERIM_RESPONSES = 16
 
 /**
@@ -48,7 +58,8 @@ export class ResponseParser {
   #mayReuse = true
   #isComplete = false
   #interim = 0
-  #trailerLines = 0
+  #trailers: string[] | undefined
+  #trailerBytes = 0
   /** An unfinished head or line, copied out of the lent buffer. */
   #held: Buffer = NO_BYTES
 
@@ -73,7 +84,8 @@ export class ResponseParser {
     this.#maySwitch = maySwitch
     this.#mayReuse = true
     this.#interim = 0
-    this.#trailerLines = 0
+    this.#trailers = undefined
+    this.#trailerBytes = 0
   }
 
   /** Takes what a read brought. Throws {@link MalformedResponseError}; the parser is of no use then. */
@@ -135,20 +147,21 @@ export class ResponseParser {
       this.#switch(head, bytes.subarray(end + HEAD_END.length))
       return bytes.length
     }
-    if (head.status < 200) this.#interimResponse(head.status)
+    if (head.status < 200) this.#interimResponse(head)
     else this.#finalResponse(head)
     return end + HEAD_END.length
   }
 
-  #interimResponse(status: number): void {
+  #interimResponse({ status, headers }: ParsedHead): void {
     if (status === 101) throw new MalformedResponseError('101 without an upgrade that was asked for')
     if (++this.#interim > MAX_INTERIM_RESPONSES)
       throw new MalformedResponseError('too many interim responses')
+    if (status === 103) this.#sink.onEarlyHints(headers)
   }
 
   #switch({ status, reason, headers, upgrade }: ParsedHead, rest: Buffer): void {
     this.#step = 'idle'
-    const own = without(headers, ['content-length'])
+    const own = without(headers, ['content-length', 'trailer'])
     this.#sink.onSwitch({ status, reason, headers: own, bodyLength: 0 }, upgrade, rest)
   }
 
@@ -157,14 +170,20 @@ export class ResponseParser {
     const isFramed204 = status === 204 && (head.isChunked || head.bodyLength !== undefined)
     // A 204 that announces a body may send it too, and those bytes would be taken for the next answer.
     this.#mayReuse = head.mayReuse && !isFramed204
-    const headers = isFramed204 ? without(head.headers, ['content-length']) : head.headers
     const hasNoBody = this.#isHeadRequest || status === 204 || status === 304
     const bodyLength = hasNoBody ? 0 : head.isChunked ? undefined : head.bodyLength
     this.#step = bodyLength !== undefined ? 'length' : head.isChunked ? 'chunk-size' : 'until-close'
     if (this.#step === 'until-close') this.#mayReuse = false
     this.#remaining = bodyLength ?? 0
+    const headers = this.#ownHeaders(head, isFramed204)
     this.#sink.onHead({ status, reason, headers, bodyLength })
     if (bodyLength === 0) this.#finish()
+  }
+
+  #ownHeaders({ headers, hasAnnouncedTrailers }: ParsedHead, isFramed204: boolean): string[] {
+    const own = isFramed204 ? without(headers, ['content-length']) : headers
+    // Only chunks leave room for trailers.
+    return hasAnnouncedTrailers && this.#step !== 'chunk-size' ? without(own, ['trailer']) : own
   }
 
   #body(bytes: Buffer, at: number): number {
@@ -194,13 +213,22 @@ export class ResponseParser {
       this.#step = 'chunk-size'
     } else if (this.#step === 'trailers') {
       if (line === '') this.#finish()
-      else if (++this.#trailerLines > MAX_TRAILER_LINES) throw new MalformedResponseError('too many trailers')
+      else this.#trailer(line)
     } else {
       const size = CHUNK_SIZE.exec(line)
       if (!size) throw new MalformedResponseError(`bad chunk size ${JSON.stringify(line.slice(0, 40))}`)
       this.#remaining = Number.parseInt(size[1]!, 16)
       this.#step = this.#remaining === 0 ? 'trailers' : 'chunk-data'
     }
+  }
+
+  #trailer(line: string): void {
+    this.#trailers ??= []
+    this.#trailerBytes += line.length
+    if (this.#trailers.length >= 2 * MAX_TRAILER_LINES || this.#trailerBytes > MAX_TRAILER_BYTES) {
+      throw new MalformedResponseError('too many trailers')
+    }
+    parseTrailerLine(line, this.#trailers)
   }
 
   #finish(): void {
@@ -214,6 +242,6 @@ export class ResponseParser {
    */
   #tellEnd(hasMoreBytes: boolean): void {
     this.#isComplete = false
-    this.#sink.onMessageEnd(this.#mayReuse && !hasMoreBytes)
+    this.#sink.onMessageEnd(this.#mayReuse && !hasMoreBytes, this.#trailers)
   }
 }

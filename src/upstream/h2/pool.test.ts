@@ -52,16 +52,6 @@ function openPool(
   return pool
 }
 
-/** A sink that keeps the trailers. */
-class TrailerSink extends ProbeSink {
-  trailers: readonly string[] | undefined
-
-  override onEnd(trailers?: readonly string[]): void {
-    this.trailers = trailers
-    super.onEnd()
-  }
-}
-
 async function until(isDone: () => boolean): Promise<void> {
   const end = Date.now() + 5000
   while (!isDone()) {
@@ -79,7 +69,7 @@ describe('Http2Pool', () => {
       stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }))
       stream.end('hello')
     })
-    const sink = new TrailerSink()
+    const sink = new ProbeSink()
     openPool(t, port).send(
       outgoing({ target: '/a?b', headers: ['Host', 'h.test', 'X-A', '1', 'x-a', '2'] }),
       sink,

@@ -22,7 +22,7 @@ export function requestHeaders(
 }
 
 /** A flat list as the object that `node:http2` takes. Throws a TypeError on what cannot be written. */
-export function trailerHeaders(flat: readonly string[]): OutgoingHttpHeaders {
+export function fieldBlock(flat: readonly string[]): OutgoingHttpHeaders {
   const block: OutgoingHttpHeaders = Object.create(null)
   for (let i = 0; i < flat.length; i += 2) add(block, flat[i]!, flat[i + 1]!)
   return block

@@ -1,4 +1,10 @@
-import { type ClientHttp2Stream, constants, type OutgoingHttpHeaders } from 'node:http2'
+import {
+  type ClientHttp2Stream,
+  constants,
+  type IncomingHttpHeaders,
+  type IncomingHttpStatusHeader,
+  type OutgoingHttpHeaders,
+} from 'node:http2'
 import {
   type BodyConsumer,
   type FailureKind,
@@ -7,15 +13,20 @@ import {
   type Sending,
   TransportError,
 } from '../transport.ts'
-import { trailerHeaders } from './request-headers.ts'
-import { readHead, readTrailers } from './response-headers.ts'
+import { fieldBlock } from './request-headers.ts'
+import { readFields, readHead } from './response-headers.ts'
 import type { Session } from './session.ts'
 
-/** Interim answers that are read and dropped before a node is taken to be out of its mind. */
+/** Interim answers that are read before a node is taken to be out of its mind. */
 const MAX_INTERIM = 32
+const EARLY_HINTS = 103
 
 /** Headers, flags, and the header block as a flat list, which Node's types leave out. */
-type HeadEvent = readonly [headers: unknown, flags: unknown, raw: string[]]
+type HeadEvent = readonly [
+  headers: IncomingHttpHeaders & IncomingHttpStatusHeader,
+  flags: unknown,
+  raw: string[],
+]
 
 /** One attempt on a stream of its own. */
 export class Exchange implements BodyConsumer, Sending {
@@ -82,11 +93,11 @@ export class Exchange implements BodyConsumer, Sending {
 
   #listen(): void {
     const stream = this.#stream
-    stream.on('headers', () => this.#onInterim())
+    stream.on('headers', (...event) => this.#onInterim(event as unknown as HeadEvent))
     stream.once('response', (...event) => this.#onResponse((event as unknown as HeadEvent)[2]))
     stream.on('data', (chunk: Buffer) => this.#onData(chunk))
     stream.once('trailers', (...event: unknown[]) => {
-      this.#trailers = readTrailers((event as unknown as HeadEvent)[2])
+      this.#trailers = readFields((event as unknown as HeadEvent)[2])
     })
     stream.once('wantTrailers', () => this.#sendTrailers())
     stream.on('drain', () => this.#onDrain())
@@ -96,9 +107,10 @@ export class Exchange implements BodyConsumer, Sending {
     stream.once('close', () => this.#onClose())
   }
 
-  #onInterim(): void {
+  #onInterim([headers, , raw]: HeadEvent): void {
     this.#heard()
     if (++this.#interim > MAX_INTERIM) this.#fail('protocol', 'the node sends interim answers without end')
+    else if (headers[':status'] === EARLY_HINTS) this.#sink?.onEarlyHints(readFields(raw))
   }
 
   #onResponse(raw: string[]): void {
@@ -120,7 +132,7 @@ export class Exchange implements BodyConsumer, Sending {
   }
 
   #sendTrailers(): void {
-    if (!this.#stream.destroyed) this.#stream.sendTrailers(trailerHeaders(this.#requestTrailers))
+    if (!this.#stream.destroyed) this.#stream.sendTrailers(fieldBlock(this.#requestTrailers))
   }
 
   #onDrain(): void {
