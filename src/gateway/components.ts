@@ -66,8 +66,11 @@ export function buildComponents(environment: Environment, surroundings: Surround
     metadata: environment.metadata,
     logger,
     now: () => Date.now(),
+    decrypt: environment.secrets.decrypt,
+    secrets: environment.secrets.cache,
     onPublish: () => readiness.release('config'),
   })
+  environment.secrets.listen((references) => publisher.onSecrets(references))
   const enabled = new EnabledPlugins({ ...environment, ...surroundings, publisher })
   const work: Workshop = {
     environment,
@@ -94,6 +97,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       dumpDiscovery: (type) => environment.discovery.dump(type),
       store: () => work.link.status(),
       reloadPlugins: () => enabled.reload(),
+      secrets: () => environment.secrets.cache.status(),
     }),
   )
   const components = [
@@ -170,7 +174,7 @@ function adminComponent(work: Workshop): Component {
       const { graph } = publisher
       listener = new AdminListener(environment, {
         graph,
-        store: link.store!,
+        store: environment.secrets.sealed(link.store!),
         create: surroundings.adminApi,
         applied: appliedSource(publisher),
         consumers: keyOwners(publisher),
@@ -204,6 +208,7 @@ function configComponent({ environment, publisher, link, enabled }: Workshop): C
       await link.following?.close()
       await publisher.settled()
       publisher.close()
+      environment.secrets.cache.close()
       environment.discovery.close()
       return 0
     },

@@ -15,6 +15,7 @@ import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
 import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
+import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -31,6 +32,8 @@ export interface Environment {
   readonly monitor: HealthMonitor | undefined
   /** Closed after the last upstream was disposed. */
   readonly discovery: NodeDiscovery
+  /** Its cache is closed after the publisher. */
+  readonly secrets: GatewaySecrets
   hostFor(plugin: AnyPlugin): PluginHost
 }
 
@@ -55,7 +58,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   const isProxy = settings.deployment.role !== 'control_plane'
   const pools = isProxy ? createPools(contexts, logger) : createUnusedPools()
   const discovery = createNodeDiscovery(settings, { logger, metrics })
-  const secrets = { read: () => ({ ok: false, reason: 'no secret manager is configured' }) as const }
+  const secrets = openSecrets(settings, { plugins, logger, metrics })
   const upstreams = {
     ...checkedUpstreams({ settings, metrics, logger }, contexts),
     pools,
@@ -72,7 +75,8 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     pools,
     monitor: upstreams.monitor,
     discovery,
-    compile: { plugins, instances, upstreams, clientCertificates, secrets },
+    compile: { plugins, instances, upstreams, clientCertificates, secrets: secrets.cache },
+    secrets,
     hostFor: (plugin) => ({
       logger: logger.child({ plugin: plugin.name }),
       metrics,

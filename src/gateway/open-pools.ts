@@ -61,7 +61,8 @@ const SYSTEM_BUNDLES = [
   '/etc/ssl/cert.pem',
 ]
 
-function readTrusted(path: string): string | undefined {
+/** The authorities of `ssl_trusted_certificate` in PEM, `undefined` for those of Node.js. Throws when the file cannot be used. */
+export function readTrusted(path: string): string | undefined {
   const file = path === 'system' ? SYSTEM_BUNDLES.find((bundle) => existsSync(bundle)) : path
   if (file === undefined) return undefined
   try {
