@@ -6,6 +6,7 @@ import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import type { Exchange, ProxyOptions } from '../proxy/exchange.ts'
 import { GatewayError } from '../proxy/gateway-error.ts'
+import { enforceGrpcDeadline } from '../proxy/grpc-deadline.ts'
 import { type BodyLimits, type BodyOwner, bodyOf, type RequestBody } from '../proxy/request-body.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import type { Snapshot } from '../snapshot/snapshot.ts'
@@ -45,6 +46,7 @@ export function createHandler(options: HandlerOptions): RequestHandler {
       const exchange = begin(request, response, options)
       if (exchange) {
         response.on('close', () => exchange.close(pin))
+        if (request.headers['grpc-timeout'] !== undefined) enforceGrpcDeadline(exchange)
         walk(exchange)
         return
       }

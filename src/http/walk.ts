@@ -48,7 +48,8 @@ function walkFrom(exchange: Exchange, index: number): void {
 }
 
 function goOn(exchange: Exchange, index: number, reply: Reply | undefined): void {
-  if (exchange.isOver) return
+  // What has taken too long may have been answered meanwhile.
+  if (exchange.isOver || exchange.response.headersSent) return
   if (reply) exchange.answer(reply)
   else walk(exchange, index)
 }

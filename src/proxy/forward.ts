@@ -30,6 +30,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   #attemptAt = 0
   /** Of the response that has begun; 0 before. */
   #status = 0
+  /** Ended, or given up. */
   #isOver = false
   /** Attempts beyond the first that the budget was charged with. */
   #retriesPaid = 0
@@ -58,7 +59,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
 
   /** Picks a node, unless the last one is asked once more, and attempts it. */
   next(): void {
-    if (this.#exchange.isOver) return
+    if (this.#isOver || this.#exchange.isOver) return
     try {
       const node = this.#isRepeat ? this.#node : this.#pick()
       if (node) this.#prepare(node)
@@ -173,7 +174,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   }
 
   #afterPhase(node: UpstreamNode, reply: Reply | undefined): void {
-    if (this.#exchange.isOver) return
+    if (this.#isOver || this.#exchange.isOver) return
     if (!reply) {
       this.#send(node)
       return
