@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createCipheriv } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { createLogger } from '../../src/observe/logger.ts'
 import { EmbeddedStore } from '../../src/store/embedded-store.ts'
@@ -123,5 +124,17 @@ describe('secret fields of what is stored', () => {
     const { plugins } = JSON.parse((await store.get('/apisix/consumers/jack'))!.value)
     await store.close()
     assert.match(plugins['key-auth'].key, /^[A-Za-z0-9+/]{22}==$/)
+  })
+
+  it('that an APISIX with its default keyring has written are read', async (t) => {
+    const key = 'qeddd145sfvddff3'
+    const cipher = createCipheriv('aes-128-cbc', key, key)
+    const sealed = cipher.update('from-apisix', 'utf8', 'base64') + cipher.final('base64')
+    const store = new MemoryStore({ logger: createLogger('silent') })
+    await store.put('/apisix/consumers/jack', JSON.stringify(consumer(sealed)).replaceAll('/', '\\/'))
+    const { port } = await fakeUpstream(t)
+    const gateway = await startGateway(t, { routes: { 1: guarded(port) } }, { store })
+    assert.equal(await statusWith(gateway, 'from-apisix'), 200)
+    assert.equal(await statusWith(gateway, sealed), 401)
   })
 })
