@@ -347,8 +347,12 @@ describe('the list of plugins of a node without admin API', () => {
 })
 
 describe('the list of plugins of a node with admin API', () => {
-  const plugins = ['proxy-rewrite', 'cors']
-  const written = [{ name: 'proxy-rewrite' }, { name: 'cors' }, { name: 'mqtt-proxy', stream: true }]
+  const plugins = ['proxy-rewrite', 'of-another-version']
+  const written = [
+    { name: 'proxy-rewrite' },
+    { name: 'of-another-version' },
+    { name: 'mqtt-proxy', stream: true },
+  ]
   const settings = { ...SHARED, plugins, stream_plugins: ['mqtt-proxy'] }
 
   it('is written into etcd at the start and at each reload, whole: another version may have more of them', async (t) => {
