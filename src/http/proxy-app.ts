@@ -179,7 +179,8 @@ export class ProxyApp {
     const { handle, limits } = this.#options
     // The connection has been told that it ends: what follows is not looked at any more.
     if (request.socket.writableEnded) return
-    const isLast = isLastRequest(request.socket, limits.keepAliveRequests)
+    // Streams of HTTP/2 are counted where they are opened.
+    const isLast = request.httpVersionMajor === 1 && isLastRequest(request.socket, limits.keepAliveRequests)
     if (isLast || this.#isDraining || limits.keepAliveTimeoutMs === 0) response.shouldKeepAlive = false
     takeInTurn(handle, request, response)
   }

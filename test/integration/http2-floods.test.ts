@@ -35,6 +35,8 @@ async function stage(
   })
   const settings: Record<string, unknown> = {
     'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }],
+    // Bystanders ask more than the default allows, and floods are to be cut for what they are.
+    'nginx_config.http.keepalive_requests': 1_000_000,
     ...others,
   }
   for (const [key, value] of Object.entries(http)) settings[`nginx_config.http.${key}`] = value

@@ -30,6 +30,8 @@ export interface Http2Limits {
   readonly headers: number
   /** How long a connection without a stream is kept. */
   readonly keepAliveTimeoutMs: number
+  /** After so many streams it is told to open no more, and closed once those have ended. */
+  readonly keepAliveRequests: number
   /** How long a client may take nothing of an answer that waits for it. */
   readonly sendTimeoutMs: number
 }

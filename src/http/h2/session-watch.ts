@@ -26,7 +26,10 @@ export class SessionWatch {
   readonly #limits: Http2Limits
   readonly #onFlood: (kind: FloodKind) => void
   readonly #guard = new FloodGuard()
+  /** Open now. */
   #streams = 0
+  /** Open now, or over. */
+  #served = 0
   readonly #stalled: ServerHttp2Stream[] = []
   #cutTimer: NodeJS.Timeout | undefined
 
@@ -58,6 +61,8 @@ export class SessionWatch {
   #watchStream(stream: ServerHttp2Stream): void {
     this.#streams++
     this.budget.stream()
+    // As a connection of HTTP/1 ends after so many; streams that are open finish (GOAWAY, RFC 9113 §6.8).
+    if (++this.#served >= this.#limits.keepAliveRequests && !this.session.closed) this.session.close()
     stream.once('close', () => {
       this.#streams--
       if (!OWN_CODES.has(stream.rstCode ?? 0)) this.#count('reset')
