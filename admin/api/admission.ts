@@ -37,7 +37,7 @@ export function createAdmission(deps: AdminDeps): (request: FastifyRequest, visi
   return (request, visit) => {
     const { headers } = request
     const method = request.method
-    const { path, query } = readTarget(request, deps)
+    const { path, query, hasDots } = readTarget(request, deps)
     const segments = path.split('/').filter((segment) => segment !== '')
     visit.segments = segments
     const caller = identify(request, query)
@@ -47,6 +47,7 @@ export function createAdmission(deps: AdminDeps): (request: FastifyRequest, visi
     const endpoint = dispatch(method, path.split('/'))
     visit.touches = endpoint.touches
     refuseOutsideScope(caller, { method, segments, endpoint })
+    if (hasDots) throw refuse(400, 'invalid path: "." and ".." are no ids and lead nowhere; leave them out')
     const options = readWriteOptions(method, query, headers)
     visit.isDryRun = options.isDryRun
     if (endpoint.touches === undefined) refuseOptions(options, `${method} ${segments.join('/')}`)
@@ -78,7 +79,7 @@ function refuseOutsideScope(
 function readTarget(
   { method, headers, raw }: FastifyRequest,
   { enableCors, store }: AdminDeps,
-): { readonly path: string; readonly query: URLSearchParams } {
+): { readonly path: string; readonly query: URLSearchParams; readonly hasDots: boolean } {
   const target = canonicalizeTarget(raw.url ?? '')
   if (!target.ok) throw new Refusal(bareStatus(400, headers.accept))
   if (method === 'OPTIONS' && enableCors) throw new Refusal(PREFLIGHT)
@@ -91,5 +92,14 @@ function readTarget(
   if (!isAnswered || !target.path.startsWith(`${ROOT}/`)) {
     throw new Refusal(bareStatus(404, headers.accept))
   }
-  return { path: target.path.slice(ROOT.length + 1), query: new URLSearchParams(target.query) }
+  const path = target.path.slice(ROOT.length + 1)
+  return { path, query: new URLSearchParams(target.query), hasDots: hasDotSegments(raw.url ?? '') }
 }
+
+/** An id such as `..%2fx` would otherwise make a DELETE of a credential one of its consumer. */
+function hasDotSegments(target: string): boolean {
+  const [path = ''] = target.split('?', 1)
+  return DOT_SEGMENT.test(path.replaceAll(/%2e/gi, '.').replaceAll(/%2f|%5c|\\/gi, '/'))
+}
+
+const DOT_SEGMENT = /\/\.{1,2}(?:\/|$)/

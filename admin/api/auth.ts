@@ -69,9 +69,21 @@ function digest(key: string): Buffer {
 
 /** Without a key that only the right page knows, any page a person visits could change the configuration. */
 function refuseCrossSite({ headers }: FastifyRequest): void {
-  if (headers['sec-fetch-site'] === 'cross-site') {
+  const isForeign = headers['sec-fetch-site'] === undefined && hasForeignOrigin(headers)
+  if (headers['sec-fetch-site'] === 'cross-site' || isForeign) {
     throw refuse(403, 'requests from pages of another site must send the key in the X-API-KEY header')
   }
+}
+
+/** Over plain HTTP browsers send `Sec-Fetch-Site` to their own machine alone; `Origin` is then all that tells the pages apart. */
+function hasForeignOrigin({ origin, host = '' }: FastifyRequest['headers']): boolean {
+  const own = hostnameOf(`http://${host}`)
+  return origin !== undefined && (own === undefined || hostnameOf(origin) !== own)
+}
+
+/** `undefined` for the origin `null` of a page without one. */
+function hostnameOf(url: string): string | undefined {
+  return URL.canParse(url) ? new URL(url).hostname : undefined
 }
 
 function wrongKey(waitSeconds: number): Refusal {

@@ -62,3 +62,20 @@ export function findFault(root: unknown): string | undefined {
   }
   return undefined
 }
+
+/** Whether a value has more levels than a body may have: then nothing that recurses, `JSON.stringify` included, may be given it. */
+export function isTooDeep(root: unknown): boolean {
+  let level = [root].filter(isContainer)
+  for (let depth = 1; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true
+    level = level.flatMap((container) => Object.values(container).filter(isContainer))
+  }
+  return false
+}
+
+/** The shortest text with one level too many. */
+export const MIN_DEEP_LENGTH = 2 * MAX_DEPTH + 2
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
