@@ -10,4 +10,5 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
   'request-id': () => import('./request-id/index.ts'),
   'response-rewrite': () => import('./response-rewrite/index.ts'),
+  'ua-restriction': () => import('./ua-restriction/index.ts'),
 }

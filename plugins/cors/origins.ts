@@ -1,5 +1,5 @@
-import { ConfigError, type InstanceHost } from '../../src/plugin/api.ts'
-import { compilePattern } from '../_shared/pattern/pattern.ts'
+import type { InstanceHost } from '../../src/plugin/api.ts'
+import { compileAny } from '../_shared/pattern/any-pattern.ts'
 import type { CorsMetadata } from './schema.ts'
 
 /** The origin to name in the answer to a request from `origin`, `undefined` for none. */
@@ -13,17 +13,10 @@ export function compileOrigins(text: string): AnswerOrigin {
   return (origin) => (origin !== undefined && listed.has(origin) ? origin : undefined)
 }
 
-/** Compiles patterns of which one must match. Throws {@link ConfigError} for one that cannot be used. */
+/** Compiles patterns of which one must match. Throws a `ConfigError` for one that cannot be used. */
 export function compileOriginPatterns(sources: readonly string[], attribute: string): AnswerOrigin {
-  const patterns = sources.map((source, i) => {
-    try {
-      return compilePattern(source)
-    } catch (error) {
-      throw new ConfigError(`${attribute}[${i}] ${JSON.stringify(source)}: ${(error as Error).message}`)
-    }
-  })
-  return (origin) =>
-    origin !== undefined && patterns.some((pattern) => pattern.test(origin)) ? origin : undefined
+  const matches = compileAny(sources, attribute)
+  return (origin) => (origin !== undefined && matches(origin) ? origin : undefined)
 }
 
 /** `own`, and for an origin that it does not have the lists of the metadata, as they are at the time of the request. */
