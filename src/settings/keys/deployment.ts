@@ -26,7 +26,7 @@ const LABELS = leaf(
 )
 
 /** What `resources` may name: every kind, and the paths that are none. */
-const SCOPED_RESOURCES = [...KINDS, 'configs', 'plugins', 'schema'] as const
+const SCOPED_RESOURCES = [...KINDS, 'configs', 'openapi.json', 'plugins', 'schema'] as const
 
 const ADMIN_KEY_SCOPE = section({
   verbs: key(
