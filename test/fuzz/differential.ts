@@ -1,11 +1,6 @@
-import { spawn, spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { refusingAddress } from '../support/fake-upstream.ts'
 import { startGateway } from '../support/start-gateway.ts'
 import { makeStream, seeded } from './mutations.ts'
+import { type OtherName, startOther } from './other-proxies.ts'
 import { sendStream, startRecorder } from './proxy-under-fuzz.ts'
 import type { ReadRequest } from './strict-reader.ts'
 
@@ -17,7 +12,6 @@ import type { ReadRequest } from './strict-reader.ts'
  */
 const STREAMS = Number(process.argv[2] ?? 2000)
 const SEED = Number(process.argv[3] ?? 1)
-const READY_MS = 5000
 
 interface Proxy {
   readonly name: string
@@ -37,45 +31,13 @@ async function startGatewright(): Promise<Proxy> {
   return { name: 'gatewright', port: gateway.proxyPort, take: node.take }
 }
 
-/** Starts another proxy from a configuration; `undefined`, with a sentence, when it is not installed. */
-async function startOther(
-  name: 'nginx' | 'haproxy',
+async function startBesideRecorder(
+  name: OtherName,
   configure: (port: number, node: string, folder: string) => string,
 ): Promise<Proxy | undefined> {
-  if (spawnSync(name, ['-v']).error) {
-    console.log(`${name} is not installed and is left out; apt-get install ${name}`)
-    return undefined
-  }
   const node = await startRecorder(owner)
-  const port = Number((await refusingAddress()).split(':')[1])
-  const folder = mkdtempSync(join(tmpdir(), `fuzz-${name}-`))
-  const file = join(folder, 'config')
-  writeFileSync(file, configure(port, node.address, folder))
-  const child = spawn(name, name === 'nginx' ? ['-c', file, '-p', folder] : ['-f', file], { stdio: 'ignore' })
-  closers.push(
-    () => child.kill('SIGKILL'),
-    () => rmSync(folder, { recursive: true, force: true }),
-  )
-  await listening(port)
-  return { name, port, take: node.take }
-}
-
-async function listening(port: number): Promise<void> {
-  const deadline = Date.now() + READY_MS
-  while (!(await canConnect(port))) {
-    if (Date.now() > deadline) throw new Error(`nothing listens on port ${port} after ${READY_MS} ms`)
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-}
-
-function canConnect(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.destroy()
-      resolve(true)
-    })
-    socket.on('error', () => resolve(false))
-  })
+  const port = await startOther(owner, name, (port, folder) => configure(port, node.address, folder))
+  return port === undefined ? undefined : { name, port, take: node.take }
 }
 
 const nginxConfig = (port: number, node: string, folder: string) => `
@@ -119,8 +81,8 @@ function byName(requests: readonly ReadRequest[]): Map<string, ReadRequest> {
 async function main(): Promise<number> {
   const started = [
     await startGatewright(),
-    await startOther('nginx', nginxConfig),
-    await startOther('haproxy', haproxyConfig),
+    await startBesideRecorder('nginx', nginxConfig),
+    await startBesideRecorder('haproxy', haproxyConfig),
   ]
   const [ours, ...others] = started.filter((proxy) => proxy !== undefined)
   const random = seeded(SEED)
