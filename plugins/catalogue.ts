@@ -12,4 +12,5 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'request-id': () => import('./request-id/index.ts'),
   'response-rewrite': () => import('./response-rewrite/index.ts'),
   'ua-restriction': () => import('./ua-restriction/index.ts'),
+  'uri-blocker': () => import('./uri-blocker/index.ts'),
 }
