@@ -56,6 +56,11 @@ export function openSecrets(settings: Settings, { plugins, logger, metrics }: Su
     cipher,
     secretFieldsOf: (name: string) => plugins.get(name)?.secretFields ?? [],
     prefix: settings.store.prefix,
+    secretPlugins: () =>
+      plugins
+        .all()
+        .filter(({ secretFields }) => secretFields !== undefined)
+        .map(({ name }) => name),
   }
   if (isEncrypted) warnOfPlainText(settings, cipher, logger)
   return {

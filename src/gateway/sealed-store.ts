@@ -15,7 +15,12 @@ import type {
 export interface SealingRules extends EncryptionDeps {
   /** Of the store: `/apisix`. */
   readonly prefix: string
+  /** The plugins with secret fields. */
+  secretPlugins(): readonly string[]
 }
+
+/** Kinds whose own fields are secret. */
+const ALWAYS_SECRET = /\/(?:ssls|secrets|plugin_metadata)\//
 
 /**
  * A store as those see it who write configuration: secret fields are encrypted in what they put and readable in what they get
@@ -40,7 +45,8 @@ export class SealedStore implements ConfigStore {
 
   async list(prefix: string): Promise<Listing> {
     const { items, revision } = await this.#store.list(prefix)
-    return { items: items.map((item) => this.#opened(item)), revision }
+    const secretText = this.#secretText()
+    return { items: items.map((item) => this.#opened(item, secretText)), revision }
   }
 
   async get(key: string): Promise<StoredItem | undefined> {
@@ -74,9 +80,15 @@ export class SealedStore implements ConfigStore {
     return Promise.resolve()
   }
 
-  #opened(item: StoredItem): StoredItem {
-    const value = this.#changed(item.key, item.value, decryptDocument)
+  #opened(item: StoredItem, secretText = this.#secretText()): StoredItem {
+    const isPlain = !ALWAYS_SECRET.test(item.key) && !secretText.test(item.value)
+    const value = isPlain ? item.value : this.#changed(item.key, item.value, decryptDocument)
     return value === item.value ? item : { ...item, value }
+  }
+
+  /** Finds texts that can hold a secret field: most hold none, and to parse a whole list for nothing would hold up everyone. */
+  #secretText(): RegExp {
+    return new RegExp(['client_key', ...this.#rules.secretPlugins()].map((name) => `"${name}"`).join('|'))
   }
 
   /** The text itself when nothing in it is a secret: what was put there by hand stays as it is to the byte. */
