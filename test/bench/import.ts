@@ -11,9 +11,9 @@ import { stringify } from 'yaml'
 import { ADMIN_KEY, startWatchedGateway, type WatchedGateway } from './servers/watched-gateway.ts'
 import { quantile, renderTable } from './statistics.ts'
 
-const ROUTES = 10_000
+export const ROUTES = 10_000
 const CLIENTS = 4
-const WRITERS = 16
+export const WRITERS = 16
 const WARM_UP_MS = 3_000
 const VISIBLE_DEADLINE_MS = 120_000
 
@@ -54,7 +54,8 @@ export async function run(): Promise<void> {
   )
 }
 
-function routeAt(index: number, port: number, edition = 0): Record<string, unknown> {
+/** One of the many routes; `edition` shows in the limit that its answers name. */
+export function routeAt(index: number, port: number, edition = 0): Record<string, unknown> {
   return {
     id: `r${index}`,
     uri: index % 2 === 0 ? `/api/v1/service-${index}/items` : `/api/v1/service-${index}/*`,
@@ -66,7 +67,8 @@ function routeAt(index: number, port: number, edition = 0): Record<string, unkno
   }
 }
 
-const pathOf = (index: number) => `/api/v1/service-${index}/items`
+/** A path that only this route answers. */
+export const pathOf = (index: number) => `/api/v1/service-${index}/items`
 
 /** So many routes beside the one of the load. */
 function routes(port: number, count: number, edition: number): object {
@@ -165,7 +167,8 @@ interface Place {
   readonly prepare?: (directory: string) => Promise<void>
 }
 
-async function withGateway<T>(
+/** Starts a gateway in a directory of its own, and takes both away afterwards. */
+export async function withGateway<T>(
   { settings, prepare }: Place,
   measure: (gateway: WatchedGateway, directory: string) => Promise<T>,
 ): Promise<T> {
@@ -256,7 +259,8 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
 }
 
-async function get(url: string, agent?: Agent): Promise<IncomingMessage> {
+/** The answer to a GET, its body read and dropped. */
+export async function get(url: string, agent?: Agent): Promise<IncomingMessage> {
   const sent = request(url, agent ? { agent } : {})
   sent.end()
   const [answer] = (await once(sent, 'response')) as [IncomingMessage]
@@ -267,7 +271,8 @@ async function get(url: string, agent?: Agent): Promise<IncomingMessage> {
 
 const WRITE_AGENT = new Agent({ keepAlive: true })
 
-async function send(
+/** PUTs to the Admin API; the path starts below its root. Returns the status. */
+export async function send(
   { adminUrl }: WatchedGateway,
   { path, headers, body }: { path: string; headers: Record<string, string>; body: string },
 ): Promise<number> {
