@@ -3,6 +3,7 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   cors: () => import('./cors/index.ts'),
+  csrf: () => import('./csrf/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
