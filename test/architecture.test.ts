@@ -8,7 +8,7 @@ import { type SourceFacts, scan } from './architecture/scan.ts'
 
 /** Who may import whom. CONTRIBUTING.md shows the same rows; what is not listed is a breach. Node's own modules are free. */
 const ROOMS: readonly Room[] = [
-  { folder: 'src/lib', mayImport: [], packages: [] },
+  { folder: 'src/lib', mayImport: [], packages: ['re2js (only safe-pattern-linear.ts)'] },
   {
     folder: 'src/model',
     mayImport: ['src/lib'],

@@ -1,3 +1,4 @@
+import type { SafePattern } from '../../src/lib/safe-pattern.ts'
 import {
   ConfigError,
   parseTemplate,
@@ -20,7 +21,7 @@ export interface Rewritten {
 export type RewriteTarget = (context: RequestContext) => Rewritten | undefined
 
 interface Rule {
-  readonly pattern: RegExp
+  readonly pattern: SafePattern
   readonly parts: readonly ReplacementPart[]
 }
 

@@ -58,23 +58,13 @@ function compileFilter({ regex, replace, scope, options }: Filter): Change {
   const isUnicode = options.includes('u')
   const prepare = (text: string) => (isUnicode ? text : toBytes(text))
   try {
-    const once = compilePattern(prepare(regex), options)
-    const pattern = scope === 'global' ? new RegExp(once.source, `${once.flags}g`) : once
+    const pattern = compilePattern(prepare(regex), options)
     const parts = parseReplacement(prepare(replace))
-    const change: Change = (text) => {
-      pattern.lastIndex = 0
-      return text.replace(pattern, (...match) => fillReplacement(parts, captures(match)))
-    }
+    const change: Change = (text) => pattern.replace(text, (match) => fillReplacement(parts, match), scope)
     return isUnicode ? (bytes) => toBytes(change(fromBytes(bytes))) : change
   } catch (error) {
     throw new ConfigError(`regex "${regex}" validation failed: ${(error as Error).message}`)
   }
-}
-
-/** The arguments of a replacer are the match, its captures, then position and text, and groups if there are named ones. */
-function captures(match: unknown[]): (string | undefined)[] {
-  const end = match.findIndex((part) => typeof part === 'number')
-  return match.slice(0, end) as (string | undefined)[]
 }
 
 const toBytes = (text: string) => Buffer.from(text, 'utf8').toString('latin1')

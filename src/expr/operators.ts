@@ -1,5 +1,6 @@
 import { createIpSet, IpAddressError } from '../lib/ip-set.ts'
 import { compilePcre } from '../lib/pcre.ts'
+import { type SafePattern, UnsafePatternError } from '../lib/safe-pattern.ts'
 import { ExpressionError } from './expression-error.ts'
 import { toNumber } from './to-number.ts'
 
@@ -48,10 +49,19 @@ function numeric(compare: (left: number, right: number) => boolean): ComparisonF
 function search(right: unknown, ignoreCase: boolean): Comparison {
   const pattern =
     typeof right === 'string' || typeof right === 'number'
-      ? compilePcre(String(right), { ignoreCase })
+      ? compileSearch(String(right), ignoreCase)
       : undefined
   if (pattern === undefined) return never
   return (left) => (typeof left === 'string' || typeof left === 'number') && pattern.test(String(left))
+}
+
+function compileSearch(pattern: string, ignoreCase: boolean): SafePattern | undefined {
+  try {
+    return compilePcre(pattern, { ignoreCase })
+  } catch (error) {
+    if (error instanceof UnsafePatternError) throw new ExpressionError(error.message)
+    throw error
+  }
 }
 
 function isIn(right: unknown): Comparison {

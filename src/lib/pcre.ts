@@ -1,3 +1,5 @@
+import { createSafePattern, type SafePattern } from './safe-pattern.ts'
+
 const END = '(?![\\s\\S])'
 
 /** PCRE escapes that JavaScript lacks or reads otherwise, outside a character class. */
@@ -11,6 +13,13 @@ const ESCAPES: ReadonlyMap<string, string> = new Map([
   ['a', '\\x07'],
   ['e', '\\x1b'],
 ])
+
+/** With `(?m)`: PCRE ends lines at the line feed, JavaScript at three more characters. */
+const LINE_ANCHORS: ReadonlyMap<string, string> = new Map([
+  ['^', '(?<![^\\n])'],
+  ['$', '(?![^\\n])'],
+])
+const NO_SIGNS: ReadonlyMap<string, string> = new Map()
 
 const CLASS_ESCAPES: ReadonlyMap<string, string> = new Map([
   ['h', '\\t '],
@@ -38,25 +47,44 @@ const POSIX: ReadonlyMap<string, string> = new Map([
 const INLINE_FLAGS = /^\(\?([ims]+)\)/
 const QUOTED = /^\\Q([\s\S]*?)(?:\\E|$)/
 
+/** How a pattern is meant, beside what stands in it. */
+export interface PcreOptions {
+  readonly ignoreCase?: boolean
+  /** Characters in place of UTF-16 code units. */
+  readonly unicode?: boolean
+  /** Matches only where the search begins. */
+  readonly sticky?: boolean
+  /** Whether `exec` and `replace` will be used; some patterns are possible without only. */
+  readonly captures?: boolean
+}
+
 /**
- * Compiles a PCRE pattern (what APISIX users write) to a RegExp for searching, `undefined` when it is no pattern or uses what
- * JavaScript cannot do (possessive and atomic groups, flags in mid-pattern, recursion). Leading `(?i)`, `(?s)`, `(?m)`, `\A \z \Z
- * \h \R \Q…\E`, POSIX classes and `(?P<name>…)` are translated; `.` excludes the line feed only. Stateless: never sticky or global.
+ * Compiles a PCRE pattern (what APISIX users write) for searching, `undefined` when it is no pattern or uses what JavaScript
+ * cannot do (possessive and atomic groups, flags in mid-pattern, recursion). Leading `(?i)`, `(?s)`, `(?m)`, `\A \z \Z \h \R
+ * \Q…\E`, POSIX classes and `(?P<name>…)` are translated; `.` excludes the line feed only. Throws {@link UnsafePatternError} for
+ * a pattern that could hold up the process for any length of time.
  */
-export function compilePcre(pattern: string, options: { ignoreCase?: boolean } = {}): RegExp | undefined {
+export function compilePcre(pattern: string, options: PcreOptions = {}): SafePattern | undefined {
   const inline = INLINE_FLAGS.exec(pattern)
-  const flags = new Set(inline?.[1] ?? '')
-  if (options.ignoreCase === true) flags.add('i')
+  const modes = new Set(inline?.[1] ?? '')
   const body = pattern.slice(inline?.[0].length ?? 0)
+  const flags = [
+    options.ignoreCase === true || modes.has('i') ? 'i' : '',
+    modes.has('s') ? 's' : '',
+    options.unicode === true ? 'u' : '',
+    options.sticky === true ? 'y' : '',
+  ].join('')
   try {
-    return new RegExp(translate(body, flags.has('s')), [...flags].join(''))
+    const source = translate(body, { dotMatchesAll: modes.has('s'), isMultiline: modes.has('m') })
+    return createSafePattern(source, { written: pattern, flags, captures: options.captures === true })
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
   }
 }
 
-function translate(source: string, dotMatchesAll: boolean): string {
+function translate(source: string, modes: { dotMatchesAll: boolean; isMultiline: boolean }): string {
+  const signs = modes.isMultiline ? LINE_ANCHORS : NO_SIGNS
   let translated = ''
   let at = 0
   while (at < source.length) {
@@ -74,7 +102,7 @@ function translate(source: string, dotMatchesAll: boolean): string {
       translated += translateClass(source.slice(at + 1, end))
       at = end + 1
     } else {
-      translated += char === '.' && !dotMatchesAll ? '[^\\n]' : char
+      translated += char === '.' && !modes.dotMatchesAll ? '[^\\n]' : (signs.get(char) ?? char)
       at++
       if (char === '(' && source.startsWith('?P<', at)) {
         translated += '?'

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { compilePcre } from '../lib/pcre.ts'
+import { PatternLimitError, type SafePattern, UnsafePatternError } from '../lib/safe-pattern.ts'
 import { isSecretReference } from '../model/reference.ts'
 import type { Ssl, SslClient, TlsVersion } from '../model/types.ts'
 import { checkCertificate } from './check-pem.ts'
@@ -95,9 +96,9 @@ export function compileClientCheck({
   const problem = checkCertificate(ca)
   if (problem !== undefined) throw new Error(`client.ca: ${problem}`)
   const patterns = sources.map((source, index) => {
-    const pattern = compilePcre(source)
-    if (!pattern)
-      throw new Error(`client.skip_mtls_uri_regex[${index}]: "${source}" is no regular expression`)
+    const place = `client.skip_mtls_uri_regex[${index}]`
+    const pattern = compileAt(place, source)
+    if (!pattern) throw new Error(`${place}: "${source}" is no regular expression`)
     return pattern
   })
   return {
@@ -105,7 +106,26 @@ export function compileClientCheck({
     depth,
     authorities: (ca.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem)),
     hasFreePaths: patterns.length > 0,
-    isFree: (path) => patterns.some((pattern) => pattern.test(path)),
+    isFree: (path) => patterns.some((pattern) => isFound(pattern, path)),
+  }
+}
+
+function compileAt(place: string, source: string): SafePattern | undefined {
+  try {
+    return compilePcre(source)
+  } catch (error) {
+    if (error instanceof UnsafePatternError) throw new Error(`${place}: ${error.message}`)
+    throw error
+  }
+}
+
+/** A path that is too long to tell is not one that needs no certificate. */
+function isFound(pattern: SafePattern, path: string): boolean {
+  try {
+    return pattern.test(path)
+  } catch (error) {
+    if (error instanceof PatternLimitError) return false
+    throw error
   }
 }
 

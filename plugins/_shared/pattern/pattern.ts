@@ -1,4 +1,5 @@
 import { compilePcre } from '../../../src/lib/pcre.ts'
+import type { SafePattern } from '../../../src/lib/safe-pattern.ts'
 
 /** Options of ngx.re: those of PCRE that JavaScript has, and those that only tuned nginx's own engine. */
 const FLAGS: ReadonlyMap<string, string> = new Map([
@@ -13,16 +14,19 @@ const FLAGS: ReadonlyMap<string, string> = new Map([
 ])
 
 /**
- * Compiles a PCRE pattern with options of ngx.re (`jo`, `i` …). Throws an Error that says why it cannot be used. Stateless but
- * for the sticky `a`: reset `lastIndex` before use.
+ * Compiles a PCRE pattern with options of ngx.re (`jo`, `i` …). Throws an Error that says why it cannot be used, also for one
+ * that could hold up the process.
  */
-export function compilePattern(source: string, options = ''): RegExp {
+export function compilePattern(source: string, options = ''): SafePattern {
   const flags = new Set([...options].map(flagOf))
   const inline = ['i', 'm', 's'].filter((flag) => flags.has(flag)).join('')
-  const pattern = compilePcre(inline === '' ? source : `(?${inline})${source}`)
-  if (!pattern) throw new Error(reason(source))
-  const rest = ['u', 'y'].filter((flag) => flags.has(flag)).join('')
-  return rest === '' ? pattern : new RegExp(pattern.source, pattern.flags + rest)
+  const pattern = compilePcre(inline === '' ? source : `(?${inline})${source}`, {
+    unicode: flags.has('u'),
+    sticky: flags.has('y'),
+    captures: true,
+  })
+  if (!pattern) throw new Error(reason(source, flags.has('u') ? 'u' : ''))
+  return pattern
 }
 
 function flagOf(option: string): string {
@@ -32,9 +36,9 @@ function flagOf(option: string): string {
 }
 
 /** JavaScript's own complaint where it has one, else what PCRE knows and JavaScript does not. */
-function reason(source: string): string {
+function reason(source: string, flags: string): string {
   try {
-    new RegExp(source)
+    new RegExp(source, flags)
   } catch (error) {
     return (error as Error).message
   }
