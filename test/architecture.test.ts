@@ -102,8 +102,8 @@ const ROOMS: readonly Room[] = [
   {
     folder: 'admin/api',
     mayImport: [
-      ...['src/lib', 'src/model', 'src/observe', 'src/settings (T)', 'src/store', 'src/snapshot/validate.ts'],
-      'src/plugin',
+      ...['src/lib', 'src/model', 'src/observe', 'src/settings (T)', 'src/store'],
+      ...['src/snapshot/decode.ts', 'src/snapshot/validate.ts', 'src/plugin'],
     ],
     packages: ['fastify', 'fastify-plugin', '@fastify/swagger'],
   },

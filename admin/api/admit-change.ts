@@ -1,4 +1,4 @@
-import type { Kind, Ref } from '../../src/model/kind.ts'
+import type { Ref } from '../../src/model/kind.ts'
 import type { StoredItem } from '../../src/store/config-store.ts'
 import { keyNotFound } from './answer.ts'
 import type { Call } from './call.ts'
@@ -32,12 +32,12 @@ export function admitChange({ scope, options }: Call, change: Change): number | 
 /** As {@link admitChange} for a DELETE, which looks at what is stored only if someone asks; throws a 404 when nothing is. */
 export async function admitRemoval(
   { store, prefix }: AdminDeps,
-  kind: Kind,
-  call: Call & { readonly id: string },
+  call: Call,
+  { kind, id }: Ref,
 ): Promise<number | undefined> {
   if (call.scope === undefined && call.options.precondition === undefined) return undefined
-  const key = keyOf(prefix, kind, call.id)
+  const key = keyOf(prefix, kind, id)
   const stored = await store.get(key)
   if (stored === undefined) throw keyNotFound()
-  return admitChange(call, { kind, id: call.id, key, stored })
+  return admitChange(call, { kind, id, key, stored })
 }

@@ -104,13 +104,16 @@ function entryOf(event: AuditEntry['event'], visit: Visit, answer: Answer): Audi
   }
 }
 
+/** How many segments of a path an id has, where it is more than one. */
+const ID_SEGMENTS: Readonly<Record<string, number>> = { credentials: 3, secrets: 2 }
+
 function placeOf(
   segments: readonly string[],
   writtenId: string | undefined,
 ): Pick<AuditEntry, 'resource' | 'id' | 'subPath'> {
   const resource = resourceNameOf(segments)
   const path = segments.slice(1).join('/')
-  const id = writtenId || segments[1] || ''
+  const id = writtenId || segments.slice(1, 1 + (ID_SEGMENTS[resource] ?? 1)).join('/')
   const subPath = path.startsWith(`${id}/`) ? path.slice(id.length + 1) : ''
   return {
     ...(resource && { resource: shorten(resource) }),

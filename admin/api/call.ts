@@ -8,7 +8,9 @@ export const MAX_ID_LENGTH = 256
 /** One request to a resource, after it was let in. */
 export interface Call {
   readonly method: string
-  /** What follows the resource in the path, decoded; `undefined` when nothing does. */
+  /** What the resource belongs to, where paths say so: a consumer's name, a manager of secrets. */
+  readonly parent?: string
+  /** What follows the resource in the path, decoded; below a parent what follows there. `undefined` when nothing does. */
   readonly id: string | undefined
   /** What follows the id. */
   readonly subPath: readonly string[]

@@ -67,6 +67,8 @@ export interface AdminDeps {
   readonly reloadPlugins?: (() => Promise<void>) | undefined
   /** Who is recognised by a key of an authentication plugin, as of the last snapshot; without it the store is searched. */
   readonly consumers?: { owners(plugin: string, key: string): readonly KeyOwner[] } | undefined
+  /** Whether `apisix.proxy_mode` has streams; without, everything about `stream_routes` is refused. */
+  readonly hasStreams?: boolean | undefined
   /** Made by the API itself. */
   readonly recentClaims?: RecentClaims
   /** What the local data plane serves; without it no write can wait for that. */

@@ -9,8 +9,9 @@ import { patch } from './patch.ts'
 import { type Operation, perform } from './perform.ts'
 import { createPluginRoutes } from './plugin-routes.ts'
 import { read } from './read.ts'
-import { RESOURCES, type Resource } from './resources.ts'
+import { RESOURCES, type Resource, withParent } from './resources.ts'
 import { showSchema, validateAgainstSchema } from './schema-routes.ts'
+import { resourceNameOf } from './scope.ts'
 import { post, put } from './write.ts'
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
@@ -39,20 +40,24 @@ export function createDispatch(deps: AdminDeps): Dispatch {
     const whole = configs.find(method, segments)
     if (whole !== undefined) return whole
     if (configs.areAll) throw new Refusal(bareStatus(404, undefined))
-    const [first = '', second, third] = segments
+    const [first = '', second] = segments
     if (first === 'plugins' && second === 'reload') return { answer: plugins.reload, isVersioned: false }
     const found = special[`${method} ${first}/${second}`] ?? special[`${method} ${first}`]
     if (found !== undefined) return found
     if (first === 'plugins' || first === 'schema') throw refuse(404, 'not found')
-    const resource = RESOURCES.get(first)
-    const nested = first === 'consumers' && third === 'credentials' ? third : undefined
     // A credential is a resource of its own: were its path read as its consumer's, DELETE would take the consumer.
-    if (resource === undefined || nested) throw refuse(404, `Unsupported resource type: ${nested ?? first}`)
-    return { answer: (call) => operate(deps, resource, call), isVersioned: true, touches: 'resource' }
+    const resource = RESOURCES.get(resourceNameOf(segments))
+    if (resource === undefined || first === 'credentials') {
+      throw refuse(404, `Unsupported resource type: ${first}`)
+    }
+    const answer = (call: Call) => operate(deps, resource, withParent(resource, call))
+    return { answer, isVersioned: true, touches: 'resource' }
   }
 }
 
 function operate(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
+  const off = resource.isOff?.(deps)
+  if (off !== undefined) throw refuse(400, off)
   if (resource.forbids.includes(call.method)) {
     throw refuse(405, `not supported \`${call.method}\` method for ${resource.word}`)
   }
@@ -62,6 +67,7 @@ function operate(deps: AdminDeps, resource: Resource, call: Call): Promise<Answe
       `the configuration comes from the ${deps.store.name} store, which is read-only: change it there; the admin API can only read it`,
     )
   }
-  if (call.id !== undefined && call.id.length > MAX_ID_LENGTH && call.method !== 'PUT') throw keyNotFound()
+  const isTooLong = [call.parent, call.id].some((part = '') => part.length > MAX_ID_LENGTH)
+  if (isTooLong && call.method !== 'PUT') throw keyNotFound()
   return perform(OPERATIONS[call.method]!, { deps, resource, call })
 }

@@ -50,7 +50,7 @@ function searching(pattern: string, texts: (document: Readonly<Record<string, un
 }
 
 function referring(kind: Kind, wanted: URLSearchParams): Test {
-  if (kind !== 'routes') return () => true
+  if (kind !== 'routes' && kind !== 'stream_routes') return () => true
   return (document) =>
     ['service_id', 'upstream_id'].every((field) => {
       const id = wanted.get(field)

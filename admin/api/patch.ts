@@ -2,9 +2,10 @@ import { isObject, setOwn } from '../../src/model/schema-value.ts'
 import type { StoredItem } from '../../src/store/config-store.ts'
 import { admitChange } from './admit-change.ts'
 import { type Answer, keyNotFound, refuse } from './answer.ts'
+import { isTooDeep } from './body.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
-import type { Resource } from './resources.ts'
+import { type Resource, wholeId } from './resources.ts'
 import { keyOf, parseStored, without } from './stored.ts'
 import { unixSeconds } from './timestamps.ts'
 import { putWithTtl } from './ttl.ts'
@@ -14,19 +15,19 @@ type Document = Record<string, unknown>
 
 /** PATCH: merges into the document, or sets what a sub-path names; written only if nobody else wrote meanwhile (contract §1.3). */
 export async function patch(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
-  if (call.id === undefined) throw refuse(400, `missing ${resource.word} id`)
+  const { kind, word, missingId } = resource
+  if (call.id === undefined) throw refuse(400, missingId?.['PATCH'] ?? `missing ${word} id`)
   if (call.body === undefined) throw refuse(400, 'missing new configuration')
   if (call.subPath.length === 0 && !isObject(call.body)) throw refuse(400, 'invalid configuration')
-  const { kind } = resource
-  const { id } = call
+  const id = wholeId(resource, call, call.id)
   const key = keyOf(deps.prefix, kind, id)
   const stored = await deps.store.get(key)
   if (stored === undefined) throw keyNotFound()
   const document = change(readDocument(stored), call)
   admitChange(call, { kind, id, key, stored, document })
-  resource.adoptId(document, call.id, 'PATCH')
+  resource.adoptId(document, call)
   stamp(document, call, unixSeconds(deps.clock))
-  await checkDocument(deps, resource, document)
+  await checkDocument(deps, resource, { document, id })
   const before = stored.modRevision
   const { revision } = await putWithTtl(
     deps.store,
@@ -49,6 +50,8 @@ function readDocument({ key, value }: StoredItem): Document {
 function change(document: Document, { body, subPath }: Call): Document {
   if (subPath.length === 0) merge(document, body as Document)
   else setAt(document, subPath, body)
+  // Path and body are each within the limit; together, and after many writes, they need not be.
+  if (isTooDeep(document)) throw refuse(400, 'invalid configuration: too many nested data structures')
   return document
 }
 

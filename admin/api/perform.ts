@@ -1,3 +1,4 @@
+import { isUsername } from '../../src/model/id.ts'
 import { RevisionConflictError } from '../../src/store/config-store.ts'
 import { type Answer, refuse, withEtag } from './answer.ts'
 import { waitUntilApplied } from './applied.ts'
@@ -5,8 +6,9 @@ import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
 import { DryStore } from './dry-store.ts'
 import { changedMeanwhile } from './precondition.ts'
-import type { Resource } from './resources.ts'
-import { refuseMadeId, refuseOutsideId, ScopedView } from './scope.ts'
+import { type Resource, wholeId } from './resources.ts'
+import { refuseMadeId, refuseOutsideId, refuseOutsideLabels, ScopedView } from './scope.ts'
+import { keyOf, parseStored } from './stored.ts'
 
 /** GET, PUT, POST, PATCH or DELETE of a resource. */
 export type Operation = (deps: AdminDeps, resource: Resource, call: Call) => Promise<Answer>
@@ -25,7 +27,10 @@ export async function perform(operation: Operation, { deps, resource, call }: Wo
     const store = scope === undefined ? deps.store : new ScopedView(deps.store, deps.prefix, scope)
     return operation({ ...deps, store }, resource, call)
   }
-  if (call.id !== undefined) refuseOutsideId(scope, { kind: resource.kind, id: call.id })
+  if (call.id !== undefined) {
+    refuseOutsideId(scope, { kind: resource.kind, id: wholeId(resource, call, call.id) })
+  }
+  await refuseOutsideOwner({ deps, resource, call })
   if (call.method === 'POST') refuseMadeId(scope)
   const store = options.isDryRun ? new DryStore(deps.store) : deps.store
   const answer = await conditional(() => operation({ ...deps, store }, resource, call), { deps, call })
@@ -34,6 +39,13 @@ export async function perform(operation: Operation, { deps, resource, call }: Wo
   return options.wait === undefined
     ? tagged
     : waitUntilApplied(deps, { answer: tagged, written: answer.written, timeoutMs: options.wait.timeoutMs })
+}
+
+/** A credential lets its bearer pass as the consumer: who may not change that one may not add to it either. */
+async function refuseOutsideOwner({ deps, resource, call: { scope, parent } }: Work): Promise<void> {
+  if (scope?.label === undefined || resource.owner === undefined || !isUsername(parent)) return
+  const owner = await deps.store.get(keyOf(deps.prefix, resource.owner, parent))
+  if (owner !== undefined) refuseOutsideLabels(scope, parseStored(owner.value), 'the owner')
 }
 
 /** Who asked for a revision is told in its own terms that another write came between. */

@@ -50,7 +50,7 @@ export function refuseMadeId(scope: AdminScope | undefined): void {
 export function refuseOutsideLabels(
   scope: AdminScope | undefined,
   document: unknown,
-  which: 'the stored resource' | 'the new one',
+  which: 'the stored resource' | 'the new one' | 'the owner',
 ): void {
   const missing = missingLabel(scope, document)
   if (missing !== undefined) {

@@ -1,5 +1,8 @@
+import type { Kind, Ref } from '../../src/model/kind.ts'
 import { isObject } from '../../src/model/schema-value.ts'
+import { addressOf, pathOf } from '../../src/snapshot/decode.ts'
 import type { ConfigStore, StoredItem } from '../../src/store/config-store.ts'
+import { isTooDeep, MIN_DEEP_LENGTH } from './body.ts'
 
 /** One resource as the API shows it. */
 export interface ShownItem {
@@ -9,8 +12,9 @@ export interface ShownItem {
   readonly modifiedIndex: number
 }
 
-export function keyOf(prefix: string, directory: string, id: string): string {
-  return `${prefix}/${directory}/${id}`
+/** The store's key of a resource: `/apisix/routes/1`, `/apisix/consumers/jack/credentials/c1`. */
+export function keyOf(prefix: string, kind: Kind, id: string): string {
+  return `${prefix}/${pathOf({ kind, id })}`
 }
 
 /**
@@ -23,28 +27,34 @@ export function show(item: StoredItem, hidden: readonly string[] = []): ShownIte
   return { key: item.key, ...shown, createdIndex: item.createRevision, modifiedIndex: item.modRevision }
 }
 
-/** The document without these fields; itself when it has none of them. */
+/** A copy of the document without these fields, `auth_config.private_key` being one inside another; itself when none is named. */
 export function without<T>(document: T, hidden: readonly string[]): T {
   if (hidden.length === 0 || !isObject(document)) return document
-  return Object.fromEntries(Object.entries(document).filter(([name]) => !hidden.includes(name))) as T
+  const shown: Record<string, unknown> = { ...document }
+  for (const path of hidden) {
+    const [name = '', inner] = path.split('.')
+    if (inner === undefined) delete shown[name]
+    else if (Object.hasOwn(shown, name)) shown[name] = without(shown[name], [inner])
+  }
+  return shown as T
 }
 
-/** The value of a stored text, `undefined` when it is no JSON. */
+/** The value of a stored text, `undefined` when it is no JSON, or too deep to be handled: what was put there by hand may be either. */
 export function parseStored(text: string): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return text.length >= MIN_DEEP_LENGTH && isTooDeep(value) ? undefined : value
   } catch {
     return undefined
   }
 }
 
-/** The items of one directory: neither its `init_dir` marker nor what is nested below an item. */
-export async function listDirectory(
+/** The items of a kind whose ids begin so: neither its `init_dir` marker nor what is of another kind below them. */
+export async function listItems(
   store: ConfigStore,
   prefix: string,
-  directory: string,
+  { kind, id: beginning }: Ref,
 ): Promise<StoredItem[]> {
-  const base = keyOf(prefix, directory, '')
-  const { items } = await store.list(base)
-  return items.filter(({ key }) => key.length > base.length && !key.includes('/', base.length))
+  const { items } = await store.list(keyOf(prefix, kind, beginning))
+  return items.filter(({ key }) => addressOf(key, prefix)?.kind === kind)
 }

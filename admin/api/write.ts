@@ -1,4 +1,5 @@
 import { isId } from '../../src/model/id.ts'
+import type { Kind } from '../../src/model/kind.ts'
 import { isObject } from '../../src/model/schema-value.ts'
 import { checkWithReferences } from '../../src/snapshot/validate.ts'
 import { admitChange } from './admit-change.ts'
@@ -6,7 +7,7 @@ import { type Answer, refuse } from './answer.ts'
 import { asDocument } from './body.ts'
 import type { Call } from './call.ts'
 import type { AdminDeps } from './deps.ts'
-import type { Resource, WriteMethod } from './resources.ts'
+import { type Resource, wholeId } from './resources.ts'
 import { refuseOutsideLabels } from './scope.ts'
 import { keyOf, parseStored, without } from './stored.ts'
 import { refuseTimestamps, unixSeconds } from './timestamps.ts'
@@ -16,9 +17,9 @@ type Document = Record<string, unknown>
 
 /** PUT: creates or replaces. Nothing is written before every check has passed. */
 export async function put(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
-  const document = await prepare(deps, resource, { call, method: 'PUT' })
+  const document = await prepare(deps, resource, call)
   const { kind } = resource
-  const id = resource.keyId(document)
+  const id = wholeId(resource, call, resource.keyId(document, call))
   const key = keyOf(deps.prefix, kind, id)
   const stored = await deps.store.get(key)
   const expectedRevision = admitChange(call, { kind, id, key, stored, document })
@@ -45,7 +46,7 @@ export async function put(deps: AdminDeps, resource: Resource, call: Call): Prom
  */
 export async function post(deps: AdminDeps, resource: Resource, call: Call): Promise<Answer> {
   const { kind, hidden = [] } = resource
-  const document = await prepare(deps, resource, { call, method: 'POST' })
+  const document = await prepare(deps, resource, call)
   refuseOutsideLabels(call.scope, document, 'the new one')
   const id = call.options.isDryRun ? undefined : await makeId(deps)
   const now = unixSeconds(deps.clock)
@@ -65,32 +66,37 @@ async function makeId({ store, prefix }: AdminDeps): Promise<string> {
 }
 
 /** The document of a PUT or POST with its id, after all checks in the order of contract §1.3. */
-async function prepare(
-  deps: AdminDeps,
-  resource: Resource,
-  { call, method }: { call: Call; method: WriteMethod },
-): Promise<Document> {
+async function prepare(deps: AdminDeps, resource: Resource, call: Call): Promise<Document> {
   const document = asDocument(call.body)
   if (document === undefined) throw refuse(400, 'missing configurations')
-  resource.adoptId(document, call.id, method)
+  resource.adoptId(document, call)
   refuseTimestamps(document)
   resource.preCheck?.(document, call.id)
-  await checkDocument(deps, resource, document)
+  const last = call.id ?? document['id'] ?? document['username']
+  await checkDocument(deps, resource, { document, id: wholeId(resource, call, String(last)) })
   return document
 }
 
-/** Checks a copy, so that the schema's defaults are not stored (contract §0 item 1). Throws the 400. */
-export async function checkDocument(deps: AdminDeps, resource: Resource, document: Document): Promise<void> {
+/**
+ * Checks a copy, so that the schema's defaults are not stored (contract §0 item 1). `id` is as in a `Ref`; that of a POST, which has
+ * none yet, is not looked at. Throws the 400.
+ */
+export async function checkDocument(
+  deps: AdminDeps,
+  resource: Resource,
+  { document, id: ownId }: { readonly document: Document; readonly id: string },
+): Promise<void> {
   const message = await checkWithReferences(resource.kind, structuredClone(document), {
     plugins: deps.plugins,
+    id: ownId,
     // The schema lets a secret reference stand for an id: nothing is stored under one.
     exists: async ({ directory, id, carries = {} }) => {
-      const item = isId(id) ? await deps.store.get(keyOf(deps.prefix, directory, id)) : undefined
+      const item = isId(id) ? await deps.store.get(keyOf(deps.prefix, directory as Kind, id)) : undefined
       return item !== undefined && hasFields(parseStored(item.value), carries)
     },
   })
   if (message !== undefined) throw refuse(400, message)
-  await resource.extraCheck?.(deps, document, String(document['id'] ?? document['username']))
+  await resource.extraCheck?.(deps, document, ownId)
 }
 
 function hasFields(document: unknown, carries: Readonly<Record<string, unknown>>): boolean {

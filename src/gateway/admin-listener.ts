@@ -31,6 +31,7 @@ export interface AdminApiDeps {
   readonly logger: Logger
   readonly applied: AppliedSource
   readonly consumers: KeyOwners
+  readonly hasStreams: boolean
   readonly audit: Pick<AuditLog, 'write'> | undefined
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
@@ -81,6 +82,7 @@ export class AdminListener {
         logger: own,
         applied,
         consumers,
+        hasStreams: settings.apisix.proxy_mode !== 'http',
         audit: this.#audit,
         reloadPlugins,
       }),

@@ -108,7 +108,7 @@ describe('loadSettings', () => {
       ].join('\n'),
     )
     assert.deepEqual(problems, [
-      'config.yaml:2: apisix.proxy_mode: "stream" is not allowed; use "http"',
+      'config.yaml:2: apisix.proxy_mode: "stream" is not allowed; use one of "http", "http&stream"',
       'config.yaml:3: unknown key "apisix.node_listen[0].prot"; did you mean "apisix.node_listen[0].port"?',
       'config.yaml:3: apisix.node_listen[0] lacks "port"',
       'config.yaml:5: deployment.admin.admin_key[0].key: (secret) is not allowed; use a text, in quotes if it looks like a number',
@@ -301,6 +301,11 @@ describe('rules between keys', () => {
       problem('deployment: {role_traditional: {config_provider: json}}'),
       /config_provider: "json" is not allowed; use one of "etcd", "yaml"/,
     )
+  })
+
+  it('warns that stream routes are stored and not served', (t) => {
+    const { warnings } = load(t, 'apisix: {proxy_mode: http&stream}')
+    assert.match(warnings.join(), /"http&stream": stream routes are checked and stored, but not served/)
   })
 
   it('warns of a control plane that no data plane can read', (t) => {

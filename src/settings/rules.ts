@@ -85,6 +85,11 @@ export function doubtfulChoices(settings: Checked): string[] {
       `gatewright.store "${store}" with deployment.role "control_plane": no data plane can read what is written here; use etcd`,
     )
   }
+  if (settings.apisix.proxy_mode !== 'http') {
+    warnings.push(
+      `apisix.proxy_mode "${settings.apisix.proxy_mode}": stream routes are checked and stored, but not served by this version`,
+    )
+  }
   if (settings.apisix.enable_admin && !admin.admin_key_required) {
     warnings.push(
       'deployment.admin.admin_key_required is false: whoever reaches the admin API may change everything',

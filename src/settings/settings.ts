@@ -48,7 +48,7 @@ export interface ApisixSettings {
   /** Whether the admin API listens; false on a data plane, true on a control plane, whatever the file says. */
   readonly enable_admin: boolean
   readonly router: { readonly http: HttpRouter; readonly ssl: string }
-  readonly proxy_mode: 'http'
+  readonly proxy_mode: 'http' | 'http&stream'
   readonly stream_proxy: { readonly tcp: readonly unknown[]; readonly udp: readonly unknown[] }
   readonly ssl: SslSettings
   readonly enable_http2: boolean

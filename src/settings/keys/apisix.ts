@@ -70,7 +70,10 @@ export const APISIX_KEYS = {
     }),
     'matchers',
   ),
-  proxy_mode: key(choice('http'), 'only `http` in this version; `stream` and `http&stream` are refused'),
+  proxy_mode: key(
+    choice('http', 'http&stream'),
+    '`http&stream` lets stream routes be stored, which this version does not serve; `stream` alone is refused',
+  ),
   stream_proxy: inert(
     section({ tcp: inert(ANY_LIST, 'TCP ports'), udp: inert(ANY_LIST, 'UDP ports') }),
     'L4 listeners',

@@ -100,7 +100,7 @@ describe('DELETE', () => {
       given: { 'consumers/jack': { username: 'jack' } },
       request: ['DELETE', '/consumers/jack/credentials/c1'],
       status: 404,
-      answer: 'Unsupported resource type: credentials',
+      answer: { message: 'Key not found' },
     },
   ])
 

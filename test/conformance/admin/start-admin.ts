@@ -103,6 +103,7 @@ export async function startAdmin(overrides: Partial<AdminDeps> = {}): Promise<Ad
       keyRequired: true,
       allowAdmin: ['127.0.0.0/24', '::1'],
       enableCors: true,
+      hasStreams: true,
       version: '0.1.0',
       clock: { now: () => NOW * 1000 + 999 },
       logger: createLogger('silent'),
