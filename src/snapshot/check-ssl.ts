@@ -15,9 +15,14 @@ export function checkSsl(ssl: Ssl, { isStored = false }: { isStored?: boolean })
     checkCounts(ssl) ??
     checkFurtherPairs(ssl) ??
     checkClient(client) ??
-    checkServable(() => secureOptionsOf(unguarded)) ??
+    (refersToSecrets(unguarded) ? undefined : checkServable(() => secureOptionsOf(unguarded))) ??
     (client && checkServable(() => compileClientCheck(client)))
   )
+}
+
+/** Then what they stand for shows when it is compiled, and whether it belongs together. */
+function refersToSecrets({ cert, key, certs = [], keys = [] }: Ssl): boolean {
+  return [cert, key, ...certs, ...keys].some(isSecretReference)
 }
 
 function checkPair(certificate: string, key: string): string | undefined {

@@ -320,7 +320,9 @@ export class Publisher {
   #setAside(address: Address, item: StoredItem, problem: string): void {
     const { kind, id } = address
     const { modRevision, value } = item
-    const standIns = kind === 'ssls' ? this.#compiler.refuseSsl(id, readRefused(value, problem)) : undefined
+    const { secrets } = this.#options.environment
+    const standIns =
+      kind === 'ssls' ? this.#compiler.refuseSsl(id, readRefused(value, problem, secrets)) : undefined
     const isServing = standIns?.isServing ?? this.#compiler.graph.get(kind, id) !== undefined
     const reason = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
     const sinceMs = this.#quarantine.get(nameOf(address))?.sinceMs ?? this.#options.now()

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { makeCertificate } from '../../test/support/certificates.ts'
 import { compileWorld } from '../../test/support/compile-world.ts'
+import type { SecretSource } from '../secret/secret-source.ts'
 import type { StoredItem } from '../store/config-store.ts'
 import { readRefused, standInsFor } from './refused-ssl.ts'
 
 const open = { sni: 'a.test', ...makeCertificate({ names: ['a.test'] }) }
+
+const NO_SECRETS: SecretSource = { read: () => ({ ok: false, reason: 'none' }) }
 
 function itemOf(document: unknown, revision: number): StoredItem {
   const value = JSON.stringify(document)
@@ -41,13 +44,14 @@ describe('an ssl that is refused', () => {
 
   it('tells a few of its names, and how many there are more', () => {
     const snis = Array.from({ length: 7 }, (_, index) => `${index}.test`)
-    const refused = readRefused(JSON.stringify({ snis, client: {} }), 'no ca')
+    const refused = readRefused(JSON.stringify({ snis, client: {} }), 'no ca', NO_SECRETS)
     const { consequence, certificates } = standInsFor('1', refused!, undefined)!
     assert.match(consequence!, /for 0\.test, 1\.test, 2\.test, 3\.test, 4\.test and 2 more are refused/)
     assert.deepEqual([certificates[0]?.names.length, certificates[0]?.refusal], [7, 'no ca'])
   })
 
   it('says nothing when it is no JSON object', () => {
-    for (const text of ['', '{', '[]', 'null', '7']) assert.equal(readRefused(text, 'x'), undefined, text)
+    for (const text of ['', '{', '[]', 'null', '7'])
+      assert.equal(readRefused(text, 'x', NO_SECRETS), undefined, text)
   })
 })

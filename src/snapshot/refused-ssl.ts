@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { isObject } from '../model/schema-value.ts'
 import type { Ssl, SslClient } from '../model/types.ts'
-import { canonicalServerName, type ServerCertificate } from './server-certificate.ts'
+import { resolveReferences } from '../secret/resolve.ts'
+import type { SecretSource } from '../secret/secret-source.ts'
+import { canonicalServerName, type ServerCertificate, trustOf } from './server-certificate.ts'
 
 /** What serves the names of a stored ssl of type server that cannot be used. */
 export interface StandIns {
@@ -18,6 +20,8 @@ export interface RefusedSsl {
   readonly document: Readonly<Record<string, unknown>>
   /** Why it cannot be used. */
   readonly reason: string
+  /** The text of `client.ca`, what it refers to included; `undefined` when there is none. */
+  readonly authority: unknown
 }
 
 /** The last good version of an ssl: its document, and what it is shown as; absent as long as it is disabled. */
@@ -29,14 +33,20 @@ export interface LastGoodSsl {
 const MOST_NAMES_TOLD = 5
 
 /** Reads it from what is stored; `undefined` when that is no JSON object. */
-export function readRefused(stored: string, reason: string): RefusedSsl | undefined {
+export function readRefused(stored: string, reason: string, secrets: SecretSource): RefusedSsl | undefined {
   try {
     const document: unknown = JSON.parse(stored)
-    return isObject(document) ? { document, reason } : undefined
+    return isObject(document) ? { document, reason, authority: authorityOf(document, secrets) } : undefined
   } catch {
     // That it is no JSON is the reason.
     return undefined
   }
+}
+
+function authorityOf({ client }: Readonly<Record<string, unknown>>, secrets: SecretSource): unknown {
+  if (!isObject(client)) return undefined
+  const { document, unresolved } = resolveReferences({ ca: client['ca'] }, secrets)
+  return unresolved.length > 0 ? undefined : document.ca
 }
 
 /**
@@ -47,12 +57,16 @@ export function readRefused(stored: string, reason: string): RefusedSsl | undefi
  */
 export function standInsFor(
   id: string,
-  { document, reason }: RefusedSsl,
+  { document, reason, authority }: RefusedSsl,
   lastGood: LastGoodSsl | undefined,
 ): StandIns | undefined {
   if (!asksForCertificates(document)) return undefined
   const shown = lastGood?.certificate
-  const isServing = shown !== undefined && isSameCheck(document['client'], lastGood!.document.client)
+  const isServing =
+    shown !== undefined &&
+    isSameCheck(document['client'], lastGood!.document.client) &&
+    // Behind one reference there may be another authority by now, or none any more.
+    shown.clientCheck?.trust === trustOf({ ...lastGood!.document.client, ca: String(authority) })
   const names = namesOf(document)
   const refusing = isServing
     ? names.filter((name) => !shown.names.includes(name))

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { makeCertificate } from '../../test/support/certificates.ts'
 import { compileWorld } from '../../test/support/compile-world.ts'
 import { ConfigError, definePlugin } from '../plugin/definition.ts'
 import type { SecretAnswer } from '../secret/secret-source.ts'
@@ -94,6 +95,38 @@ describe('secrets in configuration', () => {
     const world = compileWorld([sending], { secrets })
     await world.write({ 'routes/1': JSON.stringify(route).replaceAll('/', '\\/') })
     assert.equal(world.match('/a')?.chain.instances[0]?.config['token'], 'one')
+  })
+
+  it('are found however JSON spells them', async () => {
+    for (const [plain, escaped] of [
+      ['$', '\\u0024'],
+      ['secret:', '\\u0073ecret:'],
+      ['://', ':\\u002f\\/'],
+      ['://', '\\u003A//'],
+    ] as const) {
+      const world = compileWorld([sending], { secrets: new KnownSecrets({ [REFERENCE]: 'one' }) })
+      await world.write({ 'routes/1': JSON.stringify(route).replace(plain, escaped) })
+      assert.equal(world.match('/a')?.chain.instances[0]?.config['token'], 'one', escaped)
+    }
+  })
+
+  it('may be the certificate, key and authority of an ssl, which refuses its names without them', async () => {
+    const [ca, key] = ['$secret://vault/1/tls/ca', '$secret://vault/1/tls/key']
+    const pair = makeCertificate({ names: ['a.test'] })
+    const secrets = new KnownSecrets({ [ca]: pair.cert, [key]: pair.key })
+    const world = compileWorld([], { secrets })
+    const find = () => world.publisher.current.certificates.find('a.test')
+    await world.write({ 'ssls/1': { sni: 'a.test', cert: pair.cert, key, client: { ca } } })
+    assert.deepEqual([find()?.options.key, find()?.clientCheck?.trust], [[pair.key], `1 ${pair.cert}`])
+    secrets.known.delete(ca)
+    world.publisher.onSecrets(new Set([ca]))
+    await world.publisher.settled()
+    assert.match(find()!.refusal!, /^client\.ca refers to \$secret:\/\/vault\/1\/tls\/ca/)
+    secrets.known.set(ca, makeCertificate({ names: ['other'] }).cert)
+    world.publisher.onSecrets(new Set([ca]))
+    await world.publisher.settled()
+    assert.equal(find()?.refusal, undefined)
+    assert.notEqual(find()?.clientCheck?.trust, `1 ${pair.cert}`)
   })
 
   it('take effect when they change, and only where they are used', async () => {

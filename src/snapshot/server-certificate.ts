@@ -2,7 +2,6 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { compilePcre } from '../lib/pcre.ts'
 import { PatternLimitError, type SafePattern, UnsafePatternError } from '../lib/safe-pattern.ts'
-import { isSecretReference } from '../model/reference.ts'
 import type { Ssl, SslClient, TlsVersion } from '../model/types.ts'
 import { checkCertificate } from './check-pem.ts'
 
@@ -49,17 +48,13 @@ export function compileServerCertificate(id: string, ssl: Ssl): ServerCertificat
 
 /**
  * The options of an ssl, proven to make a context. Of several pairs with keys of one type the last one counts: a handshake chooses by
- * type. Throws with a reason that quotes nothing secret.
+ * type. References to secrets must be resolved before. Throws with a reason that quotes nothing secret.
  */
 export function secureOptionsOf({ cert, key, certs = [], keys = [], client }: Ssl): SecureOptions {
   const pairs = [cert!, ...certs].map((certificate, index) => ({
     cert: certificate,
     key: [key!, ...keys][index]!,
   }))
-  const texts = pairs.flatMap((pair) => [pair.cert, pair.key])
-  if ([...texts, client?.ca].some(isSecretReference)) {
-    throw new Error('references to secrets are not resolved in ssls by this version; put the PEM text there')
-  }
   try {
     const used = pairs.length > 1 ? lastOfEachType(pairs) : pairs
     const options = {
@@ -102,7 +97,7 @@ export function compileClientCheck({
     return pattern
   })
   return {
-    trust: `${depth} ${ca}`,
+    trust: trustOf({ ca, depth }),
     depth,
     authorities: (ca.match(PEM_CERTIFICATE) ?? []).map((pem) => new X509Certificate(pem)),
     hasFreePaths: patterns.length > 0,
@@ -127,6 +122,11 @@ function isFound(pattern: SafePattern, path: string): boolean {
     if (error instanceof PatternLimitError) return false
     throw error
   }
+}
+
+/** {@link ClientCheck.trust} of a `client` whose references are resolved. */
+export function trustOf({ ca, depth = 1 }: SslClient): string {
+  return `${depth} ${ca}`
 }
 
 /** Lower case, without a dot at the end: the form in which names are compared. */

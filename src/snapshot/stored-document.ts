@@ -32,9 +32,13 @@ const NO_REFERENCES: ReadonlySet<string> = new Set()
 /** In JSON a slash may be escaped, and APISIX escapes it. */
 const REFERENCE_IN_TEXT = /\$(?:secret|env):\\?\/\\?\//i
 
+/** Any character of a reference may be written so; what else is no reason to look closer. */
+const ESCAPED_IN_TEXT = /\\u00[2-7]/
+
 /** Whether a stored text can hold references to secrets; a fast look for what almost no text has. */
 export function mayRefer({ value }: StoredItem): boolean {
-  return value.includes('$') && REFERENCE_IN_TEXT.test(value)
+  if (value.includes('$') && REFERENCE_IN_TEXT.test(value)) return true
+  return value.includes('\\u') && ESCAPED_IN_TEXT.test(value)
 }
 
 /** Reads and checks what stands in the store. Throws with a reason for people: it is what the quarantine shows. */

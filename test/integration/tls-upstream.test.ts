@@ -153,6 +153,21 @@ describe('the certificate that the gateway shows to a node', () => {
     assert.equal(seen[0]![2], 'first')
   })
 
+  it('stands in the environment, and the upstream refers to it', async (t) => {
+    process.env['GW_NODE_CERT'] = first.cert
+    process.env['GW_NODE_KEY'] = first.key
+    t.after(() => {
+      delete process.env['GW_NODE_CERT']
+      delete process.env['GW_NODE_KEY']
+    })
+    const { address, seen } = await tlsNode(t, asking)
+    const gateway = await withUpstream(t, toward(address))
+    const tls = { client_cert: '$env://GW_NODE_CERT', client_key: '$env://GW_NODE_KEY' }
+    await gateway.put('upstreams', 'u', toward(address, { tls }))
+    assert.equal(await ask(gateway, 'a.test'), 200)
+    assert.equal(seen[0]![2], 'first')
+  })
+
   it('or in an ssl of type client, whose edits new connections follow', async (t) => {
     const { address, seen } = await tlsNode(t, asking)
     const gateway = await withUpstream(t, toward(address, { keepalive_pool: { requests: 1 } }))
