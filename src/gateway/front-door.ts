@@ -51,6 +51,7 @@ export function listenerLimits({ nginx_config: { http }, gatewright: { limits } 
 export function bodyLimits({ nginx_config: { http }, gatewright: { limits } }: Settings): BodyLimits {
   return {
     stallMs: http.client_body_timeout,
+    discardMs: http.client_body_timeout,
     bytes: http.client_max_body_size || Number.MAX_SAFE_INTEGER,
     minRate: limits.min_body_rate,
   }

@@ -148,7 +148,7 @@ describe('the body of a request', () => {
     const owner = new Owner()
     const body = new RequestBody(request, owner, {
       length: undefined,
-      limits: { stallMs: 30, bytes: Number.MAX_SAFE_INTEGER, minRate: 0 },
+      limits: { stallMs: 30, discardMs: 5000, bytes: Number.MAX_SAFE_INTEGER, minRate: 0 },
     })
     const taker = new Taker()
     taker.isFull = true
@@ -164,7 +164,7 @@ describe('the body of a request', () => {
   it('that comes too slowly is told of once its grace is over; time that the node takes does not count', async (t) => {
     const { client, request } = await incoming(t)
     const owner = new Owner()
-    const limits = { stallMs: 5000, bytes: 1000, minRate: 1000, rateGraceMs: 200 }
+    const limits = { stallMs: 5000, discardMs: 5000, bytes: 1000, minRate: 1000, rateGraceMs: 200 }
     const body = new RequestBody(request, owner, { length: undefined, limits })
     const taker = new Taker()
     taker.isFull = true
@@ -185,7 +185,7 @@ describe('the body of a request', () => {
   it('that is longer than allowed is told of, and the rest goes nowhere', async (t) => {
     const { client, request } = await incoming(t)
     const owner = new Owner()
-    const limits = { stallMs: 5000, bytes: 10, minRate: 0 }
+    const limits = { stallMs: 5000, discardMs: 5000, bytes: 10, minRate: 0 }
     const body = new RequestBody(request, owner, { length: undefined, limits })
     const taker = new Taker()
     body.attach(taker)

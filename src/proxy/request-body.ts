@@ -5,8 +5,6 @@ import { passableTrailers } from './trailers.ts'
 
 /** How much of a body is kept for another attempt; what is longer can be sent only once. */
 const REPLAY_BYTES = 64 * 1024
-/** nginx's `lingering_time`: how long the rest of a body that nobody wants any more is read and dropped. */
-const DISCARD_MS = 30_000
 /** A timer asked for more than this fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 /** How long a body may take before its rate counts. */
@@ -16,6 +14,8 @@ const RATE_GRACE_MS = 10_000
 export interface BodyLimits {
   /** Longest gap between two parts. */
   readonly stallMs: number
+  /** How long, in all, the rest of a body that nobody wants any more is read and dropped before its connection is cut. */
+  readonly discardMs: number
   /** Longest body; counted as it streams. */
   readonly bytes: number
   /** Least bytes per second, 0 for any; time during which the node takes nothing does not count. */
@@ -25,7 +25,12 @@ export interface BodyLimits {
 }
 
 /** nginx's timeout, no limit, any rate. */
-const NO_LIMITS: BodyLimits = { stallMs: 60_000, bytes: Number.MAX_SAFE_INTEGER, minRate: 0 }
+const NO_LIMITS: BodyLimits = {
+  stallMs: 60_000,
+  discardMs: 60_000,
+  bytes: Number.MAX_SAFE_INTEGER,
+  minRate: 0,
+}
 
 /** What a body asks of the request that it belongs to. */
 export interface BodyOwner {
@@ -105,7 +110,7 @@ export class RequestBody implements OutgoingBody {
     this.#isWholeKept = false
     const request = this.#request
     if (request.readableEnded || request.destroyed) return
-    this.#timer = setTimeout(() => request.socket.destroy(), DISCARD_MS).unref()
+    this.#timer = setTimeout(() => request.socket.destroy(), this.#limits.discardMs).unref()
     const stop = () => clearTimeout(this.#timer)
     request.once('end', stop).once('close', stop).resume()
   }

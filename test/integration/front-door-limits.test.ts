@@ -74,6 +74,28 @@ describe('a client that is slow', () => {
     await eventually('the attempt was given up', () => aborted() === 1)
   })
 
+  it('with a body that was answered early is cut after client_body_timeout, and served on when it comes in time', async (t) => {
+    const gateway = await startGateway(
+      t,
+      {},
+      { settings: { 'nginx_config.http.client_body_timeout': '400ms' } },
+    )
+    const [late, inTime] = [await rawConnect(t, gateway.proxyPort), await rawConnect(t, gateway.proxyPort)]
+    const startedAt = performance.now()
+    for (const client of [late, inTime]) {
+      client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc')
+      await client.until(/^HTTP\/1\.1 404 /)
+    }
+    // Its bytes do not extend the time.
+    const drip = setInterval(() => late.isClosed || late.send('d'), 100)
+    t.after(() => clearInterval(drip))
+    inTime.send('defghijGET /next HTTP/1.1\r\nHost: a\r\n\r\n')
+    await inTime.until(/HTTP\/1\.1 404 [\s\S]*HTTP\/1\.1 404 /)
+    await eventually('the late one is cut', () => late.isClosed)
+    assert.ok(performance.now() - startedAt >= 390, 'it was cut before its time')
+    assert.equal(inTime.isClosed, false)
+  })
+
   it('to take its response is cut', async (t) => {
     const upstream = await fakeUpstream(t, (_request, response) => {
       response.write(Buffer.alloc(64 * 1024 * 1024))

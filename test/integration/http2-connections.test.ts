@@ -64,6 +64,23 @@ describe('an HTTP/2 connection after keepalive_requests streams', () => {
   })
 })
 
+describe('an HTTP/2 connection of a client that was answered while it sent', () => {
+  it('outlives the time in which the rest of a body is read', async (t) => {
+    const gateway = await startGateway(
+      t,
+      {},
+      { settings: { ...H2C, 'nginx_config.http.client_body_timeout': '100ms' } },
+    )
+    const session = await connectHttp2(t, gateway.proxyUrl)
+    const stream = session.request({ ':path': '/', ':method': 'POST' })
+    stream.write('a beginning')
+    const [head] = await once(stream.resume(), 'response')
+    assert.equal(head[':status'], 404)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    assert.equal((await ask(session, { ':path': '/' })).status, 404)
+  })
+})
+
 describe('the host of an HTTP/2 request', () => {
   const BLOCK_START = Buffer.concat([literal(':method', 'GET'), literal(':scheme', 'http')])
 

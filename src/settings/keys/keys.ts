@@ -37,7 +37,10 @@ const REAL_IP_HTTP = section(
     real_ip_from: key(TEXTS, 'peers from which it is believed: IP addresses, CIDRs, `unix:`'),
     real_ip_recursive: key(choice('on', 'off'), 'take the last address that is not in `real_ip_from`'),
     client_header_timeout: key(TIME, 'longest wait for the headers of a request (APISIX: 60s)'),
-    client_body_timeout: key(TIME, 'longest gap between two parts of a request body'),
+    client_body_timeout: key(
+      TIME,
+      'longest gap between two parts of a request body; how long the rest of one is read that was answered early',
+    ),
     send_timeout: key(TIME, 'how long a client may take nothing of its response'),
     client_max_body_size: key(SIZE, 'longest request body, counted as it streams; 0 for any'),
     keepalive_timeout: key(TIME_OR_NONE, 'how long an idle connection is kept; 0 keeps none'),
