@@ -105,7 +105,7 @@ const ROOMS: readonly Room[] = [
       ...['src/lib', 'src/model', 'src/observe', 'src/settings (T)', 'src/store'],
       ...['src/snapshot/decode.ts', 'src/snapshot/validate.ts', 'src/plugin'],
     ],
-    packages: ['fastify', 'fastify-plugin', '@fastify/swagger'],
+    packages: ['fastify', 'fastify-plugin'],
   },
 ]
 

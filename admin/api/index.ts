@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fastifyPlugin from 'fastify-plugin'
 import { createIpSet } from '../../src/lib/ip-set.ts'
+import { ConfigsStore } from '../../src/store/configs-store.ts'
 import { type Admitted, createAdmission } from './admission.ts'
 import type { Answer } from './answer.ts'
 import { Audit } from './audit.ts'
@@ -11,7 +12,8 @@ import { CORS_HEADERS } from './cors.ts'
 import { type AdminDeps, DEFAULT_BODY_LIMIT } from './deps.ts'
 import { RecentClaims } from './duplicate-keys.ts'
 import { answerFailure } from './failure.ts'
-import { CONFIGS_PATHS, ROOT } from './paths.ts'
+import { OPENAPI_PAGE } from './openapi/page.ts'
+import { CONFIGS_PATHS, OPENAPI_PAGE_PATH, ROOT } from './paths.ts'
 import { readTtl } from './ttl.ts'
 import { openVisit, type Visit } from './visit.ts'
 
@@ -63,6 +65,11 @@ function install(app: FastifyInstance, deps: AdminDeps): void {
     const limit = request.routeOptions.bodyLimit ?? bodyLimit
     return finish(request, reply, answerFailure(error, request, { logger: deps.logger, bodyLimit: limit }))
   })
+  // Beside the resources, because a browser that opens it has no key to send yet.
+  if (!(deps.store instanceof ConfigsStore)) {
+    const page = (request: FastifyRequest, reply: FastifyReply) => finish(request, reply, OPENAPI_PAGE)
+    app.get(OPENAPI_PAGE_PATH, { exposeHeadRoute: false }, page)
+  }
   void app.register(async (api) => installResources(api, deps, { visits, finish }))
 }
 

@@ -30,7 +30,12 @@ export async function startForExamples(group: string): Promise<Admin> {
     status: () => ({ observed: served, published: served }),
     quarantined: () => undefined,
   }
-  const admin = await startAdmin({ plugins: await somePlugins(), applied, ...(store && { store }) })
+  const admin = await startAdmin({
+    plugins: await somePlugins(),
+    applied,
+    hasStreams: true,
+    ...(store && { store }),
+  })
   // The API asks the store whether a dependent still refers to what is deleted, so more may be named than is there.
   for (const kind of ['routes', 'services', 'consumers'] as const) {
     admin.dependents.push({ kind, id: '1', via: 'reference' })

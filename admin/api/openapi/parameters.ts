@@ -20,7 +20,11 @@ export const PARAMETERS = {
     type: 'integer',
     minimum: 1,
   }),
-  page_size: query('page_size', 'How many are on a page.', { type: 'integer', minimum: 10, maximum: 500 }),
+  page_size: query('page_size', 'How many are on a page, 10 to 500.', {
+    type: 'integer',
+    minimum: 10,
+    maximum: 500,
+  }),
   name: query('name', 'Only those whose name this regular expression finds something in.'),
   label: query('label', 'Only those that have a label of this name.'),
   uri: query('uri', 'Only those that have a path in which this regular expression finds something.'),

@@ -87,6 +87,7 @@ function operationsOf({ kind, word, forbids }: Resource): Operation[] {
 function post(path: string, word: string, written: object) {
   return {
     method: 'post' as const,
+    parameters: ['dry_run', 'wait', 'timeout', 'ttl'] as const,
     path,
     summary: `Create under a new id: ${word}`,
     answers: { 201: written, 202: written },

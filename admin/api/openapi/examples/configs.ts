@@ -4,7 +4,7 @@ import type { ExampleGroup } from '../example.ts'
 export const CONFIGS: ExampleGroup = {
   name: 'configs',
   about:
-    'Where the gateway has no store and takes its configuration as a whole ([standalone](../operate/standalone.md)), these are the only paths that answer, and all others are 404. Elsewhere they are not there.',
+    'Where the gateway has no store and takes its configuration as a whole (standalone, driven through the API), these are the only paths that answer; all others are 404. Elsewhere they are not there.',
   examples: [
     {
       title: 'Put a configuration in place',

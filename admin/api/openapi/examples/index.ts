@@ -1,15 +1,20 @@
 import type { ExampleGroup } from '../example.ts'
 import { CONFIGS } from './configs.ts'
 import { CONFIGS_VALIDATE } from './configs-validate.ts'
+import { CONSUMER_GROUPS } from './consumer-groups.ts'
 import { CONSUMERS } from './consumers.ts'
+import { CREDENTIALS } from './credentials.ts'
 import { GLOBAL_RULES } from './global-rules.ts'
 import { PLUGIN_CONFIGS } from './plugin-configs.ts'
 import { PLUGIN_METADATA } from './plugin-metadata.ts'
 import { PLUGINS } from './plugins.ts'
+import { PROTOS } from './protos.ts'
 import { ROUTES } from './routes.ts'
 import { SCHEMA } from './schema.ts'
+import { SECRETS } from './secrets.ts'
 import { SERVICES } from './services.ts'
 import { SSLS } from './ssls.ts'
+import { STREAM_ROUTES } from './stream-routes.ts'
 import { UPSTREAMS } from './upstreams.ts'
 
 const OPENAPI: ExampleGroup = {
@@ -26,10 +31,15 @@ export const EXAMPLE_GROUPS: readonly ExampleGroup[] = [
   SERVICES,
   UPSTREAMS,
   CONSUMERS,
+  CREDENTIALS,
+  CONSUMER_GROUPS,
   SSLS,
   GLOBAL_RULES,
   PLUGIN_CONFIGS,
   PLUGIN_METADATA,
+  PROTOS,
+  STREAM_ROUTES,
+  SECRETS,
   PLUGINS,
   SCHEMA,
   CONFIGS_VALIDATE,
