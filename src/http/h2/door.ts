@@ -126,7 +126,13 @@ export class Http2Door {
   }
 
   #watch(session: ServerHttp2Session): void {
-    const watch = new SessionWatch(session, this.#limits, (kind) => this.#expel(session, kind))
+    const watch = new SessionWatch(session, this.#limits, {
+      flood: (kind) => this.#expel(session, kind),
+      givenUp: () => {
+        this.#tell(session, 'protocol-error')
+        session.destroy()
+      },
+    })
     this.#watches.set(session, watch)
     this.#ticker ??= setInterval(() => this.#tick(), TICK_MS).unref()
     session.once('close', () => this.#forget(session))

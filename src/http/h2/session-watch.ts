@@ -2,6 +2,7 @@ import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node
 import type { Http2Limits } from './door.ts'
 import { FloodGuard, type FloodKind } from './flood-guard.ts'
 import { FrameBudget } from './frame-budget.ts'
+import { hasGivenUp } from './given-up.ts'
 
 /** The least that a connection without a stream is kept: an HTTP/2 client cannot be asked to close after one. */
 const LEAST_IDLE_MS = 1000
@@ -18,13 +19,20 @@ const OWN_CODES: ReadonlySet<number> = new Set([
   constants.NGHTTP2_REFUSED_STREAM,
 ])
 
+/** What ends a connection from this side. */
+export interface SessionEvents {
+  flood(kind: FloodKind): void
+  /** The client broke the protocol and was told so (GOAWAY); nothing that it says is read any more. */
+  givenUp(): void
+}
+
 /** One connection's clocks and counts, from its first frame to its end. */
 export class SessionWatch {
   readonly session: ServerHttp2Session
   /** To be told of the bodies that come. */
   readonly budget: FrameBudget
   readonly #limits: Http2Limits
-  readonly #onFlood: (kind: FloodKind) => void
+  readonly #on: SessionEvents
   readonly #guard = new FloodGuard()
   /** Open now. */
   #streams = 0
@@ -33,11 +41,11 @@ export class SessionWatch {
   readonly #stalled: ServerHttp2Stream[] = []
   #cutTimer: NodeJS.Timeout | undefined
 
-  /** `onFlood` is to end the connection. */
-  constructor(session: ServerHttp2Session, limits: Http2Limits, onFlood: (kind: FloodKind) => void) {
+  /** Both of `on` are to end the connection. */
+  constructor(session: ServerHttp2Session, limits: Http2Limits, on: SessionEvents) {
     this.session = session
     this.#limits = limits
-    this.#onFlood = onFlood
+    this.#on = on
     this.budget = new FrameBudget(limits.headBytes)
     session.once('close', () => clearTimeout(this.#cutTimer))
     session.on('ping', () => this.#count('ping'))
@@ -51,11 +59,13 @@ export class SessionWatch {
   /** To be called once a second. */
   tick(): void {
     const { socket, destroyed } = this.session
-    if (!destroyed && socket && this.budget.isSpent(socket)) this.#onFlood('frames')
+    if (destroyed) return
+    if (socket && this.budget.isSpent(socket)) this.#on.flood('frames')
+    else if (hasGivenUp(this.session)) this.#on.givenUp()
   }
 
   #count(kind: Exclude<FloodKind, 'frames'>): void {
-    if (this.#guard.isTooMany(kind, performance.now())) this.#onFlood(kind)
+    if (this.#guard.isTooMany(kind, performance.now())) this.#on.flood(kind)
   }
 
   #watchStream(stream: ServerHttp2Stream): void {
