@@ -1,3 +1,4 @@
+import { withoutQuotedValues } from '../../src/model/quoted-values.ts'
 import type { Answer } from './answer.ts'
 import { resourceNameOf } from './scope.ts'
 import type { Visit } from './visit.ts'
@@ -36,12 +37,6 @@ export interface AuditEntry {
 const MAX_TEXT = 512
 const REFUSED_WINDOW_MS = 10_000
 const MAX_REFUSED = 10
-
-/** Messages that quote a value of the document, which may be a secret. */
-const QUOTING: readonly (readonly [pattern: RegExp, replacement: string])[] = [
-  [/^(.*failed to match pattern ".*?") with ".*$/s, '$1 with a value that is not logged'],
-  [/invalid plugin conf .* for plugin \[/s, 'invalid plugin conf for plugin ['],
-]
 
 /** Writes an entry for each answer that the audit log is about; attempts to get in are limited, so that they cannot fill a disk. */
 export class Audit {
@@ -127,7 +122,7 @@ function describe({ json, text }: Answer): string | undefined {
   const { error_msg, description, message } = (json ?? {}) as Record<string, unknown>
   const found = description ?? error_msg ?? message ?? text
   if (typeof found !== 'string') return undefined
-  return shorten(QUOTING.reduce((told, [pattern, replacement]) => told.replace(pattern, replacement), found))
+  return shorten(withoutQuotedValues(found))
 }
 
 function shorten(text: string): string {

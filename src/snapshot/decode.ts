@@ -50,16 +50,18 @@ export function contentOf(item: StoredItem): Readonly<Record<string, unknown>> {
   }
 }
 
-/** Parses a stored value. Throws with a reason for people: it is what the quarantine shows. */
+/** Parses a stored value. Throws with a reason for people, and without anything of the value: it is what the quarantine shows. */
 export function parseDocument(value: string): Record<string, unknown> {
   let document: unknown
   try {
     document = JSON.parse(value)
   } catch (error) {
-    throw new Error(`the stored value is not JSON: ${(error as Error).message}`)
+    const [place = ''] = / at position \d+/.exec((error as Error).message) ?? []
+    throw new Error(`the stored value is not JSON${place}`)
   }
   if (document === null || typeof document !== 'object' || Array.isArray(document)) {
-    throw new Error(`the stored value is not a JSON object but ${value.slice(0, 40)}`)
+    const found = Array.isArray(document) ? 'an array' : document === null ? 'null' : `a ${typeof document}`
+    throw new Error(`the stored value is not a JSON object but ${found}`)
   }
   return document as Record<string, unknown>
 }

@@ -1,4 +1,5 @@
 import { KINDS, type Kind, type Ref } from '../model/kind.ts'
+import { withoutQuotedValues } from '../model/quoted-values.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Router } from '../router/router.ts'
 import { findReferences } from '../secret/reference.ts'
@@ -317,8 +318,10 @@ export class Publisher {
     this.#refused.delete(name)
   }
 
-  #setAside(address: Address, item: StoredItem, problem: string): void {
+  #setAside(address: Address, item: StoredItem, message: string): void {
     const { kind, id } = address
+    // The reason is logged, and shown by the control API, which asks for no key.
+    const problem = withoutQuotedValues(message)
     const { modRevision, value } = item
     const { secrets } = this.#options.environment
     const standIns =

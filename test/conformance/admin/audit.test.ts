@@ -134,7 +134,7 @@ const ROWS: readonly AuditRow[] = [
       id: '1',
       status: 400,
       error:
-        'invalid configuration: property "host" validation failed: failed to match pattern "^\\*$|^\\*?[0-9a-zA-Z-._\\[\\]:]+$" with a value that is not logged',
+        'invalid configuration: property "host" validation failed: failed to match pattern "^\\*$|^\\*?[0-9a-zA-Z-._\\[\\]:]+$" with a value that is not shown',
     },
   },
   {
