@@ -14,6 +14,8 @@ const ANCHORS: Readonly<Record<Anchor, string>> = {
   'not-word': '\\B',
 }
 const MAX_REPEATS = 1000
+/** Places that read a character when all counted repetitions are written out: each may cost time at every character. */
+const MAX_PLACES = 5000
 const SURROGATES = 0xd800
 const PRIVATE = 0xe000
 const SHIFT = PRIVATE - SURROGATES
@@ -34,6 +36,7 @@ export function toLinearSource(node: PatternNode, options: { captures: boolean; 
 class Writer {
   private readonly captures: boolean
   private readonly isUnicode: boolean
+  private places = 0
 
   constructor(captures: boolean, isUnicode: boolean) {
     this.captures = captures
@@ -44,6 +47,8 @@ class Writer {
     switch (node.kind) {
       case 'set':
         if (node.construct !== undefined) throw new NotLinearError(node.construct)
+        this.places += repeats
+        if (this.places > MAX_PLACES) throw new NotLinearError(`more than ${MAX_PLACES} characters to read`)
         return writeSet(this.isUnicode ? node.ranges : swapped(node.ranges))
       case 'look':
       case 'reference':

@@ -53,6 +53,7 @@ describe('a pattern that could search for years', () => {
     ['^(a+)+\\1$', 'a back-reference'],
     ['(?<!x)a.*b.*c', 'a lookbehind'],
     ['(a{1,100}){1,100}$', 'more than 1000 counted repetitions'],
+    [`(a+)+${'b{900}'.repeat(6)}`, 'more than 5000 characters to read'],
   ] as const) {
     it(`${pattern} is refused for ${construct}`, () => {
       assert.throws(
