@@ -9,6 +9,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'limit-count': () => import('./limit-count/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
+  redirect: () => import('./redirect/index.ts'),
   'referer-restriction': () => import('./referer-restriction/index.ts'),
   'request-id': () => import('./request-id/index.ts'),
   'response-rewrite': () => import('./response-rewrite/index.ts'),

@@ -46,12 +46,14 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   })
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
+  const httpsPort = settings.apisix.ssl.enable ? settings.apisix.ssl.listen[0]?.port : undefined
   const instances = new InstanceFactory({
     logger,
     metrics,
     clock: CLOCK,
     attr: (name) => plugins.attr(name),
     metadata: metadataOf,
+    httpsPort,
   })
   const clientCertificates: ClientCertificates = new Map()
   const contexts = createTlsContexts(settings, clientCertificates)
@@ -82,6 +84,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
       metrics,
       clock: CLOCK,
       attr: plugins.attr(plugin.name),
+      httpsPort,
     }),
   }
 }

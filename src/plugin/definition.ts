@@ -54,6 +54,8 @@ export interface PluginHost {
   readonly clock: Clock
   /** `plugin_attr.<name>` of the settings, checked against `attrSchema`. */
   readonly attr: Readonly<Record<string, unknown>>
+  /** Where clients reach this gateway over TLS: the port of the first such listener, `undefined` without one. */
+  readonly httpsPort: number | undefined
 }
 
 export interface Clock {

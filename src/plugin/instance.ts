@@ -25,6 +25,7 @@ export interface InstanceEnvironment {
   readonly clock: Clock
   attr(plugin: string): Readonly<Record<string, unknown>>
   metadata(plugin: string): Readonly<Record<string, unknown>>
+  readonly httpsPort: number | undefined
 }
 
 type Release = () => void | Promise<void>
@@ -145,6 +146,10 @@ class Host implements InstanceHost {
 
   get attr(): Readonly<Record<string, unknown>> {
     return this.#parts.environment.attr(this.#parts.plugin.name)
+  }
+
+  get httpsPort(): number | undefined {
+    return this.#parts.environment.httpsPort
   }
 
   get owner(): Ref {

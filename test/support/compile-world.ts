@@ -47,6 +47,7 @@ export function compileWorld(
     clock: { now: () => 0, monotonic: () => 0 },
     attr: () => ({}),
     metadata: (name) => metadata.get(name) ?? registry.defaultMetadata(name),
+    httpsPort: undefined,
   })
   const pools = new PoolRegistry(() => NO_POOL)
   const router = createRouter<Plan>('radixtree_host_uri')

@@ -20,6 +20,8 @@ export interface MountOptions {
   readonly consumers?: readonly MountedConsumer[]
   /** `plugin_attr.<name>`. */
   readonly attr?: Record<string, unknown>
+  /** Port of the first TLS listener; default: there is none. */
+  readonly httpsPort?: number
   /** Stored plugin metadata; its schema's defaults are filled in. */
   readonly metadata?: Record<string, unknown>
   /** The route that carries the configuration. */
@@ -115,6 +117,7 @@ class Mounted implements MountedPlugin {
       clock: this.clock,
       attr: () => options.attr ?? {},
       metadata: () => this.#metadata,
+      httpsPort: options.httpsPort,
     })
   }
 
