@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createLogger } from '../../../src/observe/logger.ts'
+import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { fakeUpstream, rawUpstream } from '../../support/fake-upstream.ts'
 import {
   connectFrames,
@@ -125,5 +127,63 @@ describe('classes of faults that belong to no one product (reliability.md §2.3)
         `GET /x HTTP/1.1\r\nHost: ${host}\r\nX-Forwarded-Host: ${evil.address}\r\nConnection: close\r\n\r\n`,
       )
     assert.equal(evil.requests.length, 0)
+  })
+
+  it('class plugin-schema: a configuration that its plugin refuses comes in by no way', async (t) => {
+    const node = await fakeUpstream(t)
+    const upstream = { nodes: { [node.address]: 1 } }
+    const sound = { uri: '/a', upstream, plugins: { 'key-auth': {} } }
+    const store = new MemoryStore({ logger: createLogger('silent') })
+    const gateway = await startGateway(t, { routes: { 1: sound } }, { store })
+    const bad = { 'key-auth': { header: 7 } }
+    const hidden = JSON.parse('{"key-auth":{"__proto__":{"header":"x"},"header":7}}')
+    const ways: readonly (readonly [string, string, unknown])[] = [
+      ['PUT', 'routes/1', { ...sound, plugins: bad }],
+      ['PUT', 'routes/1?force=true', { ...sound, plugins: bad }],
+      ['PUT', 'routes/1', { ...sound, plugins: hidden }],
+      ['PUT', 'routes/1', { ...sound, plugins: { 'key-auth': { _meta: { disable: 'no' } } } }],
+      ['PUT', 'routes/1', { ...sound, plugins: { 'key-auth': { _meta: { filter: 7 } } } }],
+      ['PATCH', 'routes/1', { plugins: bad }],
+      ['PATCH', 'routes/1/plugins', bad],
+      ['PATCH', 'routes/1/plugins/key-auth', { header: 7 }],
+      ['PATCH', 'routes/1/plugins/key-auth/header', 7],
+      ['PUT', 'plugin_configs/1', { plugins: bad }],
+      ['PUT', 'consumer_groups/1', { plugins: bad }],
+      ['PUT', 'services/1', { upstream, plugins: bad }],
+      ['PUT', 'global_rules/1', { plugins: bad }],
+    ]
+    for (const [method, path, body] of ways) {
+      const { status } = await gateway.admin(method, path, body)
+      assert.ok(status === 400 || status === 404, `${method} ${path} was answered ${status}`)
+    }
+    await store.put('/apisix/routes/2', JSON.stringify({ ...sound, uri: '/b', plugins: bad }))
+    await store.put('/apisix/routes/1', JSON.stringify({ ...sound, plugins: bad }))
+    await eventually('both are set aside', () =>
+      ['routes/1', 'routes/2'].every((name) => gateway.logs.some(({ resource }) => resource === name)),
+    )
+    assert.equal((await fetch(`${gateway.proxyUrl}/a`)).status, 401)
+    assert.equal((await fetch(`${gateway.proxyUrl}/b`)).status, 404)
+    assert.equal(node.requests.length, 0)
+  })
+
+  it('class path-spelling (Kong 3.0): a path is matched in one form however it is spelled, and reaches the node as it was', async (t) => {
+    const node = await fakeUpstream(t)
+    const upstream = { nodes: { [node.address]: 1 } }
+    const routes = {
+      all: { uri: '/*', upstream },
+      plain: { uri: '/a b/*', upstream, plugins: { 'key-auth': {} } },
+      letters: { uri: '/caf\u00e9/*', upstream, plugins: { 'key-auth': {} } },
+    }
+    const gateway = await startGateway(t, { routes })
+    const ask = async (path: string) => {
+      const head = `GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`
+      return (await rawRequest(gateway.proxyPort, head)).status
+    }
+    for (const path of ['/a%20b/x', '/%61%20b/x', '/c%61f%C3%A9/x', '/caf%c3%a9/x', '/x/../caf%C3%A9/x'])
+      assert.equal(await ask(path), 401, path)
+    for (const path of ['/a%2520b/x', '/a+b/x', '/caf%25C3%25A9/x', '/%7Euser/%41?q=%20']) {
+      assert.equal(await ask(path), 200, path)
+      assert.equal(node.requests.at(-1)?.url, path)
+    }
   })
 })

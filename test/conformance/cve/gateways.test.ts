@@ -6,7 +6,7 @@ import { makeCertificate } from '../../support/certificates.ts'
 import { fakeUpstream, rawUpstream } from '../../support/fake-upstream.ts'
 import { connectFrames, FRAME, frame, request, uint32 } from '../../support/http2-frames.ts'
 import { rawConnect, rawRequest } from '../../support/raw-client.ts'
-import { startGateway } from '../../support/start-gateway.ts'
+import { ADMIN_KEY, startGateway } from '../../support/start-gateway.ts'
 import { askOverTls } from '../../support/tls-client.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { startStage } from '../front-door/stage.ts'
@@ -60,6 +60,21 @@ describe('what went wrong in other gateways (reliability.md §2.1)', () => {
       const response = await fetch(url, { method: 'PUT', headers, body })
       assert.equal(response.status, 400, body)
     }
+  })
+
+  it('CVE-2022-25757: of a key that stands twice one value is checked, stored and served, and it is the same', async (t) => {
+    const node = await fakeUpstream(t)
+    const gateway = await startGateway(t)
+    const url = `http://127.0.0.1:${gateway.addresses.admin!.port}/apisix/admin/routes/twice`
+    const headers = { 'x-api-key': ADMIN_KEY, 'content-type': 'application/json' }
+    const upstream = JSON.stringify({ nodes: { [node.address]: 1 } })
+    const bad = `{"uri":"/a","priority":1,"priority":"high","upstream":${upstream}}`
+    assert.equal((await fetch(url, { method: 'PUT', headers, body: bad })).status, 400)
+    const body = `{"uri":"/first","uri":"/last","upstream":${upstream}}`
+    assert.equal((await fetch(`${url}?wait=applied`, { method: 'PUT', headers, body })).status, 201)
+    assert.doesNotMatch(await (await fetch(url, { headers })).text(), /first/)
+    assert.equal((await fetch(`${gateway.proxyUrl}/first`)).status, 404)
+    assert.equal((await fetch(`${gateway.proxyUrl}/last`)).status, 200)
   })
 
   for (const [id, token] of [
