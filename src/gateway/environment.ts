@@ -46,7 +46,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
   })
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
   const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
-  const httpsPort = settings.apisix.ssl.enable ? settings.apisix.ssl.listen[0]?.port : undefined
+  const httpsPort = firstTlsPort(settings.apisix.ssl)
   const instances = new InstanceFactory({
     logger,
     metrics,
@@ -87,6 +87,11 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
       httpsPort,
     }),
   }
+}
+
+/** One that is chosen when the listener opens (0) is not known yet. */
+function firstTlsPort({ enable, listen: [first] }: Settings['apisix']['ssl']): number | undefined {
+  return enable && first && first.port !== 0 ? first.port : undefined
 }
 
 /** A control plane sends no requests: what its nodes are like is for the data planes to find out. */

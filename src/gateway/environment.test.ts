@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createLogger } from '../observe/logger.ts'
+import type { AnyPlugin } from '../plugin/definition.ts'
+import { PluginRegistry } from '../plugin/registry.ts'
+import { loadSettings } from '../settings/load.ts'
+import { createEnvironment } from './environment.ts'
+
+const plugin: AnyPlugin = {
+  name: 'asks',
+  priority: 1,
+  schema: {},
+  compile: ({ tell }, { httpsPort }) => {
+    tell(httpsPort)
+    return {}
+  },
+}
+
+/** The port that a plugin is told when it is mounted, and when an instance of it is compiled. */
+function toldPorts(flags: Record<string, unknown>): unknown[] {
+  const { settings } = loadSettings({ env: {}, workingDirectory: '/', flags })
+  const registry = new PluginRegistry()
+  registry.register(plugin)
+  const { hostFor, compile } = createEnvironment(settings, registry, createLogger('silent'))
+  const told: unknown[] = [hostFor(plugin).httpsPort]
+  const prepared = registry.prepare(plugin.name, {}, 'resource')
+  const config = { tell: (port: unknown) => told.push(port) }
+  compile.instances.create({ ...prepared, config }, { kind: 'routes', id: '1' })
+  return told
+}
+
+describe('the TLS port that plugins are told', () => {
+  it('is that of the first TLS listener', () => {
+    assert.deepEqual(toldPorts({}), [9443, 9443])
+    const listen = [{ port: 8443 }, { port: 443 }]
+    assert.deepEqual(toldPorts({ 'apisix.ssl.listen': listen }), [8443, 8443])
+  })
+
+  it('is not known when there is none, or when it is chosen at the start', () => {
+    assert.deepEqual(toldPorts({ 'apisix.ssl.enable': false }), [undefined, undefined])
+    assert.deepEqual(toldPorts({ 'apisix.ssl.listen': [{ port: 0 }] }), [undefined, undefined])
+  })
+})
