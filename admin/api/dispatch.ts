@@ -4,7 +4,7 @@ import { type Call, type Endpoint, MAX_ID_LENGTH } from './call.ts'
 import { createConfigsRoutes } from './configs.ts'
 import { remove } from './delete.ts'
 import type { AdminDeps } from './deps.ts'
-import { showOpenApi } from './openapi/endpoint.ts'
+import { createOpenApi } from './openapi/endpoint.ts'
 import { patch } from './patch.ts'
 import { type Operation, perform } from './perform.ts'
 import { createPluginRoutes } from './plugin-routes.ts'
@@ -32,7 +32,7 @@ export function createDispatch(deps: AdminDeps): Dispatch {
   const special: Readonly<Record<string, Endpoint>> = {
     'GET plugins/list': { answer: plugins.list, isVersioned: false, touches: 'nothing' },
     'GET plugins': { answer: plugins.describe, isVersioned: true, touches: 'nothing' },
-    'GET openapi.json': { answer: (call) => showOpenApi(call, deps), isVersioned: false, touches: 'nothing' },
+    'GET openapi.json': { answer: createOpenApi(deps), isVersioned: false, touches: 'nothing' },
     'GET schema': { answer: (call) => showSchema(call, plugins), isVersioned: true, touches: 'nothing' },
     'POST schema/validate': { answer: validateAgainstSchema, isVersioned: false, touches: 'nothing' },
   }

@@ -5,6 +5,7 @@ import type { Operation } from '../../admin/api/openapi/operation.ts'
 import { PARAMETERS } from '../../admin/api/openapi/parameters.ts'
 import { isKind } from '../../src/model/kind.ts'
 import { SCHEMAS } from '../../src/model/schemas/index.ts'
+import { SECRET_SCHEMAS } from '../../src/model/schemas/secret.ts'
 import { attributeTable } from './attribute-table.ts'
 
 /** Columns up to which JSON stays in one line. */
@@ -40,6 +41,11 @@ function renderGroup({ name, about, examples }: ExampleGroup, operations: readon
 
 /** An upstream inside of another document has the fields of an upstream, which are not repeated. */
 function fields(name: string): string[] {
+  if (name === 'secrets') {
+    return Object.entries(SECRET_SCHEMAS).map(
+      ([manager, schema]) => `With \`${manager}\`:\n\n${attributeTable(schema)}`,
+    )
+  }
   if (!isKind(name)) return []
   const { properties, required } = SCHEMAS[name] as {
     readonly properties?: Readonly<Record<string, object>>

@@ -45,8 +45,13 @@ export async function startForExamples(group: string): Promise<Admin> {
 
 /** Sends an example with a real certificate in place of the dots, which stand in the answer again. */
 export async function sendExample(admin: Admin, { method, path, headers, body }: Example): Promise<Shown> {
-  const shown = await admin.send(method, path, { body: replace(body, REAL), ...(headers && { headers }) })
+  const shown = await admin.send(method, path, { body: withCertificates(body), ...(headers && { headers }) })
   return { ...shown, body: replace(shown.body, DOTS) }
+}
+
+/** The value with real certificates in place of the dots. */
+export function withCertificates(value: unknown): unknown {
+  return replace(value, REAL)
 }
 
 const REAL = new Map([

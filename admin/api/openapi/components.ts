@@ -3,17 +3,18 @@ import { SCHEMAS } from '../../../src/model/schemas/index.ts'
 import { SECRET_SCHEMAS } from '../../../src/model/schemas/secret.ts'
 import { META_SCHEMA } from '../../../src/plugin/meta.ts'
 import type { PluginDescription } from '../deps.ts'
+import { RESOURCES } from '../resources.ts'
 import { ANSWER_SCHEMAS, REFUSALS } from './answers.ts'
 import { reference, toSchema2020 } from './json-schema.ts'
 import { ANSWER_HEADERS, PARAMETERS } from './parameters.ts'
-import { componentOf } from './resource-operations.ts'
+import { componentOf, shownComponentOf } from './resource-operations.ts'
 
 type Schemas = Record<string, unknown>
 
 /** What operations refer to; the plugins are those that are enabled. */
 export function buildComponents(plugins: readonly PluginDescription[]): object {
   return {
-    schemas: { ...resourceSchemas(), ...pluginSchemas(plugins), ...ANSWER_SCHEMAS },
+    schemas: { ...resourceSchemas(), ...shownSchemas(), ...pluginSchemas(plugins), ...ANSWER_SCHEMAS },
     parameters: PARAMETERS,
     headers: ANSWER_HEADERS,
     responses: Object.fromEntries(
@@ -38,7 +39,10 @@ function resourceSchemas(): Schemas {
   const names = new Map<object, string>(KINDS.map((kind) => [SCHEMAS[kind], componentOf(kind)]))
   const all = KINDS.map((kind) => [
     componentOf(kind),
-    withPlugins(toSchema2020(SCHEMAS[kind], names), kind === 'consumers' || kind === 'credentials'),
+    withPlugins(
+      withOptionalId(toSchema2020(SCHEMAS[kind], names)),
+      kind === 'consumers' || kind === 'credentials',
+    ),
   ])
   const managers = Object.entries(SECRET_SCHEMAS).map(([name, schema]) => [
     `secret.${name}`,
@@ -48,6 +52,25 @@ function resourceSchemas(): Schemas {
     ...Object.fromEntries([...all, ...managers]),
     secret: { anyOf: managers.map(([name]) => reference(String(name))) },
   }
+}
+
+/** Of those with fields that no answer shows: the others, with no rule that could ask for what is left out. */
+function shownSchemas(): Schemas {
+  const partly = [...RESOURCES.values()].filter(({ hidden = [] }) => hidden.length > 0)
+  return Object.fromEntries(
+    partly.map((resource) => {
+      const { properties = {} } = toSchema2020(SCHEMAS[resource.kind]) as { readonly properties?: Schemas }
+      const shown = Object.entries(properties).filter(([name]) => !resource.hidden?.includes(name))
+      return [shownComponentOf(resource), { type: 'object', properties: Object.fromEntries(shown) }]
+    }),
+  )
+}
+
+/** The id may stand in the path alone; the API sets it before it asks the schema. */
+function withOptionalId(schema: unknown): unknown {
+  const { required, ...rest } = schema as { readonly required?: readonly string[] }
+  const others = required?.filter((name) => name !== 'id') ?? []
+  return others.length > 0 ? { ...rest, required: others } : rest
 }
 
 function withPlugins(schema: unknown, isConsumer: boolean): unknown {

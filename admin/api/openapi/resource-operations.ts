@@ -34,6 +34,11 @@ export function componentOf(kind: Kind): string {
   return KIND_WORD[kind].replaceAll(' ', '_')
 }
 
+/** The same for what answers show of it. */
+export function shownComponentOf({ kind, hidden = [] }: Resource): string {
+  return hidden.length === 0 ? componentOf(kind) : `${componentOf(kind)}.shown`
+}
+
 /** All operations on stored resources. */
 export function resourceOperations(): Operation[] {
   return [...RESOURCES.values()].flatMap((resource) =>
@@ -41,12 +46,13 @@ export function resourceOperations(): Operation[] {
   )
 }
 
-function operationsOf({ kind, word, forbids }: Resource): Operation[] {
+function operationsOf(resource: Resource): Operation[] {
+  const { kind, word, forbids } = resource
   const place = PLACES[kind] ?? { all: `/${kind}`, one: `/${kind}/{id}`, takesIdInBody: true }
-  const component = componentOf(kind)
+  const shown = shownComponentOf(resource)
   const group = kind
-  const body = { 'application/json': reference(component) }
-  const written = writtenOf(component)
+  const body = { 'application/json': reference(componentOf(kind)) }
+  const written = writtenOf(shown)
   const put = {
     method: 'put' as const,
     group,
@@ -62,7 +68,7 @@ function operationsOf({ kind, word, forbids }: Resource): Operation[] {
       group,
       summary: `List: ${word}`,
       parameters: kind === 'routes' ? [...FILTERS, 'filter'] : FILTERS,
-      answers: { 200: listOf(component) },
+      answers: { 200: listOf(shown) },
       refusals: READ_REFUSALS,
     },
     ...(forbids.includes('POST') ? [] : [{ ...put, ...post(place.all, word, written) }]),
@@ -75,7 +81,7 @@ function operationsOf({ kind, word, forbids }: Resource): Operation[] {
       group,
       summary: `Show: ${word}`,
       parameters: [],
-      answers: { 200: storedOf(component) },
+      answers: { 200: storedOf(shown) },
       refusals: READ_REFUSALS,
     },
     { ...put, path: place.one, summary: `Create or replace: ${word}` },

@@ -7,8 +7,9 @@ import { EXAMPLE_GROUPS } from '../../../admin/api/openapi/examples/index.ts'
 import { toSchema2020 } from '../../../admin/api/openapi/json-schema.ts'
 import { findOperation } from '../../../admin/api/openapi/operation.ts'
 import { catalogue } from '../../../plugins/catalogue.ts'
-import { sendExample, startForExamples } from '../../support/admin-examples.ts'
-import { startAdmin, VIEWER_KEY } from './start-admin.ts'
+import { PluginRegistry } from '../../../src/plugin/registry.ts'
+import { sendExample, startForExamples, withCertificates } from '../../support/admin-examples.ts'
+import { startAdmin, TEST_PLUGINS, VIEWER_KEY } from './start-admin.ts'
 
 interface OpenApi {
   readonly openapi: string
@@ -94,6 +95,26 @@ describe('the OpenAPI document', () => {
     }
   })
 
+  it('has examples that its schemas allow', async () => {
+    const document = await documentOfAll()
+    const ajv = schemaReader(document)
+    const fits = (schema: object, value: unknown, what: string) => {
+      const validate = ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"doc#/')))
+      assert.ok(validate(withCertificates(value)), `${what}: ${JSON.stringify(validate.errors)}`)
+    }
+    const operations = allOperations()
+    for (const { title, method, path, status, body, answer } of EXAMPLE_GROUPS.flatMap(
+      (one) => one.examples,
+    )) {
+      const operation = findOperation(operations, method, path.split('?')[0]!)
+      if (operation === undefined || status >= 400) continue
+      const schema = operation.body?.['application/json']
+      if (schema && typeof body === 'object') fits(schema, body, `body of ${method} ${path} (${title})`)
+      const answered = operation.answers[status]
+      if (answered && answer !== undefined) fits(answered, answer, `answer to ${method} ${path} (${title})`)
+    }
+  })
+
   it('names each operation once', async () => {
     const operations = Object.values((await documentOfAll()).paths).flatMap((item) => Object.values(item))
     const ids = operations.map((one) => (one as { operationId?: string }).operationId).filter(Boolean)
@@ -123,6 +144,18 @@ describe('the OpenAPI document', () => {
       'plugins.test-log.config',
       'plugins.test-log.metadata',
     ])
+  })
+
+  it('follows the list of plugins', async () => {
+    const plugins = new PluginRegistry()
+    plugins.register(TEST_PLUGINS.limit)
+    plugins.register(TEST_PLUGINS.log)
+    const admin = await startAdmin({ plugins })
+    const tells = async () =>
+      (await admin.send('GET', '/openapi.json')).text.includes('plugins.test-log.config')
+    assert.equal(await tells(), true)
+    plugins.setEnabled(['test-limit'])
+    assert.equal(await tells(), false)
   })
 
   it('asks for a key, has nothing below it, and is not written', async () => {

@@ -4,7 +4,7 @@ import type { ExampleGroup } from '../example.ts'
 export const SECRETS: ExampleGroup = {
   name: 'secrets',
   about:
-    'A secret tells how to reach a manager of secrets: `vault`, `aws` or `gcp`. Texts such as `$secret://vault/1/shop/key` are looked up there.',
+    'A secret tells how to reach a manager of secrets: `vault`, `aws` or `gcp`. Texts such as `$secret://vault/1/shop/key` are looked up there. What gives access to it is stored and never shown.',
   examples: [
     {
       title: 'Create a secret manager',
