@@ -57,6 +57,11 @@ interface Known {
 
 function componentCost(automaton: Automaton, members: readonly number[], known: Known): Cost | undefined {
   const { costs, looks } = known
+  const [only = 0] = members
+  const { next: following } = automaton.states[only]!
+  if (members.length === 1 && !following.has(only)) {
+    return add([1], add(looks[only]!, worstChoice(choices(automaton, following, costs))))
+  }
   const inside = new Set(members)
   let aside: Cost = [0]
   let onward: Cost = [0]
@@ -90,6 +95,7 @@ function onlyWay({ states }: Automaton, staying: ReadonlyMap<number, number>): R
 
 /** The most that can be behind one character: what excludes each other is not added up. */
 function worstChoice(all: readonly Choice[]): Cost {
+  if (all.length < 2) return all[0]?.cost ?? [0]
   // Where most of the sets overlap, one of their runs begins.
   const starts = new Set(all.flatMap(({ ranges }) => ranges.filter((_, i) => i % 2 === 0)))
   return [...starts].reduce<Cost>((worst, start) => most(worst, sumAt(all, start)), [0])
@@ -174,9 +180,10 @@ function most(one: Cost, other: Cost): Cost {
 }
 
 function pairwise(one: Cost, other: Cost, join: (a: number, b: number) => number): Cost {
-  return Array.from({ length: Math.max(one.length, other.length) }, (_, i) =>
-    join(one[i] ?? 0, other[i] ?? 0),
-  )
+  const joined: number[] = []
+  const length = Math.max(one.length, other.length)
+  for (let i = 0; i < length; i++) joined.push(join(one[i] ?? 0, other[i] ?? 0))
+  return joined
 }
 
 /** For each character of the text. */
