@@ -26,7 +26,7 @@ describe('the scope of an admin key', () => {
   it('arrives as it was written', () => {
     const scope = {
       verbs: ['GET', 'PATCH'],
-      resources: ['routes', 'credentials', 'configs'],
+      resources: ['routes', 'credentials', 'configs', 'openapi.json'],
       id_prefix: 'team-a-',
       label: { team: 'a' },
     }

@@ -8,8 +8,9 @@ import { toSchema2020 } from '../../../admin/api/openapi/json-schema.ts'
 import { findOperation } from '../../../admin/api/openapi/operation.ts'
 import { catalogue } from '../../../plugins/catalogue.ts'
 import { PluginRegistry } from '../../../src/plugin/registry.ts'
+import type { AdminScope } from '../../../src/settings/settings.ts'
 import { sendExample, startForExamples, withCertificates } from '../../support/admin-examples.ts'
-import { startAdmin, TEST_PLUGINS, VIEWER_KEY } from './start-admin.ts'
+import { ADMIN_KEY, startAdmin, TEST_PLUGINS, VIEWER_KEY } from './start-admin.ts'
 
 interface OpenApi {
   readonly openapi: string
@@ -156,6 +157,16 @@ describe('the OpenAPI document', () => {
     assert.equal(await tells(), true)
     plugins.setEnabled(['test-limit'])
     assert.equal(await tells(), false)
+  })
+
+  it('may be read by a key for single resources, unless it is for other kinds', async () => {
+    const ask = async (scope: AdminScope) => {
+      const keys = [{ key: ADMIN_KEY, role: 'admin', name: 'limited', scope } as const]
+      return (await (await startAdmin({ keys })).send('GET', '/openapi.json')).status
+    }
+    assert.equal(await ask({ id_prefix: 'team-a-', label: { team: 'a' } }), 200)
+    assert.equal(await ask({ resources: ['routes', 'openapi.json'] }), 200)
+    assert.equal(await ask({ resources: ['routes'] }), 403)
   })
 
   it('asks for a key, has nothing below it, and is not written', async () => {
