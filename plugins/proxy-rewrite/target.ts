@@ -9,8 +9,8 @@ import {
 } from '../../src/plugin/api.ts'
 import { compilePattern } from '../_shared/pattern/pattern.ts'
 import { parseReplacement, type ReplacementPart } from '../_shared/pattern/replacement.ts'
+import { encodePath, encodePathLiteral, encodeQuery } from '../_shared/uri/encoding.ts'
 import type { ProxyRewriteConfig } from './schema.ts'
-import { encodePath, encodePathLiteral, encodeQuery } from './uri-encoding.ts'
 
 /** A new target, and the captures of the pattern that led to it. */
 export interface Rewritten {

@@ -2,6 +2,7 @@ import { encodePathBytes } from '../../src/lib/percent-encoding.ts'
 import { ConfigError, compileTemplate, type RequestContext } from '../../src/plugin/api.ts'
 import { compilePattern } from '../_shared/pattern/pattern.ts'
 import { fillReplacement, parseReplacement } from '../_shared/pattern/replacement.ts'
+import { encodePath } from '../_shared/uri/encoding.ts'
 import type { RedirectConfig } from './schema.ts'
 
 /** Where a request is sent to; `undefined` when it goes on. */
@@ -9,7 +10,6 @@ export type Locate = (context: RequestContext) => string | undefined
 
 /** What no URI reference may hold: controls, line breaks among them, blanks, what is not ASCII, and `"<>\^{|}` with the backtick. */
 const UNSAFE_IN_URI = /[^\x21\x23-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+/g
-const UNSAFE_IN_PATH = /[^A-Za-z0-9\-._~!$&'()*+,;=:@/]+/g
 /** Two slashes at the start name a host. */
 const SLASHES = /^\/{2,}/
 
@@ -57,8 +57,7 @@ function compileRegexUri(source: string, replacement: string): Locate {
 function encodedUpToQuery(uri: string): string {
   const mark = uri.indexOf('?')
   const path = mark === -1 ? uri : uri.slice(0, mark)
-  const encoded = path.replace(UNSAFE_IN_PATH, (unsafe) => encodePathBytes(Buffer.from(unsafe)))
-  return mark === -1 ? encoded : encoded + uri.slice(mark)
+  return encodePath(path) + uri.slice(path.length)
 }
 
 function withQuery(uri: string, query: string): string {

@@ -29,6 +29,12 @@ const authority = makeCertificate({ names: ['authority'] })
 // The node would not take as much as the gateway is told to.
 const withoutX = { 'proxy-rewrite': { headers: { remove: ['x'] } } }
 const toRoot = { 'proxy-rewrite': { uri: '/' } }
+const guards = {
+  cors: { allow_origins_by_regex: ['^(a+)+$'] },
+  'uri-blocker': { block_rules: ['=(a+)+$'] },
+  redirect: { regex_uri: ['^/guards/(a+)+$', '/away'] },
+  'proxy-rewrite': { uri: '/', headers: { remove: ['origin'] } },
+}
 const filters = [{ regex: '(a+)+$', replace: 'b', scope: 'global' as const }]
 const gateway = await startGateway(
   t,
@@ -43,6 +49,9 @@ const gateway = await startGateway(
         plugins: { 'proxy-rewrite': { regex_uri: ['^/rewrite/(a+)+$', '/short', '.*', '/longer'] } },
         upstream,
       },
+      allowed: { uri: '/allowed', plugins: { 'ua-restriction': { allowlist: ['^(a+)+$'] } }, upstream },
+      denied: { uri: '/denied', plugins: { 'ua-restriction': { denylist: ['^(a+)+$'] } }, upstream },
+      guards: { uri: '/guards*', plugins: guards, upstream },
       body: { uri: '/body', plugins: { 'response-rewrite': { filters } }, upstream },
       tls: { uri: '/a*', name: `${'a'.repeat(90)}!`, plugins: toRoot, upstream },
     },
@@ -60,6 +69,13 @@ const requests: Readonly<Record<string, () => Promise<unknown>>> = {
   'vars, match': () => ask('/vars', { x: good }),
   'regex_uri, no match': () => ask(`/rewrite/${evil}`),
   'regex_uri, match': () => ask(`/rewrite/${good}`),
+  cors: () => ask('/guards', { origin: evil }),
+  'ua-restriction': () => ask('/allowed', { 'user-agent': evil }),
+  'ua-restriction, match': () => ask('/denied', { 'user-agent': good }),
+  'uri-blocker': () => ask(`/guards?a=${evil}`),
+  'uri-blocker, match': () => ask(`/guards?a=${good}`),
+  redirect: () => ask(`/guards/${evil}`),
+  'redirect, match': () => ask(`/guards/${good}`),
   'response filter': async () =>
     (await fetch(`${gateway.proxyUrl}/body`)).text().then((text) => text === evil),
   'skip_mtls_uri_regex, no match': () => overTls(`/${evil}`),
@@ -68,7 +84,7 @@ const requests: Readonly<Record<string, () => Promise<unknown>>> = {
 }
 
 async function ask(path: string, headers: Record<string, string> = {}): Promise<unknown> {
-  const response = await fetch(`${gateway.proxyUrl}${path}`, { headers })
+  const response = await fetch(`${gateway.proxyUrl}${path}`, { headers, redirect: 'manual' })
   return `${response.status} ${response.status === 200 ? await response.text() : ''}`
 }
 
