@@ -160,6 +160,10 @@ describe('the configuration of proxy-rewrite', () => {
     assert.equal(refused({ regex_uri: ['a', 'b', 'c'] }), 'The length of regex_uri should be an even number')
     assert.match(refused({ regex_uri: ['(', 'b'] }) ?? '', /^invalid regex_uri\(\(, b\): /)
     assert.match(refused({ regex_uri: ['(?>a)', 'b'] }) ?? '', /^invalid regex_uri\(\(\?>a\), b\): /)
+    assert.match(
+      refused({ regex_uri: ['^(a+)+\\1$', 'b'] }) ?? '',
+      /exponential time, and has a back-reference/,
+    )
     assert.match(refused({ regex_uri: ['a', '/$name'] }) ?? '', /names no capture; write \$1/)
     assert.match(refused({ method: 'get' }) ?? '', /matches none of the enum values/)
     assert.match(refused({ host: 'a b' }) ?? '', /^property "host"/)

@@ -171,6 +171,16 @@ describe('expression', () => {
     assert.throws(() => compileExpression(rule), /nested deeper than 64/)
   })
 
+  it('refuses a pattern that no engine can promise to finish with', () => {
+    for (const operator of ['~~', '~*']) {
+      assert.throws(
+        () => compileExpression([['uri', operator, '^(?!b)(a+)+$']]),
+        (error) =>
+          error instanceof ExpressionError && /exponential time, and has a lookahead/.test(error.message),
+      )
+    }
+  })
+
   it('names the first rule that did not hold, as the user wrote it', () => {
     const or = ['OR', ['arg_name', '==', 'x'], ['arg_age', '>', 20]]
     const failure = (rules: unknown): string | undefined => compileExpression(rules).firstFailure(source)
