@@ -1,6 +1,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { TLSSocket } from 'node:tls'
 
 /** How often idle connections are closed while a server drains. */
 const SWEEP_MS = 100
@@ -9,13 +10,18 @@ const SWEEP_MS = 100
 export class Drainable {
   readonly server: Server
   readonly #sockets = new Set<Socket>()
+  /** Those of HTTP/1 over TLS, as they are once their handshake is over. */
+  readonly #secured = new Set<Socket>()
+  readonly #handshakes: Iterable<Socket>
 
-  /** To be called before the server accepts. */
-  constructor(server: Server) {
+  /** To be called before the server accepts. `handshakes`: its connections that have not agreed on TLS yet. */
+  constructor(server: Server, handshakes: Iterable<Socket> = []) {
     this.server = server
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
+    this.#handshakes = handshakes
+    server.on('connection', (socket) => keep(this.#sockets, socket))
+    server.on('secureConnection', (socket: TLSSocket) => {
+      // Sessions of HTTP/2 are told to end by GOAWAY.
+      if (socket.alpnProtocol !== 'h2') keep(this.#secured, socket)
     })
   }
 
@@ -48,9 +54,20 @@ export class Drainable {
     }
   }
 
-  /** Node counts a connection that has sent nothing yet as busy; by the first sweep its request would have arrived. */
+  /**
+   * Node counts a connection that has sent nothing yet as busy; by the first sweep its request would have arrived, and a handshake
+   * would be over.
+   */
   #sweep(): void {
     this.server.closeIdleConnections()
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const sockets of [this.#sockets, this.#secured]) {
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    }
+    for (const socket of this.#handshakes) socket.destroy()
   }
+}
+
+function keep(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket)
+  socket.once('close', () => sockets.delete(socket))
 }

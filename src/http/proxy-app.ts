@@ -195,9 +195,9 @@ export class ProxyApp {
   #addSecureServer(termination: TlsTermination): void {
     const server = createSecureServer(serverOptions(this.#options.limits))
     acceptAlpn(server, this.#http2)
-    terminateTls(server, termination)
+    const handshakes = terminateTls(server, termination)
     this.#serve(server)
-    this.#secureServers.push(new Drainable(server))
+    this.#secureServers.push(new Drainable(server, handshakes))
   }
 
   #serve(server: Server): void {

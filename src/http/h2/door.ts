@@ -142,7 +142,11 @@ export class Http2Door {
   }
 
   #tick(): void {
-    for (const watch of this.#watches.values()) watch.tick()
+    for (const watch of this.#watches.values()) {
+      watch.tick()
+      // One that came while a stop is under way is told by its first stream; without any it is not waited for.
+      if (this.#isDraining && watch.isIdle) watch.session.close()
+    }
   }
 
   #forget(session: ServerHttp2Session): void {

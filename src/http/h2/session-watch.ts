@@ -56,6 +56,11 @@ export class SessionWatch {
     })
   }
 
+  /** No stream is open, and new ones may be. */
+  get isIdle(): boolean {
+    return this.#streams === 0 && !this.session.closed
+  }
+
   /** To be called once a second. */
   tick(): void {
     const { socket, destroyed } = this.session

@@ -6,6 +6,7 @@ import type { ServerCertificate } from '../../snapshot/server-certificate.ts'
 import { endWith } from '../refuse-connection.ts'
 import { type FirstBytes, readClientHello } from './client-hello.ts'
 import { type HandshakeFailure, type HandshakeObserver, handshakeFailureOf } from './handshake-failure.ts'
+import { PendingHandshakes } from './pending-handshakes.ts'
 import { markSecure, SecureConnection } from './secure-connection.ts'
 import { serverOptions, type TlsDefaults } from './server-options.ts'
 
@@ -30,12 +31,16 @@ const HANDSHAKE_FAILURE = 40
  * Takes the handshakes of a server that speaks HTTP over TLS (`node:https`, or `node:http2` with `allowHTTP1`) into its own hands; call
  * it before anything listens to the server's connections. The name is read from the client's first bytes and the connection handed to a
  * TLS server of that name's certificate: OpenSSL has chosen a version by the time it asks for a certificate by name, requests client
- * certificates per server and resumes sessions over all names of one.
+ * certificates per server and resumes sessions over all names of one. Returns the connections that are not through with it.
  */
-export function terminateTls(server: NetServer, termination: TlsTermination): void {
+export function terminateTls(server: NetServer, termination: TlsTermination): PendingHandshakes {
   const handshakes = new Handshakes(server, termination)
   server.removeAllListeners('connection')
-  server.on('connection', (socket) => new Arrival(socket, handshakes))
+  server.on('connection', (socket) => {
+    handshakes.pending.add(socket)
+    new Arrival(socket, handshakes)
+  })
+  return handshakes.pending
 }
 
 /** A connection until its client has said hello. */
@@ -85,6 +90,7 @@ class Arrival {
 
 /** The TLS servers behind one listener, one for each certificate that was asked for; they never listen themselves. */
 class Handshakes {
+  readonly pending = new PendingHandshakes()
   readonly #server: NetServer
   readonly #termination: TlsTermination
   readonly #byCertificate = new WeakMap<ServerCertificate, TlsServer>()
@@ -142,6 +148,7 @@ class Handshakes {
 
   /** The handshake is over; nothing of what the client says has been read. */
   #admit(socket: TLSSocket, certificate: ServerCertificate): void {
+    this.pending.delete(socket)
     const { servername } = socket
     const name = servername ? canonical(servername) : this.#termination.fallbackServerName!
     const connection = new SecureConnection(socket, name, certificate)
