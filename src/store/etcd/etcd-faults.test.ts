@@ -188,7 +188,9 @@ describe('EtcdStore against a real etcd', { concurrency: true }, () => {
     await openStore(t, etcd.endpoint).put('/apisix/routes/0', 'after')
     await eventually('the new state', () => seen.values.size === 1)
     assert.equal(seen.values.get('/apisix/routes/0'), 'after')
-    assert.deepEqual(new Set(seen.origins), new Set(['rolled-back']))
+    // The put may come after the list that finds the store empty.
+    assert.equal(seen.origins[0], 'rolled-back')
+    assert.ok(!seen.origins.includes('relist'))
     const { rolledBack, revision } = seen.following.status()
     assert.equal(rolledBack?.fromRevision, 11)
     assert.ok(revision < 11)
