@@ -133,6 +133,7 @@ class HttpExchange implements Exchange, BodyOwner {
     this.globalChain = snapshot.global.for(plan)
     this.chain = plan?.chain ?? EMPTY_CHAIN
     context.route = plan?.route
+    context.clientBody = this.body
   }
 
   answer(reply: Reply): void {

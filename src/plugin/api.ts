@@ -13,6 +13,7 @@ export type { Ref } from '../model/kind.ts'
 export type { Labels } from '../model/types.ts'
 export type { Logger } from '../observe/logger.ts'
 export type { Counter, Family, Gauge, Histogram, MetricRegistry } from '../observe/metrics.ts'
+export { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
 export type {
   ConsumerView,
   FoundConsumer,

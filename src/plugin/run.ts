@@ -1,4 +1,5 @@
 import type { Steps } from './chain.ts'
+import { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
 import type { Context } from './context/context.ts'
 import { requestSlot } from './context/slot.ts'
 import type { BodyFilter, PhaseResult, PluginInstance, Reply } from './definition.ts'
@@ -20,6 +21,7 @@ export type FailureReport = (failure: PhaseFailure, context: Context) => void
 const filterVerdicts = requestSlot<Map<Instance, boolean>>('_meta.filter')
 
 const FAILED: Reply = Object.freeze({ status: 500 })
+const TOO_LARGE: Reply = Object.freeze({ status: 413 })
 
 /**
  * Walks one request phase until a plugin answers. Stays synchronous as long as the plugins do; a throw becomes a 500 with a
@@ -72,7 +74,9 @@ function failed(
   phase: RequestPhaseName,
   { error, context, report }: { error: unknown; context: Context; report: FailureReport },
 ): Reply {
-  report({ instance: step, phase, error }, context)
+  if (error instanceof BodyTooLargeError) return TOO_LARGE
+  // Nobody is there any more: the reply is dropped.
+  if (!(error instanceof BodyGoneError)) report({ instance: step, phase, error }, context)
   return FAILED
 }
 

@@ -8,6 +8,7 @@ import type { Upstream, UpstreamNode, UpstreamState } from '../upstream/upstream
 import { relayEarlyHints } from './early-hints.ts'
 import type { Attempts, Exchange } from './exchange.ts'
 import { GatewayError } from './gateway-error.ts'
+import { canReplay } from './outgoing-body.ts'
 import { Relay } from './relay.ts'
 import { sendAttempt } from './send.ts'
 import { judge, type Outcome, type Verdict } from './verdict.ts'
@@ -129,8 +130,8 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
 
   onError(error: TransportError): void {
     this.#sending = undefined
-    const { context, body } = this.#exchange
-    const verdict = judge(error, context.upstream.method, body?.isReplayable ?? true)
+    const { context } = this.#exchange
+    const verdict = judge(error, context.upstream.method, canReplay(this.#exchange))
     if (this.#status !== 0) {
       this.#report(error, verdict, false)
       this.#fail(verdict, error.message)

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import { BodyGoneError, BodyTooLargeError, type ClientBody } from '../plugin/context/client-body.ts'
 import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
 import { isGrpc } from './grpc-status.ts'
 import { passableTrailers } from './trailers.ts'
@@ -45,19 +46,27 @@ export interface BodyOwner {
 }
 
 /** A client's body on its way to a node. It is read only once an attempt asks for it, and as fast as the node takes it. */
-export class RequestBody implements OutgoingBody {
+export class RequestBody implements OutgoingBody, ClientBody {
   readonly length: number | undefined
   /** Bytes read from the client so far. */
   bytesRead = 0
   readonly #request: IncomingMessage
   readonly #owner: BodyOwner
-  readonly #limits: BodyLimits
+  #limits: BodyLimits
   /** Whether the client still waits to be asked for it: then the body may come, or the next request in its place. */
   isHeldBack: boolean
   #kept: Buffer[] = []
+  /** Bodies up to this are kept whole. */
+  #keptBytes = REPLAY_BYTES
   #isWholeKept = true
+  /** A plugin has read of it and no attempt has: all of that has to be kept, however long. */
+  #isPromised = false
+  /** The last plugin's reading; one waits for the other. */
+  #collecting: Promise<unknown> | undefined
+  #giveUpCollecting: ((reason: Error) => void) | undefined
   #isReading = false
   #hasEnded = false
+  #isDiscarded = false
   #consumer: BodyConsumer | undefined
   #timer: NodeJS.Timeout | undefined
   #startedAt = 0
@@ -86,6 +95,8 @@ export class RequestBody implements OutgoingBody {
     this.#consumer = consumer
     let isRoomLeft = true
     for (const chunk of this.#kept) isRoomLeft = consumer.onChunk(chunk) && isRoomLeft
+    this.#isPromised = false
+    if (this.bytesRead > this.#keptBytes) this.#forget()
     if (this.#hasEnded) consumer.onEnd(trailersOf(this.#request))
     else if (!this.#isReading) this.#read()
     else if (isRoomLeft) this.resume()
@@ -102,17 +113,57 @@ export class RequestBody implements OutgoingBody {
     if (this.#isReading && !this.#hasEnded) this.#pause()
   }
 
+  async collect(maxBytes: number): Promise<Buffer> {
+    const read = () => this.#readWhole(maxBytes)
+    const reading = this.#collecting ? this.#collecting.then(read, read) : read()
+    this.#collecting = reading
+    return reading
+  }
+
+  limit(bytes: number): void {
+    this.#limits = { ...this.#limits, bytes }
+  }
+
   /** The exchange is over: what still comes is dropped for a while, so that the client can read the answer and send a next request. */
   discard(): void {
     clearTimeout(this.#timer)
     this.#consumer = undefined
-    this.#kept = []
-    this.#isWholeKept = false
+    this.#isDiscarded = true
+    this.#forget()
+    this.#giveUpCollecting?.(new BodyGoneError())
     const request = this.#request
     if (request.readableEnded || request.destroyed) return
     this.#timer = setTimeout(() => request.socket.destroy(), this.#limits.discardMs).unref()
     const stop = () => clearTimeout(this.#timer)
     request.once('end', stop).once('close', stop).resume()
+  }
+
+  #readWhole(maxBytes: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void) => {
+        this.#giveUpCollecting = undefined
+        if (!this.#isDiscarded) this.detach()
+        end()
+      }
+      const giveUp = (reason: Error) => settle(() => reject(reason))
+      if (this.#isDiscarded) return giveUp(new BodyGoneError())
+      if (Math.max(this.length ?? 0, this.bytesRead) > maxBytes)
+        return giveUp(new BodyTooLargeError(maxBytes))
+      if (this.#hasEnded) return resolve(Buffer.concat(this.#kept))
+      this.#isPromised = true
+      this.#keptBytes = Math.max(this.#keptBytes, maxBytes)
+      this.#giveUpCollecting = giveUp
+      this.#consumer = {
+        onChunk: () => {
+          if (this.bytesRead <= maxBytes) return true
+          giveUp(new BodyTooLargeError(maxBytes))
+          return false
+        },
+        onEnd: () => settle(() => resolve(Buffer.concat(this.#kept))),
+      }
+      if (this.#isReading) this.resume()
+      else this.#read()
+    })
   }
 
   #read(): void {
@@ -168,10 +219,11 @@ export class RequestBody implements OutgoingBody {
   }
 
   #keep(chunk: Buffer): void {
-    if (this.bytesRead <= REPLAY_BYTES) {
-      this.#kept.push(chunk)
-      return
-    }
+    if (this.#isPromised || this.bytesRead <= this.#keptBytes) this.#kept.push(chunk)
+    else this.#forget()
+  }
+
+  #forget(): void {
     this.#isWholeKept = false
     this.#kept = []
   }

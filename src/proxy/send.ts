@@ -4,6 +4,7 @@ import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
 import { upstreamHeaders } from './headers.ts'
+import { outgoingBody } from './outgoing-body.ts'
 import { announceTrailers } from './trailers.ts'
 import { askingHeaders, askToSwitch } from './upgrade.ts'
 
@@ -38,7 +39,7 @@ export function sendAttempt(
       target: context.upstream.target,
       headers: upgrade === undefined ? headers : askingHeaders(headers, upgrade),
       serverName: isTlsScheme(state.spec.scheme) ? serverNameOf(host) : undefined,
-      body: exchange.body,
+      body: outgoingBody(exchange),
       connectMs,
       sendMs,
       readMs,

@@ -63,11 +63,11 @@ export function keepAnnouncement(exchange: Exchange, { headers, status }: Respon
 }
 
 /** Tells a node of trailers that the client will send, and whether the client takes some, which is asked anew for each hop. */
-export function announceTrailers({ request, body }: Exchange, headers: string[]): void {
+export function announceTrailers({ request, body, context }: Exchange, headers: string[]): void {
   const { te, trailer } = request.headers
   if (te !== undefined && acceptsTrailers(te)) headers.push('TE', 'trailers', 'Connection', 'TE')
-  if (trailer !== undefined && body !== undefined && body.length === undefined)
-    headers.push('Trailer', trailer)
+  const isClients = body !== undefined && context.newBody === undefined
+  if (trailer !== undefined && isClients && body.length === undefined) headers.push('Trailer', trailer)
 }
 
 function isAskedFor({ request }: Exchange): boolean {

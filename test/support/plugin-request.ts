@@ -1,5 +1,6 @@
 import { canonicalizeTarget } from '../../src/lib/canonical-path.ts'
 import { buildChain } from '../../src/plugin/chain.ts'
+import { BodyTooLargeError, type ClientBody } from '../../src/plugin/context/client-body.ts'
 import { type ConsumerLookup, Context, Response } from '../../src/plugin/context/context.ts'
 import { HeaderList } from '../../src/plugin/context/header-list.ts'
 import type { RouteView } from '../../src/plugin/context/request-context.ts'
@@ -29,6 +30,8 @@ export interface SentRequest {
   readonly target: string
   readonly host: string | undefined
   readonly headers: HeaderList
+  /** Of the client, or what a plugin has put into its place. */
+  readonly body: string
 }
 
 export interface RequestInit {
@@ -36,6 +39,8 @@ export interface RequestInit {
   /** As on the request line. */
   readonly target?: string
   readonly headers?: HeaderInit
+  /** Announced by `Content-Length`. */
+  readonly body?: string | Uint8Array
   readonly remoteAddr?: string
   readonly scheme?: 'http' | 'https'
   /** `undefined` stands for a request that no route matched. */
@@ -80,7 +85,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   }
   if (!reply && init.upstream === 'refused') reply = { status: 502 }
   if (!reply) {
-    sent = sentBy(context)
+    sent = sentBy(context, Buffer.from(init.body ?? ''))
     answer = answerOf(init, sent)
     context.stats.upstreamEndedAt = walk.monotonic()
   }
@@ -100,7 +105,12 @@ function makeContext(init: RequestInit, walk: Walk): Context {
   const target = canonicalizeTarget(rawTarget)
   if (!target.ok)
     throw new Error(`the test's target ${JSON.stringify(rawTarget)} is refused: ${target.reason}`)
-  const rawHeaders = flat({ Host: 'gateway.test', ...init.headers })
+  const body = init.body === undefined ? undefined : Buffer.from(init.body as string)
+  const rawHeaders = flat({
+    Host: 'gateway.test',
+    ...(body && { 'Content-Length': String(body.length) }),
+    ...init.headers,
+  })
   const context = new Context({
     method: init.method ?? 'GET',
     rawTarget,
@@ -120,17 +130,34 @@ function makeContext(init: RequestInit, walk: Walk): Context {
     consumers: walk.consumers,
     monotonic: walk.monotonic,
   })
+  context.clientBody = body && bodyInMemory(body)
   const hasRoute = !('route' in init) || init.route !== undefined
   context.route = hasRoute ? { ...walk.defaultRoute, ...init.route } : undefined
   return context
 }
 
-function sentBy({ upstream, headers }: Context): SentRequest {
+function bodyInMemory(bytes: Buffer): ClientBody {
+  let most = Number.POSITIVE_INFINITY
+  return {
+    length: bytes.length,
+    collect: async (maxBytes) => {
+      const limit = Math.min(most, maxBytes)
+      if (bytes.length > limit) throw new BodyTooLargeError(limit)
+      return bytes
+    },
+    limit: (limit) => {
+      most = limit
+    },
+  }
+}
+
+function sentBy({ upstream, headers, newBody }: Context, body: Buffer): SentRequest {
   return {
     method: upstream.method,
     target: upstream.target,
     host: upstream.host,
     headers: new HeaderList([...headers.raw()]),
+    body: Buffer.from(newBody ?? body).toString(),
   }
 }
 

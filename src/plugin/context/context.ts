@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { BodyTooLargeError, type ClientBody } from './client-body.ts'
 import { HeaderList } from './header-list.ts'
 import { cookieValue, queryArg, withoutArg } from './query.ts'
 import type {
@@ -74,8 +75,8 @@ export class Context implements RequestContext {
   readonly queryString: string
   readonly rawTarget: string
   readonly httpVersion: string
-  readonly remoteAddr: string
-  readonly remotePort: number
+  remoteAddr: string
+  remotePort: number
   readonly peerAddr: string
   readonly serverAddr: string
   readonly serverPort: number
@@ -84,6 +85,10 @@ export class Context implements RequestContext {
   readonly stats: Stats
   readonly tls: TlsView | undefined
 
+  /** Absent when the head announces none. */
+  clientBody: ClientBody | undefined = undefined
+  /** What goes to the upstream instead of the client's body. */
+  newBody: Uint8Array | undefined = undefined
   pathParams: Record<string, string> | undefined = undefined
   route: RouteView | undefined = undefined
   consumer: ConsumerView | undefined = undefined
@@ -166,6 +171,34 @@ export class Context implements RequestContext {
     if (mark === -1) return
     const rest = withoutArg(target.slice(mark + 1), name)
     this.upstream.target = rest === '' ? target.slice(0, mark) : `${target.slice(0, mark)}?${rest}`
+  }
+
+  get hasBody(): boolean {
+    return this.newBody ? this.newBody.length > 0 : (this.clientBody && this.clientBody.length !== 0) === true
+  }
+
+  async readBody(maxBytes: number): Promise<Buffer> {
+    const { newBody } = this
+    if (newBody === undefined) return (await this.clientBody?.collect(maxBytes)) ?? Buffer.alloc(0)
+    if (newBody.length > maxBytes) throw new BodyTooLargeError(maxBytes)
+    return Buffer.from(newBody.buffer, newBody.byteOffset, newBody.length)
+  }
+
+  setBody(bytes: Uint8Array | string): void {
+    this.newBody = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
+    this.headers.remove('transfer-encoding')
+    this.headers.set('Content-Length', String(this.newBody.length))
+  }
+
+  setBodyLimit(bytes: number): void {
+    const most = bytes === 0 ? Number.MAX_SAFE_INTEGER : bytes
+    if ((this.clientBody?.length ?? 0) > most) throw new BodyTooLargeError(most)
+    this.clientBody?.limit(most)
+  }
+
+  setClientAddress(address: string, port?: number): void {
+    this.remoteAddr = address
+    if (port !== undefined) this.remotePort = port
   }
 
   var(name: string): unknown {

@@ -85,6 +85,10 @@ export interface RequestContext extends VariableSource {
   readonly rawTarget: string
   readonly remoteAddr: string
   readonly remotePort: number
+  /** Where the connection comes from, whatever headers or a plugin say of the client. */
+  readonly peerAddr: string
+  /** Whether the upstream will get a body: what the head announces, or what a plugin has set. */
+  readonly hasBody: boolean
   /** What will be sent to the upstream; starts as what the client sent. */
   readonly headers: Headers
   readonly upstream: UpstreamRequest
@@ -104,6 +108,17 @@ export interface RequestContext extends VariableSource {
   cookie(name: string): string | undefined
   /** Removes a query argument from what the upstream gets. */
   removeArg(name: string): void
+  /**
+   * The whole body, empty when there is none; it goes on to the upstream all the same. Rejects with `BodyTooLargeError` when it is
+   * longer than `maxBytes`; a phase that lets it escape is answered 413. Only before the request is forwarded.
+   */
+  readBody(maxBytes: number): Promise<Buffer>
+  /** Replaces what the upstream gets as a body; handed over. */
+  setBody(bytes: Uint8Array | string): void
+  /** Longest body of this request, 0 for any, instead of the listener's limit. Throws `BodyTooLargeError` when its head announces more. */
+  setBodyLimit(bytes: number): void
+  /** The client's address from here on, in variables, logs and forwarded headers: an IP in its canonical form. */
+  setClientAddress(address: string, port?: number): void
   /** Any variable of contract §4.5; `undefined` when it has no value. */
   var(name: string): unknown
   /** Looks up the consumer whose configuration of `plugin` has this key, in the snapshot of this request. */
