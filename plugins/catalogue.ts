@@ -4,6 +4,7 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   cors: () => import('./cors/index.ts'),
   csrf: () => import('./csrf/index.ts'),
+  'fault-injection': () => import('./fault-injection/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
