@@ -1,0 +1,243 @@
+import { BACKGROUND_CLOCK, type Clock } from '../../../src/lib/clock.ts'
+import type { InstanceHost } from '../../../src/plugin/api.ts'
+import { BatchReport } from './report.ts'
+import { BatchSendError } from './send-error.ts'
+
+/** When a batch sends, how often it tries again, and how much it may hold. */
+export interface BatchOptions {
+  /** Most entries of one send; so many waiting are sent at once. */
+  readonly maxEntries: number
+  /** What waits is sent when no entry came for so long. */
+  readonly inactiveMs: number
+  /** An entry waits no longer than this for others to come. */
+  readonly durationMs: number
+  /** Further attempts after one that failed. */
+  readonly maxRetries: number
+  /** From a failed attempt to the next; left out while the batch is being closed. */
+  readonly retryDelayMs: number
+  /** Most entries held, those being sent included; asked at each push, because metadata changes. Further ones are dropped. */
+  maxPending(): number
+  /** Most bytes held, as far as `push` was told of them. Default 64 MiB. A single entry is held whatever it weighs. */
+  readonly maxPendingBytes?: number
+  /** Longest time `close` takes to send what is left. Default 1.8 s, which ends before `plugin_close_ms` does. */
+  readonly flushMs?: number
+}
+
+export interface BatchParts<Entry> {
+  /** Label of the metrics: the plugin's name, or another of a bounded set. */
+  readonly name: string
+  readonly options: BatchOptions
+  /**
+   * Delivers the entries (1 to `maxEntries`) or rejects; reject with {@link BatchSendError} when some were delivered. Never called
+   * while an earlier call is under way. `signal` is aborted when the time to close is over; what it returns then is not waited for.
+   */
+  send(entries: readonly Entry[], signal: AbortSignal): Promise<void>
+  /** The batch hands its own `close` to `host.own`. */
+  readonly host: Pick<InstanceHost, 'logger' | 'metrics' | 'own'>
+  readonly clock?: Clock
+  /** Told of the number of entries held whenever it has changed. Must not throw. */
+  observePending?(pending: number): void
+}
+
+/** Entries on their way to a sink: bounded, in order, one send at a time. */
+export interface Batch<Entry> {
+  /**
+   * Takes an entry; the caller must not change it afterwards. `bytes` is what it holds of large things such as bodies. Returns
+   * false when it was dropped (and counted) because the batch is full or closed. Never throws, never waits.
+   */
+  push(entry: Entry, bytes?: number): boolean
+  /** Entries held, those being sent included. */
+  readonly pending: number
+  /** Sends what is left, tries failed sends again at once, and drops and counts what is not delivered within `flushMs`. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Makes a batch that lives until its host's instance is released, which sends what is left. */
+export function createBatch<Entry>(parts: BatchParts<Entry>): Batch<Entry> {
+  const batch = new BoundedBatch(parts)
+  parts.host.own(() => batch.close())
+  return batch
+}
+
+const MAX_PENDING_BYTES = 64 * 1024 * 1024
+const FLUSH_MS = 1800
+
+class BoundedBatch<Entry> implements Batch<Entry> {
+  readonly #parts: BatchParts<Entry>
+  readonly #options: BatchOptions
+  readonly #clock: Clock
+  readonly #report: BatchReport
+  readonly #over = new AbortController()
+  /** Resolves, once, when the time to close is over. */
+  readonly #timeIsOver: Promise<void>
+  #waiting: Entry[] = []
+  /** Bytes of each waiting entry. */
+  #sizes: number[] = []
+  #bytes = 0
+  #beingSent = 0
+  /** How many of those waiting are to be sent though they do not fill a send. */
+  #due = 0
+  #firstAtMs = 0
+  #lastAtMs = 0
+  #cancelTimer: (() => void) | undefined
+  /** Ends the pause before a retry. */
+  #wake: (() => void) | undefined
+  #isSending = false
+  #sending: Promise<void> = Promise.resolve()
+  #closing: Promise<void> | undefined
+
+  constructor(parts: BatchParts<Entry>) {
+    this.#parts = parts
+    this.#options = parts.options
+    this.#clock = parts.clock ?? BACKGROUND_CLOCK
+    this.#report = new BatchReport(parts.name, parts.host, this.#clock)
+    this.#timeIsOver = new Promise((resolve) => {
+      this.#over.signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  get pending(): number {
+    return this.#waiting.length + this.#beingSent
+  }
+
+  push(entry: Entry, bytes = 0): boolean {
+    if (this.#closing) return this.#refuse('stopped')
+    if (this.#isFull(bytes)) return this.#refuse('full')
+    const now = this.#clock.nowMs()
+    if (this.#waiting.length === 0) this.#firstAtMs = now
+    this.#lastAtMs = now
+    this.#waiting.push(entry)
+    this.#sizes.push(bytes)
+    this.#bytes += bytes
+    this.#changed(1)
+    if (this.#waiting.length >= this.#options.maxEntries) this.#start()
+    else this.#watch(Math.min(this.#options.inactiveMs, this.#options.durationMs))
+    return true
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  #refuse(reason: 'full' | 'stopped'): false {
+    this.#report.dropped(1, reason)
+    return false
+  }
+
+  #isFull(bytes: number): boolean {
+    const { maxPending, maxPendingBytes = MAX_PENDING_BYTES } = this.#options
+    if (this.pending === 0) return false
+    return this.pending >= maxPending() || (bytes > 0 && this.#bytes + bytes > maxPendingBytes)
+  }
+
+  #changed(by: number): void {
+    this.#report.pending(by)
+    this.#parts.observePending?.(this.pending)
+  }
+
+  #watch(delayMs: number): void {
+    this.#cancelTimer ??= this.#clock.schedule(delayMs, () => {
+      this.#cancelTimer = undefined
+      this.#sendIfDue()
+    })
+  }
+
+  #sendIfDue(): void {
+    if (this.#waiting.length === 0) return
+    const dueAtMs = Math.min(
+      this.#firstAtMs + this.#options.durationMs,
+      this.#lastAtMs + this.#options.inactiveMs,
+    )
+    const leftMs = dueAtMs - this.#clock.nowMs()
+    if (leftMs > 0) {
+      this.#watch(leftMs)
+      return
+    }
+    this.#due = this.#waiting.length
+    this.#start()
+  }
+
+  #start(): void {
+    if (!this.#isSending) this.#sending = this.#sendAll()
+  }
+
+  async #sendAll(): Promise<void> {
+    this.#isSending = true
+    while (this.#due > 0 || this.#waiting.length >= this.#options.maxEntries) await this.#sendOne()
+    this.#isSending = false
+    if (this.#waiting.length > 0 && !this.#closing) this.#watch(this.#options.inactiveMs)
+  }
+
+  async #sendOne(): Promise<void> {
+    const count = Math.min(this.#options.maxEntries, this.#waiting.length)
+    const entries = this.#waiting.splice(0, count)
+    const bytes = this.#sizes.splice(0, count).reduce((sum, size) => sum + size, 0)
+    this.#beingSent = count
+    this.#due = Math.max(0, this.#due - count)
+    this.#firstAtMs = this.#clock.nowMs()
+    await this.#deliver(entries)
+    this.#beingSent = 0
+    this.#bytes -= bytes
+    this.#changed(-count)
+  }
+
+  /** Never rejects. */
+  async #deliver(all: readonly Entry[]): Promise<void> {
+    let entries = all
+    for (let attempt = 0; !this.#over.signal.aborted; attempt++) {
+      const failure = await this.#attempt(entries)
+      if (failure === 'over') break
+      const delivered = failure ? failure.delivered : entries.length
+      this.#report.sent(delivered)
+      entries = entries.slice(delivered)
+      if (failure) this.#report.failed(failure.reason)
+      if (entries.length === 0) return
+      if (attempt >= this.#options.maxRetries) {
+        this.#report.dropped(entries.length, 'failed')
+        return
+      }
+      await this.#pause()
+    }
+    this.#report.dropped(entries.length, 'stopped')
+  }
+
+  async #attempt(
+    entries: readonly Entry[],
+  ): Promise<undefined | 'over' | { readonly delivered: number; readonly reason: unknown }> {
+    try {
+      const sent = this.#parts.send(entries, this.#over.signal).then(() => undefined)
+      return await Promise.race([sent, this.#timeIsOver.then(() => 'over' as const)])
+    } catch (reason) {
+      const delivered = reason instanceof BatchSendError ? Math.min(reason.delivered, entries.length) : 0
+      return { delivered, reason }
+    }
+  }
+
+  #pause(): Promise<void> {
+    if (this.#closing) return Promise.resolve()
+    return new Promise((resolve) => {
+      const cancel = this.#clock.schedule(this.#options.retryDelayMs, () => this.#wake?.())
+      this.#wake = () => {
+        this.#wake = undefined
+        cancel()
+        resolve()
+      }
+    })
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelTimer?.()
+    this.#report.hold()
+    this.#due = this.#waiting.length
+    const { flushMs = FLUSH_MS } = this.#options
+    const cancel = this.#clock.schedule(flushMs, () => this.#over.abort())
+    // In the next turn, when `close` is known to be under way to whoever asks.
+    await Promise.resolve()
+    this.#wake?.()
+    this.#start()
+    await this.#sending
+    cancel()
+    this.#report.close()
+  }
+}
