@@ -61,7 +61,7 @@ describe('an answer is rendered with', () => {
     it(what, () => {
       const rendered = renderReply(reply, accept)
       assert.equal(rendered.headers.get('content-type'), type)
-      assert.equal(Buffer.from(rendered.body).toString(), body)
+      assert.equal(Buffer.from(rendered.body as Uint8Array).toString(), body)
     })
   }
 

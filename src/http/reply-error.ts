@@ -1,12 +1,15 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { Readable } from 'node:stream'
 import { Response } from '../plugin/context/context.ts'
 import { HeaderList } from '../plugin/context/header-list.ts'
-import type { Reply } from '../plugin/definition.ts'
+import type { BodyFilter, Reply } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import { filterChunk, filterEnd } from '../proxy/body-filters.ts'
+import { isStream } from '../proxy/body-pipeline.ts'
 import type { Exchange } from '../proxy/exchange.ts'
 import { grpcStatus, isGrpc } from '../proxy/grpc-status.ts'
 import { writeHead } from '../proxy/write-head.ts'
+import { streamReply } from './stream-reply.ts'
 
 const JSON_TYPE = 'application/json'
 const TEXT_TYPE = 'text/plain; charset=utf-8'
@@ -33,9 +36,13 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
     ...collectBodyFilters(globalChain.bodyFilter, context, report),
     ...collectBodyFilters(chain.bodyFilter, context, report),
   ]
-  const bytes = filters.length === 0 ? body : filtered(filters, body)
   // Ours alone to say, whatever a plugin copied from elsewhere.
   headers.remove('transfer-encoding')
+  if (body instanceof Readable || filters.some(isStream)) {
+    streamReply(exchange, { made, body, filters, hasBody: mayHaveBody(made.status) })
+    return
+  }
+  const bytes = filters.length === 0 ? body : filtered(filters as BodyFilter[], body)
   if (isGrpcFailure) headers.remove('content-length')
   else if (mayHaveBody(made.status)) headers.set('Content-Length', String(bytes.length))
   else headers.remove('content-length')
@@ -57,6 +64,7 @@ export function cutShort({ context, request, response }: Exchange, status: numbe
 
 /** The same answer in gRPC's way: HTTP 200 and a status in the head, without a body (trailers-only). */
 function renderGrpcStatus({ status, body, headers: own }: Reply): { headers: HeaderList; body: Uint8Array } {
+  if (body instanceof Readable) body.destroy()
   const headers = new HeaderList(['content-type', 'application/grpc'])
   const skipped = new Set(['content-type', 'content-length'])
   for (const [name, value] of Object.entries(own ?? {})) {
@@ -82,14 +90,14 @@ export function writeBareStatus(
 ): Response {
   const { headers, body } = renderReply({ status }, undefined)
   if (serverHeader !== false) headers.set('Server', serverHeader)
-  headers.set('Content-Length', String(body.length))
+  headers.set('Content-Length', String((body as Uint8Array).length))
   if (!mayReuse) headers.set('Connection', 'close')
   response.writeHead(status, headers.raw() as string[])
   response.end(body)
   return new Response(status, headers, 'gateway')
 }
 
-function filtered(filters: Parameters<typeof filterChunk>[0], body: Uint8Array): Uint8Array {
+function filtered(filters: readonly BodyFilter[], body: Uint8Array): Uint8Array {
   const parts = [filterChunk(filters, body), filterEnd(filters)].filter((part) => part !== undefined)
   return Buffer.concat(parts)
 }
@@ -102,7 +110,7 @@ function mayHaveBody(status: number): boolean {
 export function renderReply(
   { status, body, headers: own }: Reply,
   accept: string | undefined,
-): { headers: HeaderList; body: Uint8Array } {
+): { headers: HeaderList; body: Uint8Array | Readable } {
   const content = contentOf(status, body, accept)
   const headers = new HeaderList()
   if (content.type !== undefined) headers.set('Content-Type', content.type)
@@ -114,9 +122,9 @@ function contentOf(
   status: number,
   body: Reply['body'],
   accept: string | undefined,
-): { type: string | undefined; body: string | Uint8Array } {
+): { type: string | undefined; body: string | Uint8Array | Readable } {
   if (typeof body === 'string') return { type: TEXT_TYPE, body }
-  if (body instanceof Uint8Array) return { type: TEXT_TYPE, body }
+  if (body instanceof Uint8Array || body instanceof Readable) return { type: TEXT_TYPE, body }
   if (body !== undefined) return { type: JSON_TYPE, body: `${JSON.stringify(body)}\n` }
   if (status < 400) return { type: undefined, body: '' }
   const title = `${status} ${STATUS_CODES[status] ?? 'Error'}`

@@ -28,6 +28,7 @@ export { type RequestSlot, requestSlot } from './context/slot.ts'
 export {
   type AnyPlugin,
   type BodyFilter,
+  type BodyStream,
   type Clock,
   ConfigError,
   definePlugin,

@@ -1,3 +1,4 @@
+import type { Readable, Transform } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
@@ -8,12 +9,12 @@ import type { RequestContext } from './context/request-context.ts'
 export type Schema = Readonly<Record<string, unknown>>
 
 /**
- * An answer given by the gateway itself: it ends the walk of the phases. Objects become JSON with a newline, strings and buffers
- * go as they are, no body becomes the error page of the status (contract §6, decisions 6 and 7).
+ * An answer given by the gateway itself: it ends the walk of the phases. Objects become JSON with a newline, strings, buffers
+ * and streams go as they are, a stream without a `Content-Length` among the headers in chunks; no body becomes the error page of the status (contract §6, decisions 6 and 7).
  */
 export interface Reply {
   readonly status: number
-  readonly body?: string | Uint8Array | Readonly<Record<string, unknown>> | readonly unknown[]
+  readonly body?: string | Uint8Array | Readable | Readonly<Record<string, unknown>> | readonly unknown[]
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
 }
 
@@ -24,10 +25,17 @@ export type RequestPhase = (context: RequestContext) => PhaseResult | Promise<Ph
 
 /** Changes a body on its way to the client. Chunks are owned by the filter once handed over. */
 export interface BodyFilter {
+  /** It only looks: every chunk comes out as it went in, and the length that was announced stays true. */
+  readonly isObserver?: true
   /** Returns what to send now; nothing means "later" or "drop". */
   write(chunk: Uint8Array): Uint8Array | undefined
-  /** Called once after the last chunk; returns the tail. */
-  end(): Uint8Array | undefined
+  /** Called once after the last chunk of a whole body, with the upstream's trailers as a flat list when it sent some; returns the tail. */
+  end(trailers?: readonly string[]): Uint8Array | undefined
+}
+
+/** The same as a stream. Owned by the runtime once handed over: destroyed when the client leaves. */
+export interface BodyStream {
+  readonly stream: Transform
 }
 
 /** The compiled form of one stored configuration: functions that close over prepared values (contract §6 for the phases). */
@@ -40,8 +48,11 @@ export interface PluginInstance {
   beforeProxy?: RequestPhase
   /** Status and headers of the response are known and can still change. Synchronous. */
   headerFilter?: (context: RequestContext) => void
-  /** Called after all header filters; a returned filter sees every chunk. */
-  bodyFilter?: (context: RequestContext) => BodyFilter | undefined
+  /**
+   * Called after all header filters; a returned filter sees every chunk. A stream is for what takes time or makes much of little, such
+   * as compression: the node is read as fast as the client takes what comes out.
+   */
+  bodyFilter?: (context: RequestContext) => BodyFilter | BodyStream | undefined
   /** After the response ended, however it ended. Synchronous; what takes longer belongs to a batch the plugin owns. */
   log?: (context: RequestContext) => void
 }

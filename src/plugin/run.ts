@@ -2,7 +2,7 @@ import type { Steps } from './chain.ts'
 import { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
 import type { Context } from './context/context.ts'
 import { requestSlot } from './context/slot.ts'
-import type { BodyFilter, PhaseResult, PluginInstance, Reply } from './definition.ts'
+import type { BodyFilter, BodyStream, PhaseResult, PluginInstance, Reply } from './definition.ts'
 import type { Instance } from './instance.ts'
 
 type RequestPhaseName = 'rewrite' | 'access' | 'beforeProxy'
@@ -93,11 +93,19 @@ export function runHeaderFilters(steps: Steps, context: Context, report: Failure
 }
 
 /** Asks each instance for a body filter; those that want none cost nothing. */
-export function collectBodyFilters(steps: Steps, context: Context, report: FailureReport): BodyFilter[] {
-  const filters: BodyFilter[] = []
+export function collectBodyFilters(
+  steps: Steps,
+  context: Context,
+  report: FailureReport,
+): (BodyFilter | BodyStream)[] {
+  const filters: (BodyFilter | BodyStream)[] = []
   for (const step of steps) {
-    const filter = runSafely(step, 'bodyFilter', { context, report }) as BodyFilter | undefined
-    if (filter) filters.push(filter)
+    const filter = runSafely(step, 'bodyFilter', { context, report }) as BodyFilter | BodyStream | undefined
+    if (!filter) continue
+    if ('stream' in filter) {
+      filter.stream.on('error', (error) => report({ instance: step, phase: 'bodyFilter', error }, context))
+    }
+    filters.push(filter)
   }
   return filters
 }

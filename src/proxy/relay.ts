@@ -1,10 +1,11 @@
 import type { ServerResponse } from 'node:http'
 import { Response } from '../plugin/context/context.ts'
 import { HeaderList } from '../plugin/context/header-list.ts'
-import type { BodyFilter } from '../plugin/definition.ts'
+import type { BodyFilter, BodyStream } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
-import { filterChunk, filterEnd } from './body-filters.ts'
+import { changesLength, filterChunk, filterEnd } from './body-filters.ts'
+import { BodyPipeline, isStream } from './body-pipeline.ts'
 import type { Exchange } from './exchange.ts'
 import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
@@ -24,7 +25,10 @@ export interface Source {
 export class Relay {
   readonly #exchange: Exchange
   readonly #source: Source
-  #filters: BodyFilter[] = []
+  #filters: readonly BodyFilter[] = []
+  /** In place of the filters when one of them is a stream. */
+  #pipeline: BodyPipeline | undefined
+  #trailers: readonly string[] | undefined
   #isHeadSent = false
   #heldBody: string | undefined
   #isWaitingForDrain = false
@@ -44,11 +48,13 @@ export class Relay {
     addOwnHeaders(this.#exchange, response)
     runHeaderFilters(globalChain.headerFilter, context, report)
     runHeaderFilters(chain.headerFilter, context, report)
-    this.#filters = [
+    const filters = [
       ...collectBodyFilters(globalChain.bodyFilter, context, report),
       ...collectBodyFilters(chain.bodyFilter, context, report),
     ]
-    if (this.#filters.length > 0 || isLengthOfNoBody(this.#exchange, head)) {
+    if (filters.some(isStream)) this.#open(filters)
+    else this.#filters = filters as BodyFilter[]
+    if (filters.some(changesLength) || isLengthOfNoBody(this.#exchange, head)) {
       response.headers.remove('content-length')
     }
     if (head.bodyLength === undefined) keepAnnouncement(this.#exchange, response)
@@ -56,6 +62,7 @@ export class Relay {
 
   /** `chunk` is lent, as {@link ResponseSink.onData} says. Returns false when the client is slower than the node. */
   write(chunk: Buffer, mayKeep: boolean): boolean {
+    if (this.#pipeline) return this.#pipeline.write(Buffer.from(chunk))
     if (this.#filters.length > 0) {
       const filtered = filterChunk(this.#filters, Buffer.from(chunk))
       return filtered === undefined || this.#writeOwned(filtered)
@@ -79,9 +86,28 @@ export class Relay {
 
   /** `trailers` are the node's, flat. */
   end(trailers?: readonly string[]): void {
-    const { response, context } = this.#exchange
-    const tail = this.#filters.length > 0 ? filterEnd(this.#filters) : undefined
+    if (this.#pipeline) {
+      this.#trailers = trailers
+      this.#pipeline.end(trailers)
+      return
+    }
+    const tail = this.#filters.length > 0 ? filterEnd(this.#filters, trailers) : undefined
     if (tail !== undefined) this.#writeOwned(tail)
+    this.#finish(trailers)
+  }
+
+  #open(filters: readonly (BodyFilter | BodyStream)[]): void {
+    const pipeline = new BodyPipeline(filters, this.#source, {
+      write: (bytes) => this.#writeOwned(bytes),
+      end: () => this.#finish(this.#trailers),
+      fail: (error) => this.#exchange.crash(error),
+    })
+    this.#pipeline = pipeline
+    this.#exchange.response.once('close', () => pipeline.destroy())
+  }
+
+  #finish(trailers: readonly string[] | undefined): void {
+    const { response, context } = this.#exchange
     if (!this.#isHeadSent) this.#sendHead()
     const held = this.#heldBody
     this.#heldBody = undefined
@@ -121,7 +147,8 @@ export class Relay {
     this.#isWaitingForDrain = true
     this.#exchange.response.once('drain', () => {
       this.#isWaitingForDrain = false
-      this.#source.resume()
+      const before = this.#pipeline ?? this.#source
+      before.resume()
     })
   }
 }

@@ -1,10 +1,11 @@
+import { Readable } from 'node:stream'
 import { canonicalizeTarget } from '../../src/lib/canonical-path.ts'
 import { buildChain } from '../../src/plugin/chain.ts'
 import { BodyTooLargeError, type ClientBody } from '../../src/plugin/context/client-body.ts'
 import { type ConsumerLookup, Context, Response } from '../../src/plugin/context/context.ts'
 import { HeaderList } from '../../src/plugin/context/header-list.ts'
 import type { RouteView } from '../../src/plugin/context/request-context.ts'
-import type { BodyFilter, Reply } from '../../src/plugin/definition.ts'
+import type { BodyFilter, BodyStream, Reply } from '../../src/plugin/definition.ts'
 import type { Instance } from '../../src/plugin/instance.ts'
 import {
   collectBodyFilters,
@@ -13,6 +14,7 @@ import {
   runLog,
   runRequestPhase,
 } from '../../src/plugin/run.ts'
+import { BodyPipeline } from '../../src/proxy/body-pipeline.ts'
 
 type HeaderInit = Readonly<Record<string, string | readonly string[]>>
 
@@ -92,7 +94,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   context.beginResponse(reply ? gatewayResponse(reply) : upstreamResponse(answer))
   runHeaderFilters(chain.headerFilter, context, walk.report)
   const filters = collectBodyFilters(chain.bodyFilter, context, walk.report)
-  const bytes = filtered(reply ? [replyBody(reply)] : chunksOf(answer), filters)
+  const bytes = await filtered(reply ? [await replyBody(reply)] : chunksOf(answer), filters)
   context.stats.responseBodyBytes = bytes.length
   context.stats.endedAt = walk.monotonic()
   runLog(chain.log, context, walk.report)
@@ -174,7 +176,8 @@ function gatewayResponse({ status, headers = {} }: Reply): Response {
   return new Response(status, new HeaderList(flat(headers)), 'gateway')
 }
 
-function replyBody({ status, body }: Reply): Buffer {
+async function replyBody({ status, body }: Reply): Promise<Buffer> {
+  if (body instanceof Readable) return Buffer.concat(await body.toArray())
   if (body === undefined) return Buffer.from(`error page ${status}`)
   if (typeof body === 'string' || body instanceof Uint8Array) return Buffer.from(body)
   return Buffer.from(`${JSON.stringify(body)}\n`)
@@ -185,12 +188,25 @@ function chunksOf({ body = 'ok' }: UpstreamAnswer): Buffer[] {
   return chunks.map((chunk) => Buffer.from(chunk as string))
 }
 
-function filtered(chunks: readonly Uint8Array[], filters: readonly BodyFilter[]): Buffer {
-  let pieces: Uint8Array[] = [...chunks]
-  for (const filter of filters) {
-    const changed = [...pieces.map((piece) => filter.write(piece)), filter.end()]
-    pieces = changed.filter((piece): piece is Uint8Array => piece !== undefined)
-  }
+/** Through the pipeline that responses of the data path take. */
+async function filtered(
+  chunks: readonly Uint8Array[],
+  filters: readonly (BodyFilter | BodyStream)[],
+): Promise<Buffer> {
+  const pieces: Uint8Array[] = []
+  await new Promise<void>((end, fail) => {
+    const sink = {
+      write(bytes: Uint8Array) {
+        pieces.push(bytes)
+        return true
+      },
+      end,
+      fail,
+    }
+    const pipeline = new BodyPipeline(filters, { resume() {} }, sink)
+    for (const chunk of chunks) pipeline.write(chunk)
+    pipeline.end()
+  })
   return Buffer.concat(pieces)
 }
 
