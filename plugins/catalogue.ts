@@ -8,6 +8,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
+  mocking: () => import('./mocking/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
   redirect: () => import('./redirect/index.ts'),

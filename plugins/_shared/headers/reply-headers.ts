@@ -20,11 +20,15 @@ export function checkReplyHeaders(map: HeaderMap): void {
   checkHeaders({ set: map })
 }
 
+/** The same headers for every answer; nothing in their values is a variable. Run {@link checkReplyHeaders} before. */
+export function fixedReplyHeaders(map: HeaderMap): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(map).map(([name, value]) => [name, headerBytes(value)]))
+}
+
 /** Compiles the headers of an answer; one whose value comes to nothing is left out. Run {@link checkReplyHeaders} before. */
 export function compileReplyHeaders(map: HeaderMap): RenderHeaders {
-  const bytes = (value: string | number) => Buffer.from(String(value), 'utf8').toString('latin1')
   const templates = Object.entries(map).map(
-    ([name, value]) => [name, compileTemplate(bytes(value), toHeaderValue)] as const,
+    ([name, value]) => [name, compileTemplate(headerBytes(value), toHeaderValue)] as const,
   )
   return (source) => {
     const lines: [name: string, value: string][] = []
@@ -36,3 +40,6 @@ export function compileReplyHeaders(map: HeaderMap): RenderHeaders {
     return Object.fromEntries(lines)
   }
 }
+
+/** The configuration is text, a header is bytes: what is not ASCII goes out as UTF-8. */
+const headerBytes = (value: string | number) => Buffer.from(String(value), 'utf8').toString('latin1')
