@@ -2,8 +2,10 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
+  'basic-auth': () => import('./basic-auth/index.ts'),
   cors: () => import('./cors/index.ts'),
   csrf: () => import('./csrf/index.ts'),
+  echo: () => import('./echo/index.ts'),
   'fault-injection': () => import('./fault-injection/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),

@@ -16,14 +16,6 @@ export function bodyBytes({ body, body_base64: isBase64 }: ResponseRewriteConfig
   return Buffer.from(body, 'base64')
 }
 
-/** Sends `body` and drops what comes. */
-export function replaceBody(body: Uint8Array): BodyFilter {
-  return {
-    write: () => undefined,
-    end: () => (body.length === 0 ? undefined : body),
-  }
-}
-
 /** Compiles the filters into one change. Throws {@link ConfigError} with the contract's text for a bad pattern. */
 export function compileFilters(filters: readonly Filter[]): Change {
   const changes = filters.map(compileFilter)

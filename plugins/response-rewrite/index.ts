@@ -8,14 +8,14 @@ import {
   type RequestContext,
   requestSlot,
 } from '../../src/plugin/api.ts'
+import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
 import { checkHeaders, compileHeaders, type HeadersConfig } from '../_shared/headers/operations.ts'
-import { bodyBytes, compileFilters, filterBody, replaceBody } from './body.ts'
+import { bodyBytes, compileFilters, filterBody } from './body.ts'
 import { unpackFor } from './content-coding.ts'
 import { type ResponseRewriteConfig, schema } from './schema.ts'
 
 /** Decided when the headers are known, used when the body comes; by instance, of which a request may meet several. */
 const bodyFilters = requestSlot<Map<object, BodyFilter>>('response-rewrite')
-const DESCRIBE_THE_BODY = ['content-length', 'content-encoding', 'etag', 'last-modified']
 
 /** Changes status, headers and body of a response, the gateway's own answers among them (contract §7.3). */
 export default definePlugin<ResponseRewriteConfig>({
@@ -41,7 +41,7 @@ export default definePlugin<ResponseRewriteConfig>({
         if (status !== undefined) response.status = status
         const filter = filterFor?.(response.headers)
         if (filter) {
-          for (const name of DESCRIBE_THE_BODY) response.headers.remove(name)
+          forgetBody(response.headers)
           keepFilter(context, instance, filter)
         }
         changeHeaders?.(response.headers, context)
