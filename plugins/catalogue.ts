@@ -6,6 +6,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   cors: () => import('./cors/index.ts'),
   csrf: () => import('./csrf/index.ts'),
   echo: () => import('./echo/index.ts'),
+  'error-page': () => import('./error-page/index.ts'),
   'fault-injection': () => import('./fault-injection/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
