@@ -171,18 +171,20 @@ class Mounted implements MountedPlugin {
     const found = this.#options.consumers?.find(
       ({ plugins }) => field !== undefined && plugins[plugin]?.[field] === key,
     )
-    return found && viewOf(found, plugin)
+    return found && this.#found(found, plugin)
   }
 
   #consumerNamed(name: string): FoundConsumer | undefined {
     const found = this.#options.consumers?.find(({ username }) => username === name)
-    return found && viewOf(found, this.#plugin.name)
+    return found && this.#found(found, this.#plugin.name)
   }
-}
 
-function viewOf({ username, labels, plugins }: MountedConsumer, plugin: string): FoundConsumer {
-  return {
-    view: { name: username, groupId: undefined, labels, credentialId: undefined },
-    config: plugins[plugin] ?? {},
+  #found({ username, labels, plugins }: MountedConsumer, plugin: string): FoundConsumer {
+    const config = plugins[plugin]
+    return {
+      view: { name: username, groupId: undefined, labels, credentialId: undefined },
+      // With the defaults of its schema, and the same object each time, as in a snapshot.
+      config: config ? this.#registry.prepare(plugin, config, 'consumer').config : {},
+    }
   }
 }

@@ -1,0 +1,77 @@
+import {
+  definePlugin,
+  type FoundConsumer,
+  type FromSchema,
+  type RequestContext,
+} from '../../src/plugin/api.ts'
+import { oncePerConfig } from '../_shared/auth/prepare.ts'
+import { compileRefusal } from '../_shared/auth/refusal.ts'
+import { anonymousConsumer, hideCredentials, REALM } from '../_shared/auth/schema.ts'
+import { digestOf, isSame } from '../_shared/auth/secret-digest.ts'
+import { type BasicCredentials, readBasic } from './authorization.ts'
+
+const schema = {
+  type: 'object',
+  properties: {
+    hide_credentials: hideCredentials,
+    realm: { ...REALM, default: 'basic' },
+    anonymous_consumer: anonymousConsumer,
+  },
+} as const
+
+const consumerSchema = {
+  type: 'object',
+  properties: {
+    username: { type: 'string', description: 'The name to log in with, unique among consumers.' },
+    password: { type: 'string', description: 'The password.' },
+  },
+  required: ['username', 'password'],
+} as const
+
+const passwordOf = oncePerConfig(({ password }: FromSchema<typeof consumerSchema>) => digestOf(password))
+
+/** Identifies the consumer by name and password of HTTP's Basic scheme (contract §7.1). */
+export default definePlugin<FromSchema<typeof schema>>({
+  name: 'basic-auth',
+  priority: 2520,
+  type: 'auth',
+  schema,
+  consumerSchema,
+  consumerKey: 'username',
+  secretFields: ['password'],
+  compile(config, host) {
+    const { hide_credentials: hidesCredentials } = config
+    const refuse = compileRefusal(
+      { challenge: `Basic realm="${config.realm}"`, anonymousConsumer: config.anonymous_consumer },
+      host,
+    )
+    return {
+      rewrite(context) {
+        const authorization = context.headers.get('authorization')
+        if (authorization === undefined) return refuse(context, 'Missing authorization in request')
+        if (hidesCredentials) context.headers.remove('authorization')
+        const credentials = readBasic(authorization)
+        if (!credentials) return refuse(context, 'Invalid authorization in request')
+        const consumer = findOwner(context, credentials)
+        if (!consumer) return refuse(context, 'Invalid user authorization')
+        context.attachConsumer(consumer)
+        return undefined
+      },
+    }
+  },
+})
+
+/** The consumer of that name, if the password is theirs. */
+function findOwner(context: RequestContext, given: BasicCredentials): FoundConsumer | undefined {
+  const consumer =
+    context.findConsumer('basic-auth', given.username) ??
+    context.findConsumer('basic-auth', given.apisix.username)
+  if (!consumer) return undefined
+  const expected = passwordOf(consumer)
+  const isRight = isPassword(given.password, expected) || isPassword(given.apisix.password, expected)
+  return isRight ? consumer : undefined
+}
+
+function isPassword(latin1: string, expected: Uint8Array): boolean {
+  return isSame(digestOf(Buffer.from(latin1, 'latin1')), expected)
+}
