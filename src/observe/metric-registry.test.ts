@@ -132,4 +132,113 @@ describe('the metric registry', () => {
     assert.match(metrics.expose(), /^g 2$/m)
     assert.equal(errors.length, 2)
   })
+
+  it('gives a label that has too many values up to overflow, and leaves the other labels as they are', () => {
+    const metrics = createMetricRegistry()
+    const family = metrics.counter({ name: 'c', help: 'h', labels: ['route', 'user'], maxLabelValues: 2 })
+    for (let i = 0; i < 100; i++) family.labels(`r${i % 2}`, `u${i}`).inc()
+    assert.deepEqual(metrics.expose().split('\n').slice(2, 6), [
+      'c{route="r0",user="overflow"} 49',
+      'c{route="r0",user="u0"} 1',
+      'c{route="r1",user="overflow"} 49',
+      'c{route="r1",user="u1"} 1',
+    ])
+    assert.equal(family.overflows, 98)
+  })
+
+  it('gives the room of a removed value to the next one', () => {
+    const metrics = createMetricRegistry()
+    const family = metrics.counter({ name: 'c', help: 'h', labels: ['user'], maxLabelValues: 1 })
+    family.labels('a').inc()
+    family.remove(([user]) => user === 'a')
+    family.labels('b').inc()
+    assert.equal(metrics.expose().split('\n')[2], 'c{user="b"} 1')
+  })
+
+  it('removes the series of what is gone, and tells those who kept handles', () => {
+    const metrics = createMetricRegistry()
+    const labels = ['route', 'node', 'code']
+    const owners = { route: 'routes', node: 'nodes' }
+    const family = metrics.counter({ name: 'c', help: 'h', labels, owners, maxLabelValues: 3 })
+    const all = [
+      ['r1', 'n1', 'r2'],
+      ['r1', 'n2', ''],
+      ['r2', 'n1', ''],
+      ['', '', ''],
+      ['overflow', 'n1', ''],
+    ]
+    for (const values of all) family.labels(...values).inc()
+    const { epoch } = family
+    metrics.prune(() => true)
+    assert.equal(family.epoch, epoch)
+    metrics.prune((owner, value) => (owner === 'routes' ? value !== 'r2' : value !== 'n2'))
+    assert.notEqual(family.epoch, epoch)
+    assert.deepEqual(metrics.expose().split('\n').slice(2, -1), [
+      'c{route="",node="",code=""} 1',
+      'c{route="overflow",node="n1",code=""} 1',
+      'c{route="r1",node="n1",code="r2"} 1',
+    ])
+    assert.throws(
+      () => metrics.counter({ name: 'd', help: 'h', labels: ['a'], owners: { b: 'routes' } }),
+      /metric "d" has no label "b"/,
+    )
+  })
+
+  it('removes series that have not changed for expireMs, seen from one exposition to the next', () => {
+    let nowMs = 0
+    const metrics = createMetricRegistry({ now: () => nowMs })
+    const counts = metrics.counter({ name: 'c', help: 'h', labels: ['l'], expireMs: 1000 })
+    const times = metrics.histogram({ name: 'h', help: 'h', labels: ['l'], buckets: [1], expireMs: 1000 })
+    const keeps = metrics.counter({ name: 'k', help: 'h', labels: ['l'] })
+    for (const family of [counts, keeps]) for (const name of ['busy', 'idle']) family.labels(name).inc()
+    for (const name of ['busy', 'idle']) times.labels(name).observe(1)
+    const shown = () => [...metrics.expose().matchAll(/^(\w+)\{l="(\w+)"\}/gm)].map((m) => `${m[1]} ${m[2]}`)
+    assert.ok(shown().includes('c idle'))
+    nowMs = 900
+    counts.labels('busy').inc()
+    times.labels('busy').observe(1)
+    assert.ok(shown().includes('c idle'))
+    nowMs = 1100
+    assert.deepEqual(shown(), ['c busy', 'h_sum busy', 'h_count busy', 'k busy', 'k idle'])
+    nowMs = 5000
+    assert.deepEqual(shown(), ['k busy', 'k idle'])
+  })
+
+  it('hands out the same text in pieces, and lets others run between them', async () => {
+    const metrics = createMetricRegistry()
+    const buckets = Array.from({ length: 20 }, (_, i) => i + 1)
+    const family = metrics.histogram({ name: 'ms', help: 'h', labels: ['l'], buckets })
+    for (let i = 0; i < 5000; i++) family.labels(`value-${i}`).observe(i % 20)
+    let turns = 0
+    let isOver = false
+    const turn = () => {
+      turns += 1
+      if (!isOver) setImmediate(turn)
+    }
+    setImmediate(turn)
+    const pieces: string[] = []
+    for await (const piece of metrics.exposeInSlices()) pieces.push(piece)
+    isOver = true
+    assert.equal(pieces.join(''), metrics.expose())
+    assert.ok(pieces.length > 10)
+    assert.ok(turns > 0)
+  })
+
+  it('keeps its size under 100,000 distinct values', () => {
+    const metrics = createMetricRegistry()
+    const options = { help: 'h', labels: ['route', 'user'], maxSeries: 1000, maxLabelValues: 500 }
+    const counts = metrics.counter({ ...options, name: 'c' })
+    const times = metrics.histogram({ ...options, name: 'h', buckets: [1, 2] })
+    for (let i = 0; i < 100_000; i++) {
+      counts.labels(`r${i % 7}`, `user-${i}`).inc()
+      times.labels(`r${i % 7}`, `user-${i}`).observe(1)
+    }
+    const samples = [...metrics.expose().matchAll(/^c\{.*\} (\d+)$/gm)]
+    assert.equal(samples.length, 507)
+    assert.equal(
+      samples.reduce((sum, [, value]) => sum + Number(value), 0),
+      100_000,
+    )
+    assert.equal([...metrics.expose().matchAll(/^h_count/gm)].length, 507)
+  })
 })

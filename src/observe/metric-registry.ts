@@ -1,11 +1,18 @@
+import { TimeSlices } from '../lib/time-slices.ts'
 import { escapeHelp, sampleLine } from './exposition.ts'
-import type { Counter, Family, Gauge, Histogram, MetricOptions, MetricRegistry } from './metrics.ts'
-import { type HistogramOptions, type Series, SeriesFamily, type SeriesKind } from './series-family.ts'
+import type { Counter, Family, Gauge, Histogram, IsKnown, MetricOptions, MetricRegistry } from './metrics.ts'
+import type { HistogramOptions, Series } from './series.ts'
+import { SeriesFamily, type SeriesKind } from './series-family.ts'
 
 export interface MetricRegistryOptions {
   /** Told of every updater that threw during an exposition; the others still run. Without it the throw reaches the scraper. */
   readonly onUpdateError?: (error: unknown) => void
+  /** Monotonic, in ms; what series expire by. */
+  readonly now?: () => number
 }
+
+/** Characters of the exposition that are handed on at once. */
+const PIECE_LENGTH = 32 * 1024
 
 /**
  * The process's metrics. Asking twice for the same metric gives the same family, so that whoever counts needs no owner; asking
@@ -19,9 +26,11 @@ class Registry implements MetricRegistry {
   readonly #families = new Map<string, SeriesFamily<Series>>()
   readonly #updates: (() => void)[] = []
   readonly #onUpdateError: ((error: unknown) => void) | undefined
+  readonly #now: () => number
 
-  constructor(options: MetricRegistryOptions) {
-    this.#onUpdateError = options.onUpdateError
+  constructor({ onUpdateError, now = () => performance.now() }: MetricRegistryOptions) {
+    this.#onUpdateError = onUpdateError
+    this.#now = now
   }
 
   counter(options: MetricOptions): Family<Counter> {
@@ -40,10 +49,37 @@ class Registry implements MetricRegistry {
     this.#updates.push(update)
   }
 
+  prune(isKnown: IsKnown): void {
+    for (const family of this.#families.values()) family.prune(isKnown)
+  }
+
   expose(): string {
+    return [...this.#texts()].join('')
+  }
+
+  async *exposeInSlices(): AsyncGenerator<string, void, undefined> {
+    const slices = new TimeSlices()
+    let piece = ''
+    for (const text of this.#texts()) {
+      piece += text
+      const pause = slices.pause()
+      if (pause) await pause
+      if (piece.length < PIECE_LENGTH) continue
+      yield piece
+      piece = ''
+    }
+    if (piece !== '') yield piece
+  }
+
+  /** Head by head and series by series. */
+  *#texts(): Generator<string, void, undefined> {
     for (const update of this.#updates) this.#run(update)
-    const names = [...this.#families.keys()].sort()
-    return names.map((name) => exposeFamily(this.#families.get(name)!)).join('')
+    for (const name of [...this.#families.keys()].sort()) {
+      const family = this.#families.get(name)!
+      family.expire(this.#now())
+      yield `# HELP ${name} ${escapeHelp(family.options.help)}\n# TYPE ${name} ${family.kind}\n`
+      for (const series of family.sorted()) yield series.expose(name, sampleLine)
+    }
   }
 
   #run(update: () => void): void {
@@ -65,11 +101,4 @@ class Registry implements MetricRegistry {
     this.#families.set(options.name, family)
     return family
   }
-}
-
-function exposeFamily(family: SeriesFamily<Series>): string {
-  const { name } = family.options
-  let text = `# HELP ${name} ${escapeHelp(family.options.help)}\n# TYPE ${name} ${family.kind}\n`
-  for (const series of family.sorted()) text += series.expose(name, sampleLine)
-  return text
 }

@@ -17,7 +17,14 @@ export interface Family<Series> {
   labels(...values: string[]): Series
   /** Removes the series for which `matches` is true; their handles keep working but are no longer shown. */
   remove(matches: (values: readonly string[]) => boolean): void
+  /** Grows whenever series were removed: whoever keeps handles over that asks for them anew, lest it counts what nobody sees. */
+  readonly epoch: number
+  /** How often `labels` gave a shared series because there was no room for one of its own. */
+  readonly overflows: number
 }
+
+/** Whether a thing that labels name is still there: `isKnown('routes', 'r1')`. */
+export type IsKnown = (owner: string, value: string) => boolean
 
 export interface MetricOptions {
   readonly name: string
@@ -25,6 +32,12 @@ export interface MetricOptions {
   readonly labels: readonly string[]
   /** Most series this family may hold; further ones share one series whose label values are all `overflow`. Default 10,000. */
   readonly maxSeries?: number
+  /** Most values that any one label may have; a further one is shown as `overflow`, beside the other labels as they are. Default: `maxSeries`. */
+  readonly maxLabelValues?: number
+  /** Labels that name something that can be removed, and what kind of thing: `{ route: 'routes' }`. Their series go with it. */
+  readonly owners?: Readonly<Record<string, string>>
+  /** A series that has not changed for so long is removed when the metrics are next read. Default 0: never. */
+  readonly expireMs?: number
 }
 
 export interface MetricRegistry {
@@ -33,6 +46,10 @@ export interface MetricRegistry {
   histogram(options: MetricOptions & { readonly buckets: readonly number[] }): Family<Histogram>
   /** Runs before each exposition, to set gauges from their source. */
   beforeCollect(update: () => void): void
+  /** Removes the series whose labels name what is not there any more; labels without an owner, empty and `overflow` values stay. */
+  prune(isKnown: IsKnown): void
   /** Prometheus text format 0.0.4. */
   expose(): string
+  /** The same in pieces, between which requests get their turn: 10,000 histograms are 180,000 lines. */
+  exposeInSlices(): AsyncGenerator<string, void, undefined>
 }

@@ -1,18 +1,11 @@
-import { labelText, numberText } from './exposition.ts'
-import type { Counter, Gauge, Histogram, MetricOptions } from './metrics.ts'
+import { Expiry } from './expiry.ts'
+import { LabelCensus, OVERFLOW } from './label-census.ts'
+import type { IsKnown, MetricOptions } from './metrics.ts'
+import { byValues, createSeries, type HistogramOptions, type Series } from './series.ts'
 
 export type SeriesKind = 'counter' | 'gauge' | 'histogram'
-export type HistogramOptions = MetricOptions & { readonly buckets: readonly number[] }
-export type SampleLine = (name: string, labels: string, value: number) => string
-
-/** One line (or, for a histogram, one block) of the exposition; the handle that callers keep. */
-export interface Series {
-  readonly values: readonly string[]
-  expose(name: string, line: SampleLine): string
-}
 
 const DEFAULT_MAX_SERIES = 10_000
-const OVERFLOW = 'overflow'
 const METRIC_NAME = /^[a-zA-Z_:][a-zA-Z0-9_:]*$/
 const LABEL_NAME = /^(?!__)[a-zA-Z_][a-zA-Z0-9_]*$/
 
@@ -22,14 +15,35 @@ export class SeriesFamily<S extends Series> {
   readonly options: MetricOptions | HistogramOptions
   readonly #series = new Map<string, S>()
   readonly #maxSeries: number
+  readonly #census: LabelCensus
+  readonly #expiry: Expiry | undefined
+  /** Positions of the labels that name something that can be removed, with what kind of thing that is. */
+  readonly #owners: readonly (readonly [label: number, owner: string])[]
   #sorted: readonly S[] | undefined = undefined
+  #epoch = 0
+  #overflows = 0
 
   constructor(kind: SeriesKind, options: MetricOptions | HistogramOptions) {
     checkNames(options)
     if ('buckets' in options) checkBuckets(options)
+    const { labels, maxSeries = DEFAULT_MAX_SERIES, maxLabelValues = maxSeries, expireMs = 0 } = options
     this.kind = kind
     this.options = options
-    this.#maxSeries = options.maxSeries ?? DEFAULT_MAX_SERIES
+    this.#maxSeries = maxSeries
+    this.#census = new LabelCensus(labels.length, maxLabelValues)
+    this.#expiry = expireMs > 0 ? new Expiry(expireMs) : undefined
+    this.#owners = Object.entries(options.owners ?? {}).map(([label, owner]) => [
+      labels.indexOf(label),
+      owner,
+    ])
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  get overflows(): number {
+    return this.#overflows
   }
 
   labels(...values: string[]): S {
@@ -40,20 +54,30 @@ export class SeriesFamily<S extends Series> {
       )
     }
     const key = seriesKey(values)
-    const known = this.#series.get(key)
-    if (known) return known
-    if (this.#series.size >= this.#maxSeries) return this.#overflowSeries()
-    return this.#add(key, values)
+    return this.#series.get(key) ?? this.#place(key, values)
   }
 
   remove(matches: (values: readonly string[]) => boolean): void {
-    for (const [key, series] of this.#series) {
-      if (matches(series.values)) this.#series.delete(key)
-    }
-    this.#sorted = undefined
+    this.#removeSeries(({ values }) => matches(values))
   }
 
-  /** All series by label values, so that two expositions of the same state are equal to the byte. */
+  /** Removes the series whose owners are gone. */
+  prune(isKnown: IsKnown): void {
+    const gone = this.#owners.map(([label, owner]) => {
+      const values = [...this.#census.named(label)].filter((value) => !isKnown(owner, value))
+      return { label, values: new Set(values) }
+    })
+    if (gone.every(({ values }) => values.size === 0)) return
+    this.remove((all) => gone.some(({ label, values }) => values.has(all[label]!)))
+  }
+
+  /** Removes the series that have not changed for `expireMs`. */
+  expire(nowMs: number): void {
+    const due = this.#expiry?.due(this.#series.values(), nowMs)
+    if (due && due.size > 0) this.#removeSeries((series) => due.has(series))
+  }
+
+  /** All series by label values. */
   sorted(): readonly S[] {
     this.#sorted ??= [...this.#series.values()].sort(byValues)
     return this.#sorted
@@ -67,6 +91,17 @@ export class SeriesFamily<S extends Series> {
     )
   }
 
+  /** Labels that are full give their value up first; only when the whole metric is full, the series gives up all of them. */
+  #place(key: string, values: readonly string[]): S {
+    const fitting = this.#census.fit(values)
+    if (fitting === values && this.#series.size < this.#maxSeries) return this.#add(key, values)
+    this.#overflows += 1
+    const known = this.#series.get(seriesKey(fitting))
+    if (known) return known
+    if (this.#series.size < this.#maxSeries) return this.#add(seriesKey(fitting), fitting)
+    return this.#overflowSeries()
+  }
+
   /** Kept among the others, so that a series whose labels happen to be `overflow` is the same one and no line appears twice. */
   #overflowSeries(): S {
     const values = this.options.labels.map(() => OVERFLOW)
@@ -75,78 +110,23 @@ export class SeriesFamily<S extends Series> {
   }
 
   #add(key: string, values: readonly string[]): S {
-    const made = this.#make(values)
+    const made = createSeries(this.options, values) as S
     this.#series.set(key, made)
+    this.#census.add(values)
     this.#sorted = undefined
     return made
   }
 
-  #make(values: readonly string[]): S {
-    const text = labelText(this.options.labels, values)
-    const made =
-      'buckets' in this.options
-        ? new HistogramSeries(values, text, this.options.buckets)
-        : new NumberSeries(values, text)
-    return made as unknown as S
-  }
-}
-
-class NumberSeries implements Series, Counter, Gauge {
-  readonly values: readonly string[]
-  readonly #labels: string
-  #value = 0
-
-  constructor(values: readonly string[], labels: string) {
-    this.values = values
-    this.#labels = labels
-  }
-
-  inc(by = 1): void {
-    this.#value += by
-  }
-
-  set(value: number): void {
-    this.#value = value
-  }
-
-  expose(name: string, line: SampleLine): string {
-    return line(name, this.#labels, this.#value)
-  }
-}
-
-class HistogramSeries implements Series, Histogram {
-  readonly values: readonly string[]
-  readonly #labels: string
-  readonly #bounds: readonly number[]
-  /** Per bucket, not cumulative: observing touches one cell. The last cell is `+Inf`. */
-  readonly #counts: Float64Array
-  #sum = 0
-
-  constructor(values: readonly string[], labels: string, bounds: readonly number[]) {
-    this.values = values
-    this.#labels = labels
-    this.#bounds = bounds
-    this.#counts = new Float64Array(bounds.length + 1)
-  }
-
-  observe(value: number): void {
-    const bounds = this.#bounds
-    let i = 0
-    while (i < bounds.length && value > bounds[i]!) i++
-    this.#counts[i]! += 1
-    this.#sum += value
-  }
-
-  expose(name: string, line: SampleLine): string {
-    const before = this.#labels === '' ? '' : `${this.#labels},`
-    let text = ''
-    let total = 0
-    for (let i = 0; i < this.#counts.length; i++) {
-      total += this.#counts[i]!
-      const bound = this.#bounds[i] ?? Number.POSITIVE_INFINITY
-      text += line(`${name}_bucket`, `${before}le="${numberText(bound)}"`, total)
+  #removeSeries(isMeant: (series: S) => boolean): void {
+    const before = this.#series.size
+    for (const [key, series] of this.#series) {
+      if (!isMeant(series)) continue
+      this.#series.delete(key)
+      this.#census.remove(series.values)
     }
-    return text + line(`${name}_sum`, this.#labels, this.#sum) + line(`${name}_count`, this.#labels, total)
+    if (this.#series.size === before) return
+    this.#sorted = undefined
+    this.#epoch += 1
   }
 }
 
@@ -157,19 +137,12 @@ function seriesKey(values: readonly string[]): string {
   return key
 }
 
-function byValues(a: Series, b: Series): number {
-  for (let i = 0; i < a.values.length; i++) {
-    if (a.values[i]! !== b.values[i]!) return a.values[i]! < b.values[i]! ? -1 : 1
-  }
-  return 0
-}
-
 function shape(kind: SeriesKind, options: MetricOptions | HistogramOptions): string {
   const buckets = 'buckets' in options ? ` with buckets ${options.buckets.join(' ')}` : ''
   return `${kind}{${options.labels.join(',')}}${buckets}`
 }
 
-function checkNames({ name, labels }: MetricOptions): void {
+function checkNames({ name, labels, owners = {} }: MetricOptions): void {
   if (!METRIC_NAME.test(name)) {
     throw new TypeError(`metric name ${JSON.stringify(name)} is not valid; use letters, digits, "_" and ":"`)
   }
@@ -179,6 +152,9 @@ function checkNames({ name, labels }: MetricOptions): void {
       `metric "${name}": label ${JSON.stringify(label)} is not valid; use letters, digits and "_"`,
     )
   }
+  const stray = Object.keys(owners).find((label) => !labels.includes(label))
+  if (stray !== undefined)
+    throw new TypeError(`metric "${name}" has no label "${stray}" that could have an owner`)
 }
 
 function checkBuckets({ name, buckets }: HistogramOptions): void {
