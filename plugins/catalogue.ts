@@ -3,6 +3,8 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   'basic-auth': () => import('./basic-auth/index.ts'),
+  'client-control': () => import('./client-control/index.ts'),
+  'consumer-restriction': () => import('./consumer-restriction/index.ts'),
   cors: () => import('./cors/index.ts'),
   csrf: () => import('./csrf/index.ts'),
   echo: () => import('./echo/index.ts'),
@@ -14,6 +16,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   mocking: () => import('./mocking/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
+  'real-ip': () => import('./real-ip/index.ts'),
   redirect: () => import('./redirect/index.ts'),
   'referer-restriction': () => import('./referer-restriction/index.ts'),
   'request-id': () => import('./request-id/index.ts'),

@@ -4,7 +4,7 @@ import { buildChain } from '../../src/plugin/chain.ts'
 import { BodyTooLargeError, type ClientBody } from '../../src/plugin/context/client-body.ts'
 import { type ConsumerLookup, Context, Response } from '../../src/plugin/context/context.ts'
 import { HeaderList } from '../../src/plugin/context/header-list.ts'
-import type { RouteView } from '../../src/plugin/context/request-context.ts'
+import type { ConsumerView, RouteView } from '../../src/plugin/context/request-context.ts'
 import type { BodyFilter, BodyStream, Reply } from '../../src/plugin/definition.ts'
 import type { Instance } from '../../src/plugin/instance.ts'
 import {
@@ -47,6 +47,8 @@ export interface RequestInit {
   readonly scheme?: 'http' | 'https'
   /** `undefined` stands for a request that no route matched. */
   readonly route?: Partial<RouteView> | undefined
+  /** Whom an authentication plugin has found before. */
+  readonly consumer?: Partial<ConsumerView>
   readonly node?: { readonly host: string; readonly port: number }
   /** The answer; `refused` stands for a node that cannot be reached. Default: 200 `ok`. */
   readonly upstream?: UpstreamAnswer | ((sent: SentRequest) => UpstreamAnswer) | 'refused'
@@ -68,6 +70,13 @@ export interface Walk {
   readonly monotonic: () => number
   readonly report: FailureReport
   readonly defaultRoute: RouteView
+}
+
+const NOBODY: ConsumerView = {
+  name: 'nobody',
+  groupId: undefined,
+  labels: undefined,
+  credentialId: undefined,
 }
 
 /** Sends one request through all phases, in the order of contract §6. */
@@ -135,6 +144,7 @@ function makeContext(init: RequestInit, walk: Walk): Context {
   context.clientBody = body && bodyInMemory(body)
   const hasRoute = !('route' in init) || init.route !== undefined
   context.route = hasRoute ? { ...walk.defaultRoute, ...init.route } : undefined
+  if (init.consumer) context.attachConsumer({ view: { ...NOBODY, ...init.consumer }, config: {} })
   return context
 }
 
