@@ -1,0 +1,83 @@
+import type { Gauge, InstanceHost, PluginInstance, RequestContext } from '../../../src/plugin/api.ts'
+import { type Batch, createBatch } from '../batch/batch.ts'
+import { type BatchConfig, batchMetadata, batchOptions } from '../batch/schema.ts'
+import { weigh } from './encode.ts'
+import type { LogEntry } from './format.ts'
+import { compileEntries } from './log-entry.ts'
+import { type LogConfig, logMetadata } from './schema.ts'
+
+export type LoggerConfig = LogConfig & BatchConfig
+
+export interface LoggerParts {
+  /** The plugin's name. */
+  readonly name: string
+  readonly config: LoggerConfig
+  readonly host: InstanceHost
+  /** Delivers entries; see `BatchParts.send`. */
+  send(entries: readonly LogEntry[], signal: AbortSignal): Promise<void>
+  /** Changes an entry, or makes another, before it waits. Must not throw. */
+  adapt?(entry: LogEntry, context: RequestContext): LogEntry
+  /** Most bytes that may wait, when the configuration says so. */
+  readonly maxPendingBytes?: number
+}
+
+/** Metadata of a logger that sends in batches. */
+export const loggerMetadata = {
+  type: 'object',
+  properties: { ...logMetadata, ...batchMetadata },
+} as const
+
+/**
+ * The phases of a logger: entries as LOG says, in batches as BATCH says, delivered by `send`. A logger is a schema with
+ * `logProperties`, `batchProperties` and its own attributes, `check: checkLog`, and this.
+ */
+export function compileLogger(parts: LoggerParts): PluginInstance {
+  const { config, host, adapt, maxPendingBytes } = parts
+  const source = compileEntries(config, host)
+  const observed = new ObservedBatch(config.name, host)
+  const batch: Batch<LogEntry> = createBatch({
+    name: parts.name,
+    options: { ...batchOptions(config, host), ...(maxPendingBytes !== undefined && { maxPendingBytes }) },
+    host,
+    send: (entries, signal) => parts.send(entries, signal),
+    observePending: (pending) => observed.set(pending),
+  })
+  return {
+    ...(source.access && { access: source.access }),
+    ...(source.bodyFilter && { bodyFilter: source.bodyFilter }),
+    log(context) {
+      observed.begin(context)
+      const entry = source.entry(context)
+      const sent = adapt ? adapt(entry, context) : entry
+      batch.push(sent, weigh(sent))
+    },
+  }
+}
+
+/** The gauge of contract §8.3, labelled with what the first request of the configuration was; configurations with equal labels add up. */
+class ObservedBatch {
+  readonly #name: string
+  readonly #metrics: InstanceHost['metrics']
+  #gauge: Gauge | undefined
+  #shown = 0
+
+  constructor(name: string, { metrics }: InstanceHost) {
+    this.#name = name
+    this.#metrics = metrics
+  }
+
+  begin(context: RequestContext): void {
+    this.#gauge ??= this.#metrics
+      .gauge({
+        name: 'apisix_batch_process_entries',
+        help: 'batch process remaining entries',
+        labels: ['name', 'route_id', 'server_addr'],
+      })
+      .labels(this.#name, context.route?.id ?? '', String(context.var('server_addr') ?? ''))
+  }
+
+  set(pending: number): void {
+    this.#gauge?.inc(pending - this.#shown)
+    this.#shown = pending
+  }
+}
