@@ -50,10 +50,16 @@ describe('the status listener', () => {
 
 describe('the metrics listener', () => {
   it('serves what the registry says at the configured path and nothing elsewhere', async (t) => {
-    const url = await serve(t, metricsPlugin({ expose: () => 'a 1\n' }, '/apisix/prometheus/metrics'))
+    const registry = {
+      async *exposeInSlices() {
+        yield 'a 1\n'
+        yield 'b 2\n'
+      },
+    }
+    const url = await serve(t, metricsPlugin(registry, '/apisix/prometheus/metrics'))
     const response = await fetch(`${url}/apisix/prometheus/metrics`)
     assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/)
-    assert.equal(await response.text(), 'a 1\n')
+    assert.equal(await response.text(), 'a 1\nb 2\n')
     assert.equal((await fetch(`${url}/metrics`)).status, 404)
   })
 })

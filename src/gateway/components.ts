@@ -19,6 +19,7 @@ import { EnabledPlugins } from './enabled-plugins.ts'
 import type { Environment } from './environment.ts'
 import { healthSource } from './health-source.ts'
 import { keyOwners } from './key-owners.ts'
+import { removeSeriesOfTheGone } from './known-owners.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
@@ -70,6 +71,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     secrets: environment.secrets.cache,
     onPublish: () => readiness.release('config'),
   })
+  environment.published.attach(publisher)
   environment.secrets.listen((references) => publisher.onSecrets(references))
   const enabled = new EnabledPlugins({ ...environment, ...surroundings, publisher })
   const work: Workshop = {
@@ -86,6 +88,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     isStoreReachable: () => work.link.following?.status().isReachable ?? false,
     prefix: metric_prefix,
   })
+  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
   const { monitor } = environment
   const health = healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix })
   const control = controlPlugin(

@@ -6,7 +6,6 @@ import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import { mountPlugins } from '../plugin/mount.ts'
-import type { FailureReport } from '../plugin/run.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { Environment } from './environment.ts'
@@ -19,6 +18,8 @@ import {
   listenerLimits,
   refusalObserver,
 } from './front-door.ts'
+import { phaseFailure } from './plugin-failures.ts'
+import { RequestTally, registerTrafficMetrics } from './request-tally.ts'
 
 /** Where the proxy really listens. */
 export interface Listening {
@@ -42,25 +43,31 @@ export class DataPlane {
     this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
     const door = frontDoor(settings)
     const onRefused = refusalObserver(environment, this.#accessLog)
+    const gate = connectionGate(environment, door)
+    const tally = new RequestTally()
+    const { metric_prefix } = settings.plugin_attr.prometheus
+    registerTrafficMetrics(metrics, metric_prefix, { tally, connections: gate })
     this.#proxy = new ProxyApp({
-      handle: createHandler({
-        snapshots: publisher,
-        door,
-        bodyLimits: bodyLimits(settings),
-        onRefused,
-        proxy: {
-          serverHeader: settings.gatewright.server_header,
-          showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
-          tunnels: this.#tunnels,
-        },
-        logger,
-        report: failureReport(environment),
-        observers: this.#observers(),
-      }),
+      handle: tally.counted(
+        createHandler({
+          snapshots: publisher,
+          door,
+          bodyLimits: bodyLimits(settings),
+          onRefused: tally.countedRefusals(onRefused),
+          proxy: {
+            serverHeader: settings.gatewright.server_header,
+            showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
+            tunnels: this.#tunnels,
+          },
+          logger,
+          report: phaseFailure(logger, metrics),
+          observers: [tally.end, ...this.#observers()],
+        }),
+      ),
       logger,
       limits: listenerLimits(settings),
-      gate: connectionGate(environment, door),
-      onRefused,
+      gate,
+      onRefused: tally.countedUnread(onRefused),
       onHttp2Cut: http2CutObserver(metrics),
     })
   }
@@ -90,6 +97,7 @@ export class DataPlane {
     this.#tunnels.goAway()
     const forced = await this.#proxy.drain(deadline.signal)
     await this.#proxy.app.close()
+    await this.#environment.http.close()
     this.#environment.pools.closeAll()
     await this.#accessLog?.close()
     return forced
@@ -131,19 +139,4 @@ function countTunnels(metrics: MetricRegistry, tunnels: OpenTunnels): void {
 
 function pause(ms: number): Promise<void> {
   return ms <= 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms))
-}
-
-function failureReport({ logger, metrics }: Environment): FailureReport {
-  const failures = metrics.counter({
-    name: 'gatewright_plugin_failures_total',
-    help: 'Phases of plugins that threw',
-    labels: ['plugin', 'phase'],
-  })
-  return ({ instance, phase, error }, context) => {
-    failures.labels(instance.plugin.name, phase).inc()
-    logger.error(
-      { plugin: instance.plugin.name, phase, route: context.route?.id, request: context.id, err: error },
-      'a plugin failed',
-    )
-  }
 }

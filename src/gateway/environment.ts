@@ -3,7 +3,10 @@ import type { Logger } from '../observe/logger.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { AnyPlugin, Clock, PluginHost } from '../plugin/definition.ts'
+import { createHttpClient } from '../plugin/http-client.ts'
 import { InstanceFactory } from '../plugin/instance.ts'
+import { LocalNodeOperations } from '../plugin/node-operations.ts'
+import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
@@ -16,6 +19,8 @@ import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
 import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
 import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
+import { backgroundFailure } from './plugin-failures.ts'
+import { LivePublishedResources } from './published-resources.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -35,26 +40,18 @@ export interface Environment {
   /** Its cache is closed after the publisher. */
   readonly secrets: GatewaySecrets
   hostFor(plugin: AnyPlugin): PluginHost
+  readonly published: LivePublishedResources
+  /** For plugins; closed after the last of them. */
+  readonly http: ReturnType<typeof createHttpClient>
 }
 
 const CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** Builds the shared parts; nothing listens, connects or runs yet. */
 export function createEnvironment(settings: Settings, plugins: PluginRegistry, logger: Logger): Environment {
-  const metrics = createMetricRegistry({
-    onUpdateError: (error) => logger.error({ err: error }, 'a metric could not be updated'),
-  })
+  const metrics = createMetrics(settings, logger)
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
-  const metadataOf = (name: string) => metadata.get(name) ?? plugins.defaultMetadata(name)
   const httpsPort = firstTlsPort(settings.apisix.ssl)
-  const instances = new InstanceFactory({
-    logger,
-    metrics,
-    clock: CLOCK,
-    attr: (name) => plugins.attr(name),
-    metadata: metadataOf,
-    httpsPort,
-  })
   const clientCertificates: ClientCertificates = new Map()
   const contexts = createTlsContexts(settings, clientCertificates)
   const isProxy = settings.deployment.role !== 'control_plane'
@@ -68,6 +65,31 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     // A control plane has no use for the addresses behind names: it would ask for them in vain.
     ...(isProxy && { feeds: discovery.feeds }),
   }
+  const http = createHttpClient()
+  const hostFor = (plugin: AnyPlugin): PluginHost => ({
+    logger: logger.child({ plugin: plugin.name }),
+    metrics,
+    clock: CLOCK,
+    attr: plugins.attr(plugin.name),
+    httpsPort,
+    http,
+  })
+  const published = new LivePublishedResources(upstreams)
+  const publicApis = new PublicApis(() => plugins.all(), hostFor)
+  const instances = new InstanceFactory({
+    logger,
+    metrics,
+    clock: CLOCK,
+    attr: (name) => plugins.attr(name),
+    metadata: (name) => metadata.get(name) ?? plugins.defaultMetadata(name),
+    httpsPort,
+    http,
+    nodeOperations: new LocalNodeOperations(hostFor),
+    published,
+    prepare: (name, config) => plugins.prepare(name, config, 'resource'),
+    findPublicApi: (method, uri) => publicApis.find(method, uri),
+    onBackgroundFailure: backgroundFailure(logger, metrics),
+  })
   return {
     settings,
     logger,
@@ -79,14 +101,23 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     discovery,
     compile: { plugins, instances, upstreams, clientCertificates, secrets: secrets.cache },
     secrets,
-    hostFor: (plugin) => ({
-      logger: logger.child({ plugin: plugin.name }),
-      metrics,
-      clock: CLOCK,
-      attr: plugins.attr(plugin.name),
-      httpsPort,
-    }),
+    hostFor,
+    published,
+    http,
   }
+}
+
+/** APISIX's library counts its own errors: here those are sources of metrics that could not be read. */
+function createMetrics({ plugin_attr }: Settings, logger: Logger): MetricRegistry {
+  const metrics = createMetricRegistry({
+    onUpdateError: (error) => {
+      errors.inc()
+      logger.error({ err: error }, 'a metric could not be updated')
+    },
+  })
+  const name = `${plugin_attr.prometheus.metric_prefix}nginx_metric_errors_total`
+  const errors = metrics.counter({ name, help: 'Metrics that could not be updated', labels: [] }).labels()
+  return metrics
 }
 
 /** One that is chosen when the listener opens (0) is not known yet. */

@@ -39,6 +39,7 @@ export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricS
     lag.labels().set(behindSinceMs === undefined ? 0 : Math.max(0, Date.now() - behindSinceMs) / 1000)
     quarantined.labels().set(status.quarantined.length)
     for (const kind of KINDS) indexes.labels(kind).set(newestRevision(publisher, kind))
+    indexes.labels('prev_index').set(status.published)
     indexes.labels('max_modify_index').set(status.observed)
     indexes.labels('x_etcd_index').set(status.observed)
   })

@@ -21,6 +21,8 @@ export class ConnectionGate {
   readonly #onRefused: (reason: GateReason) => void
   readonly #byClient = new Map<string, number>()
   #open = 0
+  #accepted = 0
+  #refused = 0
 
   constructor(limits: ConnectionLimits, onRefused: (reason: GateReason) => void) {
     this.#limits = limits
@@ -32,12 +34,23 @@ export class ConnectionGate {
     return this.#open
   }
 
+  /** All that ever came, those that were closed at once included. */
+  get accepted(): number {
+    return this.#accepted
+  }
+
+  /** Of {@link accepted}, those that were not closed at once. */
+  get handled(): number {
+    return this.#accepted - this.#refused
+  }
+
   /** To be called before the server accepts. */
   guard(server: Server): void {
     server.on('connection', (socket: Socket) => this.#admit(socket))
   }
 
   #admit(socket: Socket): void {
+    this.#accepted++
     if (this.#open >= this.#limits.connections) {
       this.#refuse(socket, 'total')
       return
@@ -54,6 +67,7 @@ export class ConnectionGate {
   }
 
   #refuse(socket: Socket, reason: GateReason): void {
+    this.#refused++
     socket.destroy()
     this.#onRefused(reason)
   }

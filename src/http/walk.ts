@@ -3,9 +3,12 @@ import { runRequestPhase } from '../plugin/run.ts'
 import type { Exchange } from '../proxy/exchange.ts'
 import { forward } from '../proxy/forward.ts'
 import type { ConsumerEntry } from '../snapshot/plan.ts'
+import type { PluginUpstream } from '../snapshot/plugin-upstream.ts'
 
 type Hop = (exchange: Exchange) => Reply | undefined | Promise<Reply | undefined>
 
+/** What a plugin chose is not configured (any more). */
+const UPSTREAM_MISSING: Reply = { status: 503 }
 const ROUTE_NOT_FOUND: Reply = { status: 404, body: { error_msg: '404 Route Not Found' } }
 
 /**
@@ -64,7 +67,8 @@ function joinConsumer(exchange: Exchange): Reply | undefined | Promise<Reply | u
 }
 
 function leave(exchange: Exchange): void {
-  const { upstream, noUpstream } = exchange.plan!
+  const chosen = exchange.context.chosenUpstream as PluginUpstream | undefined
+  const upstream = chosen ? chosen.current() : exchange.plan!.upstream
   if (upstream) forward(exchange, upstream)
-  else exchange.answer(noUpstream)
+  else exchange.answer(chosen ? UPSTREAM_MISSING : exchange.plan!.noUpstream)
 }

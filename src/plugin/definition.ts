@@ -4,6 +4,7 @@ import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { RequestContext } from './context/request-context.ts'
+import type { HttpClient } from './http-client.ts'
 
 /** A JSON schema literal. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -67,6 +68,52 @@ export interface PluginHost {
   readonly attr: Readonly<Record<string, unknown>>
   /** Where clients reach this gateway over TLS: the port of the first such listener, `undefined` without one. */
   readonly httpsPort: number | undefined
+  /** For services beside the upstream; every call is bounded in time and size. */
+  readonly http: HttpClient
+}
+
+/** An operation on state that is kept once per node; the argument and the result are plain data. A promise where other processes are asked. */
+export type NodeOperation<Argument = never, Result = unknown> = (
+  argument: Argument,
+) => Result | Promise<Result>
+
+/** An endpoint that a plugin offers to clients. */
+export interface PublicApi {
+  readonly methods: readonly string[]
+  /** A path; a `*` at its end stands for any rest. */
+  readonly uri: string
+  handle(context: RequestContext): Reply | Promise<Reply>
+}
+
+/** An upstream that a plugin may send requests to, see `useUpstream`. */
+export interface UpstreamHandle {
+  readonly name: string
+  /** False as long as no upstream of that id is configured. */
+  isKnown(): boolean
+}
+
+/** A configured upstream by its id, or one of the plugin's own, as in a route's `upstream`. */
+export type UpstreamTarget =
+  | { readonly id: string }
+  | { readonly document: Readonly<Record<string, unknown>> }
+
+/** A proto as stored; the same object as long as nobody edits it. */
+export interface StoredProto {
+  readonly content: string
+}
+
+/** What plugins may use of the published configuration, always as it stands now. */
+export interface PublishedResources {
+  /** `own` is told what releases it. Throws when the document cannot be used. */
+  openUpstream(name: string, target: UpstreamTarget, own: (release: () => void) => void): UpstreamHandle
+  findProto(id: string): StoredProto | undefined
+}
+
+/** For the configuration of other plugins inside a plugin's own. */
+export interface CheckTools {
+  /** The message of contract §1.7, `unknown plugin [x]` among them, or `undefined`. */
+  check(plugin: string, config: unknown): string | undefined
+  find(plugin: string): AnyPlugin | undefined
 }
 
 export interface Clock {
@@ -82,6 +129,17 @@ export interface InstanceHost extends PluginHost {
   metadata(): Readonly<Record<string, unknown>>
   /** Registers what the instance has started; released in reverse order when it retires, or when `compile` throws. */
   own(release: () => void | Promise<void>): void
+  /** Runs once after `ms`, returning what cancels it. Keeps no process alive; what throws is logged and counted. Ends with the instance. */
+  after(ms: number, run: () => unknown): () => void
+  every(ms: number, run: () => unknown): () => void
+  /** One of the plugin's {@link PluginDefinition.nodeOperations}; ask for it in `compile` and keep it. */
+  nodeOperation<Argument, Result>(name: string): NodeOperation<Argument, Result>
+  /** Compiles another plugin's configuration as part of this one. Its `_meta` has no effect. Throws with the text of contract §1.7. */
+  nested(plugin: string, config: unknown): PluginInstance
+  /** An upstream for `useUpstream`; its own one has health checks and connections as a route's has. */
+  upstream(target: UpstreamTarget): UpstreamHandle
+  proto(id: string): StoredProto | undefined
+  findPublicApi(method: string, uri: string): PublicApi | undefined
 }
 
 /**
@@ -106,7 +164,14 @@ export interface PluginDefinition<Config> {
   /** Of the consumer's configuration: the field that identifies it, unique among consumers. */
   readonly consumerKey?: string
   /** Rules a schema cannot say. Throws {@link ConfigError} with the contract's message. */
-  check?(config: Config): void
+  check?(config: Config, tools: CheckTools): void
+  /**
+   * Operations on state that all workers of a node share, such as counters. The outer function makes the state, once per node; the
+   * inner one is synchronous, so that nothing comes between its steps.
+   */
+  readonly nodeOperations?: Readonly<Record<string, (host: PluginHost) => NodeOperation>>
+  /** Endpoints for clients, reachable through a route with the `public-api` plugin. */
+  publicApi?(host: PluginHost): readonly PublicApi[]
   /** Once per process: routes, decorators, onClose. */
   fastify?(app: FastifyInstance, host: PluginHost): void | Promise<void>
   /** Once per stored configuration, before the snapshot that uses it is published. May throw {@link ConfigError}. */

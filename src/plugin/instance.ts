@@ -1,8 +1,19 @@
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import type { AnyPlugin, Clock, InstanceHost, PluginInstance, Reply } from './definition.ts'
+import type {
+  AnyPlugin,
+  Clock,
+  InstanceHost,
+  PluginInstance,
+  PublicApi,
+  PublishedResources,
+  Reply,
+} from './definition.ts'
+import type { HttpClient } from './http-client.ts'
+import { OwnHost, type Release } from './instance-host.ts'
 import type { CompiledMeta } from './meta.ts'
+import type { NodeOperations } from './node-operations.ts'
 import type { PreparedConfig } from './registry.ts'
 
 /** One compiled configuration of one plugin for one owner. Lives as long as a snapshot holds it. */
@@ -26,9 +37,15 @@ export interface InstanceEnvironment {
   attr(plugin: string): Readonly<Record<string, unknown>>
   metadata(plugin: string): Readonly<Record<string, unknown>>
   readonly httpsPort: number | undefined
+  readonly http: HttpClient
+  readonly nodeOperations: NodeOperations
+  readonly published: PublishedResources
+  /** Throws with the text of contract §1.7. */
+  prepare(plugin: string, config: unknown): PreparedConfig
+  findPublicApi(method: string, uri: string): PublicApi | undefined
+  /** A plugin's timer has thrown. */
+  onBackgroundFailure(plugin: string, error: unknown): void
 }
-
-type Release = () => void | Promise<void>
 
 const UNAVAILABLE: Reply = { status: 503 }
 
@@ -100,7 +117,13 @@ export class InstanceFactory {
   }
 
   #host(plugin: AnyPlugin, owner: Ref, releases: Release[]): InstanceHost {
-    return new Host({ plugin, owner, releases, environment: this.#environment })
+    const environment = this.#environment
+    const nested = (name: string, config: unknown): PluginInstance => {
+      const instance = this.create(environment.prepare(name, config), owner)
+      releases.push(() => this.dispose(instance))
+      return instance.phases
+    }
+    return new OwnHost({ plugin, owner, releases, environment, nested })
   }
 
   async #release(plugin: string, releases: Release[]): Promise<void> {
@@ -111,57 +134,6 @@ export class InstanceFactory {
         this.#environment.logger.error({ plugin, err: error }, 'a plugin failed to release what it owns')
       }
     }
-  }
-}
-
-interface HostParts {
-  readonly plugin: AnyPlugin
-  readonly owner: Ref
-  readonly releases: Release[]
-  readonly environment: InstanceEnvironment
-}
-
-class Host implements InstanceHost {
-  readonly #parts: HostParts
-  #logger: Logger | undefined
-
-  constructor(parts: HostParts) {
-    this.#parts = parts
-  }
-
-  /** Made when it is first asked for: most instances never log. */
-  get logger(): Logger {
-    const { plugin, owner, environment } = this.#parts
-    this.#logger ??= environment.logger.child({ plugin: plugin.name, [owner.kind]: owner.id })
-    return this.#logger
-  }
-
-  get metrics(): MetricRegistry {
-    return this.#parts.environment.metrics
-  }
-
-  get clock(): Clock {
-    return this.#parts.environment.clock
-  }
-
-  get attr(): Readonly<Record<string, unknown>> {
-    return this.#parts.environment.attr(this.#parts.plugin.name)
-  }
-
-  get httpsPort(): number | undefined {
-    return this.#parts.environment.httpsPort
-  }
-
-  get owner(): Ref {
-    return this.#parts.owner
-  }
-
-  metadata(): Readonly<Record<string, unknown>> {
-    return this.#parts.environment.metadata(this.#parts.plugin.name)
-  }
-
-  own(release: Release): void {
-    this.#parts.releases.push(release)
   }
 }
 

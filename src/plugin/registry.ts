@@ -1,6 +1,6 @@
 import type { Validator } from '../model/validator.ts'
 import { compileValidator } from '../model/validator.ts'
-import type { AnyPlugin, Schema } from './definition.ts'
+import type { AnyPlugin, CheckTools, Schema } from './definition.ts'
 import { type CompiledMeta, compileMeta, META_SCHEMA, type PluginMeta } from './meta.ts'
 
 /** Where a configuration stands: under a consumer, auth plugins are checked against their `consumerSchema`. */
@@ -30,6 +30,10 @@ export class PluginRegistry {
   readonly #prepared: Record<ConfigPlace, WeakMap<object, PreparedConfig>> = {
     resource: new WeakMap(),
     consumer: new WeakMap(),
+  }
+  readonly #tools: CheckTools = {
+    check: (name, config) => this.check(name, config, 'resource'),
+    find: (name) => this.get(name),
   }
   readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
 
@@ -122,21 +126,26 @@ export class PluginRegistry {
     if (!registered) return `unknown plugin [${name}]`
     const known = this.#prepared[place].get(config)
     if (known?.plugin === registered.definition) return known
-    const prepared = prepare(registered, config, place)
+    const prepared = prepare(registered, config, { place, tools: this.#tools })
     if (typeof prepared !== 'string') this.#prepared[place].set(config, prepared)
     return prepared
   }
 }
 
+interface CheckCase {
+  readonly place: ConfigPlace
+  readonly tools: CheckTools
+}
+
 function prepare(
   { definition, validators }: Registered,
   config: Record<string, unknown>,
-  place: ConfigPlace,
+  { place, tools }: CheckCase,
 ): PreparedConfig | string {
   const { name } = definition
   const copy = structuredClone(config)
   const isDisabled = (config['_meta'] as PluginMeta | undefined)?.disable === true
-  const problem = validators[place](copy) ?? checkRules(definition, copy, place)
+  const problem = validators[place](copy) ?? checkRules(definition, copy, { place, tools })
   // A disabled plugin is stored whatever its configuration says (contract §1.7); it never runs.
   if (problem !== undefined && !isDisabled) {
     return `failed to check the configuration of plugin ${name} err: ${problem}`
@@ -153,11 +162,11 @@ function prepare(
 function checkRules(
   plugin: AnyPlugin,
   config: Record<string, unknown>,
-  place: ConfigPlace,
+  { place, tools }: CheckCase,
 ): string | undefined {
   if (!plugin.check || (place === 'consumer' && plugin.consumerSchema)) return undefined
   try {
-    plugin.check(config)
+    plugin.check(config, tools)
     return undefined
   } catch (error) {
     return (error as Error).message

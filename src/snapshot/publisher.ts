@@ -4,6 +4,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { Router } from '../router/router.ts'
 import { findReferences } from '../secret/reference.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
+import type { Upstream } from '../upstream/upstream.ts'
 import { AppliedWaiters } from './applied.ts'
 import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
@@ -123,6 +124,11 @@ export class Publisher {
   /** The resources that serve: read-only, for look-ups and in-use checks. */
   get graph(): Graph {
     return this.#compiler.graph
+  }
+
+  /** The upstream of that id, as of the round that compiles or has been shown. */
+  findUpstream(id: string): Upstream | undefined {
+    return this.#compiler.compiled('upstreams', id)?.upstream
   }
 
   get status(): SyncStatus {

@@ -21,6 +21,7 @@ export type OpenPool = (identity: PoolIdentity) => ConnectionPool
 interface Entry {
   readonly pool: ConnectionPool
   readonly key: string
+  readonly host: string
   users: number
 }
 
@@ -42,11 +43,16 @@ export class PoolRegistry {
     return this.#entries.size
   }
 
+  /** The addresses of all nodes that some upstream has. */
+  hosts(): Set<string> {
+    return new Set([...this.#entries.values()].map(({ host }) => host))
+  }
+
   acquire(identity: PoolIdentity): PoolShare {
     const key = keyOf(identity)
     let entry = this.#entries.get(key)
     if (!entry) {
-      entry = { pool: this.#open(identity), key, users: 0 }
+      entry = { pool: this.#open(identity), key, host: identity.host, users: 0 }
       this.#entries.set(key, entry)
     }
     entry.users++

@@ -10,6 +10,7 @@ import { Publisher, type PublisherOptions } from '../../src/snapshot/publisher.t
 import type { StoreEvent } from '../../src/store/config-store.ts'
 import { PoolRegistry } from '../../src/upstream/pool-registry.ts'
 import type { ConnectionPool } from '../../src/upstream/transport.ts'
+import { instanceEnvironment } from './instance-environment.ts'
 
 /** Everything between a store's events and a snapshot, without sockets. */
 export interface CompileWorld {
@@ -41,14 +42,14 @@ export function compileWorld(
   const registry = new PluginRegistry()
   for (const plugin of plugins) registry.register(plugin)
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
-  const instances = new InstanceFactory({
-    logger,
-    metrics: createMetricRegistry(),
-    clock: { now: () => 0, monotonic: () => 0 },
-    attr: () => ({}),
-    metadata: (name) => metadata.get(name) ?? registry.defaultMetadata(name),
-    httpsPort: undefined,
-  })
+  const instances = new InstanceFactory(
+    instanceEnvironment({
+      registry,
+      metrics: createMetricRegistry(),
+      clock: { now: () => 0, monotonic: () => 0 },
+      metadata: (name) => metadata.get(name) ?? registry.defaultMetadata(name),
+    }),
+  )
   const pools = new PoolRegistry(() => NO_POOL)
   const router = createRouter<Plan>('radixtree_host_uri')
   const publisher = new Publisher({

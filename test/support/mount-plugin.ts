@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
-import { createLogger, type Logger } from '../../src/observe/logger.ts'
 import { createMetricRegistry } from '../../src/observe/metric-registry.ts'
 import type { MetricRegistry } from '../../src/observe/metrics.ts'
 import type { FoundConsumer, RouteView } from '../../src/plugin/context/request-context.ts'
-import type { AnyPlugin } from '../../src/plugin/definition.ts'
+import type { AnyPlugin, StoredProto } from '../../src/plugin/definition.ts'
 import { type Instance, InstanceFactory } from '../../src/plugin/instance.ts'
+import type { NodeOperations } from '../../src/plugin/node-operations.ts'
 import { PluginRegistry } from '../../src/plugin/registry.ts'
+import { instanceEnvironment } from './instance-environment.ts'
 import { type LeakWatch, watchLeaks } from './leak-watch.ts'
 import { type Answer, type RequestInit, runRequest } from './plugin-request.ts'
 
@@ -26,7 +27,13 @@ export interface MountOptions {
   readonly metadata?: Record<string, unknown>
   /** The route that carries the configuration. */
   readonly route?: Partial<RouteView>
-  /** Share another mount's clock and metrics, as two resources of one gateway do. */
+  /** Plugins whose configuration may stand inside this one's. */
+  readonly others?: readonly AnyPlugin[]
+  /** Ids of upstreams that are configured; a request shows what was chosen in `answer.context.chosenUpstream`. */
+  readonly upstreams?: readonly string[]
+  /** Stored protos by id. */
+  readonly protos?: Readonly<Record<string, StoredProto>>
+  /** Share another mount's clock, metrics and node-wide state, as two resources of one gateway do. */
   readonly beside?: MountedPlugin
 }
 
@@ -40,6 +47,7 @@ export interface MountedPlugin {
   setMetadata(metadata: Record<string, unknown>): void
   readonly metrics: MetricRegistry
   readonly clock: { now(): number; monotonic(): number; advance(ms: number): void }
+  readonly nodeOperations: NodeOperations
   /** Disposes all instances; fails when something they started is still there. Called at the end of the file at the latest. */
   dispose(): Promise<void>
 }
@@ -93,8 +101,10 @@ class FakeWallClock {
 class Mounted implements MountedPlugin {
   readonly metrics: MetricRegistry
   readonly clock: MountedPlugin['clock']
+  readonly nodeOperations: NodeOperations
   readonly #plugin: AnyPlugin
   readonly #registry = new PluginRegistry()
+  readonly #environment: ReturnType<typeof instanceEnvironment>
   readonly #factory: InstanceFactory
   readonly #watch: LeakWatch = watchLeaks()
   readonly #route: RouteView
@@ -109,16 +119,22 @@ class Mounted implements MountedPlugin {
     this.#route = { ...ROUTE, ...options.route }
     this.clock = options.beside?.clock ?? new FakeWallClock()
     this.metrics = options.beside?.metrics ?? createMetricRegistry()
-    this.#registry.register(plugin)
+    for (const one of [plugin, ...(options.others ?? [])]) this.#registry.register(one)
     this.setMetadata(options.metadata ?? {})
-    this.#factory = new InstanceFactory({
-      logger: createLogger('silent') as Logger,
+    this.#environment = instanceEnvironment({
+      registry: this.#registry,
       metrics: this.metrics,
       clock: this.clock,
       attr: () => options.attr ?? {},
-      metadata: () => this.#metadata,
+      metadata: (name) => (name === plugin.name ? this.#metadata : this.#registry.defaultMetadata(name)),
       httpsPort: options.httpsPort,
+      upstreams: options.upstreams,
+      protos: options.protos,
+      nodeOperations: options.beside?.nodeOperations,
+      onFailure: (error) => void this.#errors.push(error),
     })
+    this.nodeOperations = this.#environment.nodeOperations
+    this.#factory = new InstanceFactory(this.#environment)
   }
 
   async request(init: RequestInit = {}): Promise<Answer> {
@@ -157,6 +173,7 @@ class Mounted implements MountedPlugin {
   async dispose(): Promise<void> {
     mounted.delete(this)
     for (const instance of this.#instances) await this.#factory.dispose(instance)
+    await this.#environment.close()
     // Handles report their end in a later turn of the event loop.
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
     this.#watch.stop()

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { UpstreamHandle } from '../definition.ts'
 import { BodyTooLargeError, type ClientBody } from './client-body.ts'
 import { HeaderList } from './header-list.ts'
 import { cookieValue, queryArg, withoutArg } from './query.ts'
@@ -89,6 +90,8 @@ export class Context implements RequestContext {
   clientBody: ClientBody | undefined = undefined
   /** What goes to the upstream instead of the client's body. */
   newBody: Uint8Array | undefined = undefined
+  /** Instead of the route's. */
+  chosenUpstream: UpstreamHandle | undefined = undefined
   pathParams: Record<string, string> | undefined = undefined
   route: RouteView | undefined = undefined
   consumer: ConsumerView | undefined = undefined
@@ -194,6 +197,10 @@ export class Context implements RequestContext {
     const most = bytes === 0 ? Number.MAX_SAFE_INTEGER : bytes
     if ((this.clientBody?.length ?? 0) > most) throw new BodyTooLargeError(most)
     this.clientBody?.limit(most)
+  }
+
+  useUpstream(upstream: UpstreamHandle): void {
+    this.chosenUpstream = upstream
   }
 
   setClientAddress(address: string, port?: number): void {

@@ -1,5 +1,6 @@
 import type { VariableSource } from '../../expr/expr.ts'
 import type { Labels } from '../../model/types.ts'
+import type { UpstreamHandle } from '../definition.ts'
 import type { RequestSlot } from './slot.ts'
 
 /** Headers of one message in wire order, duplicates kept. Names compare without case; `name` arguments are lower-case. */
@@ -117,6 +118,8 @@ export interface RequestContext extends VariableSource {
   setBody(bytes: Uint8Array | string): void
   /** Longest body of this request, 0 for any, instead of the listener's limit. Throws `BodyTooLargeError` when its head announces more. */
   setBodyLimit(bytes: number): void
+  /** Sends the request there instead of to the route's upstream. */
+  useUpstream(upstream: UpstreamHandle): void
   /** The client's address from here on, in variables, logs and forwarded headers: an IP in its canonical form. */
   setClientAddress(address: string, port?: number): void
   /** Any variable of contract §4.5; `undefined` when it has no value. */

@@ -1,0 +1,43 @@
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { Graph } from '../snapshot/graph.ts'
+import type { PoolRegistry } from '../upstream/pool-registry.ts'
+
+interface Owners {
+  readonly graph: Graph
+  readonly pools: PoolRegistry
+}
+
+/**
+ * Lets series go with the route, service, consumer or node that their labels name: whatever is not configured any more is gone
+ * from the next exposition on. Labels of other kinds are left alone.
+ */
+export function removeSeriesOfTheGone(metrics: MetricRegistry, { graph, pools }: Owners): void {
+  metrics.beforeCollect(() => {
+    const isNode = once(() => pools.hosts())
+    const routeNames = once(() => namesOf(graph, 'routes'))
+    const serviceNames = once(() => namesOf(graph, 'services'))
+    const checks: Readonly<Record<string, (value: string) => boolean>> = {
+      routes: (value) => graph.get('routes', value) !== undefined || routeNames().has(value),
+      services: (value) => graph.get('services', value) !== undefined || serviceNames().has(value),
+      consumers: (value) => graph.get('consumers', value) !== undefined,
+      nodes: (value) => isNode().has(value),
+    }
+    metrics.prune((owner, value) => checks[owner]?.(value) ?? true)
+  })
+}
+
+/** Labels show names in place of ids where a plugin was told to. */
+function namesOf(graph: Graph, kind: 'routes' | 'services'): Set<string> {
+  const names = new Set<string>()
+  for (const { value } of graph.list(kind)) if (value.name !== undefined) names.add(value.name)
+  return names
+}
+
+/** Makes what most expositions do not need only when it is asked for, and then once. */
+function once(make: () => Set<string>): () => Set<string> {
+  let made: Set<string> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}
