@@ -3,6 +3,7 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   'basic-auth': () => import('./basic-auth/index.ts'),
+  brotli: () => import('./brotli/index.ts'),
   'client-control': () => import('./client-control/index.ts'),
   'consumer-restriction': () => import('./consumer-restriction/index.ts'),
   cors: () => import('./cors/index.ts'),
@@ -10,6 +11,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   echo: () => import('./echo/index.ts'),
   'error-page': () => import('./error-page/index.ts'),
   'fault-injection': () => import('./fault-injection/index.ts'),
+  gzip: () => import('./gzip/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),

@@ -5,7 +5,7 @@ import {
   type Headers,
   type RequestContext,
 } from '../../src/plugin/api.ts'
-import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { announceOtherBody, replaceBody } from '../_shared/body/replace-body.ts'
 import { checkReplyHeaders, fixedReplyHeaders, replyHeadersSchema } from '../_shared/headers/reply-headers.ts'
 
 const schema = {
@@ -35,8 +35,9 @@ export default definePlugin<EchoConfig>({
     const isReplaced = config.body !== undefined
     const isBodyChanged = (response: Headers) => isReplaced || isPlain(response)
     return {
-      headerFilter({ response }) {
-        if (isBodyChanged(response.headers)) forgetBody(response.headers)
+      headerFilter(context) {
+        const { response } = context
+        if (isBodyChanged(response.headers)) announceOtherBody(context)
         for (const [name, value] of headers) response.headers.set(name, value)
       },
       // A packed body has kept its Content-Encoding, unless the configuration's own headers say something else.

@@ -1,5 +1,5 @@
 import { definePlugin, type FromSchema, type RequestContext } from '../../src/plugin/api.ts'
-import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { announceOtherBody, replaceBody } from '../_shared/body/replace-body.ts'
 
 const schema = { type: 'object', properties: {} } as const
 
@@ -50,9 +50,8 @@ export default definePlugin<FromSchema<typeof schema>>({
       headerFilter(context) {
         const page = pageFor(context, pages())
         if (!page) return
-        const { headers } = context.response
-        forgetBody(headers)
-        headers.set('Content-Type', page.contentType)
+        announceOtherBody(context)
+        context.response.headers.set('Content-Type', page.contentType)
       },
       bodyFilter(context) {
         const page = pageFor(context, pages())
