@@ -18,6 +18,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   mocking: () => import('./mocking/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
+  'public-api': () => import('./public-api/index.ts'),
   'real-ip': () => import('./real-ip/index.ts'),
   redirect: () => import('./redirect/index.ts'),
   'referer-restriction': () => import('./referer-restriction/index.ts'),
