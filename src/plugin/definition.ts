@@ -165,6 +165,8 @@ export interface PluginDefinition<Config> {
   readonly consumerKey?: string
   /** Rules a schema cannot say. Throws {@link ConfigError} with the contract's message. */
   check?(config: Config, tools: CheckTools): void
+  /** The same for what stands under a consumer or credential, checked against `consumerSchema` before; references to secrets unresolved. */
+  checkConsumer?(config: Readonly<Record<string, unknown>>): void
   /**
    * Operations on state that all workers of a node share, such as counters. The outer function makes the state, once per node; the
    * inner one is synchronous, so that nothing comes between its steps.

@@ -164,9 +164,9 @@ function checkRules(
   config: Record<string, unknown>,
   { place, tools }: CheckCase,
 ): string | undefined {
-  if (!plugin.check || (place === 'consumer' && plugin.consumerSchema)) return undefined
   try {
-    plugin.check(config, tools)
+    if (place === 'consumer' && plugin.consumerSchema) plugin.checkConsumer?.(config)
+    else plugin.check?.(config, tools)
     return undefined
   } catch (error) {
     return (error as Error).message
