@@ -13,6 +13,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'fault-injection': () => import('./fault-injection/index.ts'),
   gzip: () => import('./gzip/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
+  'jwt-auth': () => import('./jwt-auth/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
   mocking: () => import('./mocking/index.ts'),
