@@ -3,12 +3,12 @@ import { describe, it } from 'node:test'
 import { createMetricRegistry } from '../../../src/observe/metric-registry.ts'
 import { type FakeClock, fakeClock } from '../../../test/support/fake-clock.ts'
 import { type Batch, type BatchOptions, createBatch } from './batch.ts'
-import { BatchSendError } from './send-error.ts'
+import { BatchSendError, type Unsendable } from './send-error.ts'
 
 interface Sink {
   readonly batches: number[][]
   /** Outcome of the next sends, in order; without one they succeed at once. */
-  readonly outcomes: (() => Promise<void>)[]
+  readonly outcomes: (() => Promise<Unsendable | undefined>)[]
 }
 
 interface Stage extends Sink {
@@ -45,7 +45,7 @@ function stage(options: Partial<BatchOptions> = {}): Stage {
     host: { logger: logger as never, metrics, own: (release) => void releases.push(release) },
     send: (entries) => {
       batches.push([...entries])
-      return outcomes.shift()?.() ?? Promise.resolve()
+      return outcomes.shift()?.() ?? Promise.resolve(undefined)
     },
     observePending: (pending) => void pendings.push(pending),
   })
@@ -65,6 +65,11 @@ function sampleOf(exposition: string, line: string): number | undefined {
 
 function pushAll({ batch }: Stage, ...entries: readonly number[]): boolean[] {
   return entries.map((entry) => batch.push(entry))
+}
+
+/** A send that ends when the test says so. */
+function held(take: (finish: () => void) => void): Promise<undefined> {
+  return new Promise((resolve) => take(() => resolve(undefined)))
 }
 
 const fail = (message = 'sink is down') => Promise.reject(new Error(message))
@@ -102,7 +107,7 @@ describe('a batch sends', () => {
   it('one batch at a time, in order', async () => {
     const one = stage()
     let finish: () => void = () => {}
-    one.outcomes.push(() => new Promise((resolve) => (finish = resolve)))
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
     pushAll(one, 1, 2, 3, 4, 5, 6, 7)
     await one.clock.advance(20_000)
     assert.deepEqual(one.batches, [[1, 2, 3]])
@@ -114,7 +119,7 @@ describe('a batch sends', () => {
   it('what came while it was sending, later', async () => {
     const one = stage({ maxEntries: 1000 })
     let finish: () => void = () => {}
-    one.outcomes.push(() => new Promise((resolve) => (finish = resolve)))
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
     pushAll(one, 1)
     await one.clock.advance(5000)
     pushAll(one, 2)
@@ -176,6 +181,17 @@ describe('a send that fails', () => {
     assert.equal(one.metric('sent_entries_total{name="test-logger"}'), 3)
   })
 
+  it('of entries that no attempt can deliver is not repeated, and they are counted', async () => {
+    const one = stage({ maxRetries: 5 })
+    one.outcomes.push(() => Promise.resolve({ unsendable: 2, reason: new Error('too long') }))
+    pushAll(one, 1, 2, 3)
+    await one.clock.advance(60_000)
+    assert.equal(one.batches.length, 1)
+    assert.equal(one.metric('sent_entries_total{name="test-logger"}'), 1)
+    assert.equal(one.metric('dropped_entries_total{name="test-logger",reason="unsendable"}'), 2)
+    assert.match(String(one.warnings[0]?.['err']), /too long/)
+  })
+
   it('that throws instead of rejecting is a failure like any other', async () => {
     const one = stage()
     one.outcomes.push(() => {
@@ -218,7 +234,7 @@ describe('a batch that cannot keep up', () => {
   it('holds no more entries than it may, those being sent included, and counts what it drops', async () => {
     const one = stage({ maxPending: () => 5 })
     let finish: () => void = () => {}
-    one.outcomes.push(() => new Promise((resolve) => (finish = resolve)))
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
     assert.deepEqual(pushAll(one, 1, 2, 3, 4, 5, 6, 7), [true, true, true, true, true, false, false])
     assert.equal(one.batch.pending, 5)
     assert.equal(one.metric('pending_entries{name="test-logger"}'), 5)
@@ -257,7 +273,7 @@ describe('closing a batch', () => {
   it('sends everything at once, in batches of the configured size', async () => {
     const one = stage({ maxEntries: 2 })
     let finish: () => void = () => {}
-    one.outcomes.push(() => new Promise((resolve) => (finish = resolve)))
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
     pushAll(one, 1, 2, 3, 4, 5)
     const released = one.release()
     finish()

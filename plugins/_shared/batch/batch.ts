@@ -1,7 +1,7 @@
 import { BACKGROUND_CLOCK, type Clock } from '../../../src/lib/clock.ts'
 import type { InstanceHost } from '../../../src/plugin/api.ts'
 import { BatchReport } from './report.ts'
-import { BatchSendError } from './send-error.ts'
+import { BatchSendError, type Unsendable } from './send-error.ts'
 
 /** When a batch sends, how often it tries again, and how much it may hold. */
 export interface BatchOptions {
@@ -17,7 +17,7 @@ export interface BatchOptions {
   readonly retryDelayMs: number
   /** Most entries held, those being sent included; asked at each push, because metadata changes. Further ones are dropped. */
   maxPending(): number
-  /** Most bytes held, as far as `push` was told of them. Default 64 MiB. A single entry is held whatever it weighs. */
+  /** Most bytes held, as far as `push` was told of them. Default 32 MiB. A single entry is held whatever it weighs. */
   readonly maxPendingBytes?: number
   /** Longest time `close` takes to send what is left. Default 1.8 s, which ends before `plugin_close_ms` does. */
   readonly flushMs?: number
@@ -28,10 +28,11 @@ export interface BatchParts<Entry> {
   readonly name: string
   readonly options: BatchOptions
   /**
-   * Delivers the entries (1 to `maxEntries`) or rejects; reject with {@link BatchSendError} when some were delivered. Never called
-   * while an earlier call is under way. `signal` is aborted when the time to close is over; what it returns then is not waited for.
+   * Delivers the entries (1 to `maxEntries`) or rejects; reject with {@link BatchSendError} when some were delivered. Resolves with
+   * {@link Unsendable} when some cannot be delivered, however often it is tried. Never called while an earlier call is under way.
+   * `signal` is aborted when the time to close is over; what it returns then is not waited for.
    */
-  send(entries: readonly Entry[], signal: AbortSignal): Promise<void>
+  send(entries: readonly Entry[], signal: AbortSignal): Promise<Unsendable | undefined>
   /** The batch hands its own `close` to `host.own`. */
   readonly host: Pick<InstanceHost, 'logger' | 'metrics' | 'own'>
   readonly clock?: Clock
@@ -59,7 +60,14 @@ export function createBatch<Entry>(parts: BatchParts<Entry>): Batch<Entry> {
   return batch
 }
 
-const MAX_PENDING_BYTES = 64 * 1024 * 1024
+/** What one attempt came to: how many of the entries need no further one, and what was wrong. */
+interface Outcome {
+  readonly done: number
+  readonly unsendable?: number | undefined
+  readonly reason?: unknown
+}
+
+const MAX_PENDING_BYTES = 32 * 1024 * 1024
 const FLUSH_MS = 1800
 
 class BoundedBatch<Entry> implements Batch<Entry> {
@@ -69,7 +77,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
   readonly #report: BatchReport
   readonly #over = new AbortController()
   /** Resolves, once, when the time to close is over. */
-  readonly #timeIsOver: Promise<void>
+  readonly #timeIsOver: Promise<'over'>
   #waiting: Entry[] = []
   /** Bytes of each waiting entry. */
   #sizes: number[] = []
@@ -92,7 +100,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     this.#clock = parts.clock ?? BACKGROUND_CLOCK
     this.#report = new BatchReport(parts.name, parts.host, this.#clock)
     this.#timeIsOver = new Promise((resolve) => {
-      this.#over.signal.addEventListener('abort', () => resolve(), { once: true })
+      this.#over.signal.addEventListener('abort', () => resolve('over'), { once: true })
     })
   }
 
@@ -186,13 +194,14 @@ class BoundedBatch<Entry> implements Batch<Entry> {
   async #deliver(all: readonly Entry[]): Promise<void> {
     let entries = all
     for (let attempt = 0; !this.#over.signal.aborted; attempt++) {
-      const failure = await this.#attempt(entries)
-      if (failure === 'over') break
-      const delivered = failure ? failure.delivered : entries.length
-      this.#report.sent(delivered)
-      entries = entries.slice(delivered)
-      if (failure) this.#report.failed(failure.reason)
+      const outcome = await this.#attempt(entries)
+      if (outcome === 'over') break
+      const { done, unsendable = 0, reason } = outcome
+      this.#report.sent(done - unsendable)
+      this.#report.dropped(unsendable, 'unsendable', reason)
+      entries = entries.slice(done)
       if (entries.length === 0) return
+      this.#report.failed(reason)
       if (attempt >= this.#options.maxRetries) {
         this.#report.dropped(entries.length, 'failed')
         return
@@ -202,15 +211,14 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     this.#report.dropped(entries.length, 'stopped')
   }
 
-  async #attempt(
-    entries: readonly Entry[],
-  ): Promise<undefined | 'over' | { readonly delivered: number; readonly reason: unknown }> {
+  async #attempt(entries: readonly Entry[]): Promise<'over' | Outcome> {
     try {
-      const sent = this.#parts.send(entries, this.#over.signal).then(() => undefined)
-      return await Promise.race([sent, this.#timeIsOver.then(() => 'over' as const)])
+      const sent = this.#parts.send(entries, this.#over.signal)
+      const result = await Promise.race([sent, this.#timeIsOver])
+      if (result === 'over') return 'over'
+      return { done: entries.length, unsendable: result?.unsendable, reason: result?.reason }
     } catch (reason) {
-      const delivered = reason instanceof BatchSendError ? Math.min(reason.delivered, entries.length) : 0
-      return { delivered, reason }
+      return { done: reason instanceof BatchSendError ? reason.delivered : 0, reason }
     }
   }
 

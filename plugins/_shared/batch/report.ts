@@ -1,10 +1,10 @@
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { Counter, Gauge, InstanceHost } from '../../../src/plugin/api.ts'
 
-/** Why entries were given up: no room, every attempt failed, or the batch was closed first. */
-export type DropReason = 'full' | 'failed' | 'stopped'
+/** Why entries were given up: no room, every attempt failed, no attempt can succeed, or the batch was closed first. */
+export type DropReason = 'full' | 'failed' | 'unsendable' | 'stopped'
 
-const REASONS: readonly DropReason[] = ['full', 'failed', 'stopped']
+const REASONS: readonly DropReason[] = ['full', 'failed', 'unsendable', 'stopped']
 /** A dead sink fails every few seconds, and a full batch at every request: the log says it once in this time. */
 const LOG_INTERVAL_MS = 60_000
 
@@ -48,8 +48,9 @@ export class BatchReport {
     this.#tell()
   }
 
-  dropped(count: number, reason: DropReason): void {
+  dropped(count: number, reason: DropReason, cause?: unknown): void {
     if (count === 0) return
+    this.#lastReason = cause ?? this.#lastReason
     this.#dropped[reason].inc(count)
     this.#untold[reason] = (this.#untold[reason] ?? 0) + count
     this.#tell()
@@ -85,7 +86,7 @@ function seriesOf(name: string, metrics: InstanceHost['metrics']) {
   const labels = ['name']
   const dropped = metrics.counter({
     name: 'gatewright_batch_dropped_entries_total',
-    help: 'Entries of logs and traces that were given up: no room (full), every attempt failed (failed), closed first (stopped)',
+    help: 'Entries of logs and traces that were given up: no room (full), every attempt failed (failed), none can succeed (unsendable), closed first (stopped)',
     labels: ['name', 'reason'],
   })
   const byReason = REASONS.map((reason) => [reason, dropped.labels(name, reason)] as const)

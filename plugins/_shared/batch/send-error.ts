@@ -8,3 +8,9 @@ export class BatchSendError extends Error {
     this.delivered = delivered
   }
 }
+
+/** The other entries were delivered; so many never can be, such as one that is longer than the sink takes. */
+export interface Unsendable {
+  readonly unsendable: number
+  readonly reason: Error
+}

@@ -28,7 +28,7 @@ const NUMERIC: ReadonlySet<string> = new Set([
 
 type Read = (source: VariableSource) => unknown
 
-/** Compiles a `log_format`. What stands deeper than {@link MAX_FORMAT_LEVELS} levels is left out; see {@link isTooDeep}. */
+/** Compiles a `log_format`. What stands deeper than {@link MAX_FORMAT_LEVELS} levels is left out. */
 export function compileFormat(format: Readonly<Record<string, unknown>>): LogFormat {
   const variables = new Set<string>()
   const fields = compileFields(format, 1, variables)
@@ -36,12 +36,6 @@ export function compileFormat(format: Readonly<Record<string, unknown>>): LogFor
     names: (variable) => variables.has(variable),
     render: (source) => renderFields(fields, source),
   }
-}
-
-/** Whether something in the format stands deeper than it may. */
-export function isTooDeep(format: unknown, level = 1): boolean {
-  if (!isNested(format)) return false
-  return level > MAX_FORMAT_LEVELS || Object.values(format).some((value) => isTooDeep(value, level + 1))
 }
 
 type Fields = readonly (readonly [name: string, read: Read])[]

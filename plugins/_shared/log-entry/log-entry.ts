@@ -7,14 +7,7 @@ import {
 } from '../../../src/plugin/api.ts'
 import { type BodyCapture, compileBodies } from './bodies.ts'
 import { defaultEntry } from './default-entry.ts'
-import {
-  compileFormat,
-  isTooDeep,
-  type LogEntry,
-  type LogFormat,
-  MAX_FORMAT_LEVELS,
-  setField,
-} from './format.ts'
+import { compileFormat, type LogEntry, type LogFormat, setField } from './format.ts'
 import type { LogConfig } from './schema.ts'
 
 /** What a logger's configuration says of its entries, compiled. */
@@ -32,11 +25,6 @@ export function checkLog(config: LogConfig): void {
       compileExpression(rules)
     } catch (error) {
       throw new ConfigError(`failed to validate the '${name}' expression: ${(error as Error).message}`)
-    }
-  }
-  for (const name of ['log_format', 'log_format_extra'] as const) {
-    if (isTooDeep(config[name])) {
-      throw new ConfigError(`${name} has more than ${MAX_FORMAT_LEVELS} levels; take the deepest ones up`)
     }
   }
 }

@@ -1,5 +1,5 @@
 import type { Gauge, InstanceHost, PluginInstance, RequestContext } from '../../../src/plugin/api.ts'
-import { type Batch, createBatch } from '../batch/batch.ts'
+import { type Batch, type BatchParts, createBatch } from '../batch/batch.ts'
 import { type BatchConfig, batchMetadata, batchOptions } from '../batch/schema.ts'
 import { weigh } from './encode.ts'
 import type { LogEntry } from './format.ts'
@@ -8,15 +8,14 @@ import { type LogConfig, logMetadata } from './schema.ts'
 
 export type LoggerConfig = LogConfig & BatchConfig
 
-export interface LoggerParts {
+export interface LoggerParts<Entry = LogEntry> {
   /** The plugin's name. */
   readonly name: string
   readonly config: LoggerConfig
   readonly host: InstanceHost
-  /** Delivers entries; see `BatchParts.send`. */
-  send(entries: readonly LogEntry[], signal: AbortSignal): Promise<void>
-  /** Changes an entry, or makes another, before it waits. Must not throw. */
-  adapt?(entry: LogEntry, context: RequestContext): LogEntry
+  readonly send: BatchParts<Entry>['send']
+  /** What waits to be sent for an entry; the entry itself when absent. Must not throw. */
+  readonly adapt?: (entry: LogEntry, context: RequestContext) => Entry
   /** Most bytes that may wait, when the configuration says so. */
   readonly maxPendingBytes?: number
 }
@@ -31,15 +30,15 @@ export const loggerMetadata = {
  * The phases of a logger: entries as LOG says, in batches as BATCH says, delivered by `send`. A logger is a schema with
  * `logProperties`, `batchProperties` and its own attributes, `check: checkLog`, and this.
  */
-export function compileLogger(parts: LoggerParts): PluginInstance {
-  const { config, host, adapt, maxPendingBytes } = parts
+export function compileLogger<Entry = LogEntry>(parts: LoggerParts<Entry>): PluginInstance {
+  const { name, config, host, send, adapt, maxPendingBytes } = parts
   const source = compileEntries(config, host)
   const observed = new ObservedBatch(config.name, host)
-  const batch: Batch<LogEntry> = createBatch({
-    name: parts.name,
+  const batch: Batch<Entry> = createBatch({
+    name,
     options: { ...batchOptions(config, host), ...(maxPendingBytes !== undefined && { maxPendingBytes }) },
     host,
-    send: (entries, signal) => parts.send(entries, signal),
+    send,
     observePending: (pending) => observed.set(pending),
   })
   return {
@@ -48,8 +47,8 @@ export function compileLogger(parts: LoggerParts): PluginInstance {
     log(context) {
       observed.begin(context)
       const entry = source.entry(context)
-      const sent = adapt ? adapt(entry, context) : entry
-      batch.push(sent, weigh(sent))
+      const waiting = adapt ? adapt(entry, context) : (entry as Entry)
+      batch.push(waiting, weigh(waiting))
     },
   }
 }

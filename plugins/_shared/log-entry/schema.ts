@@ -6,7 +6,7 @@ export const logProperties = {
   log_format: {
     type: 'object',
     description:
-      'The entry in place of the default one: texts, `$variable`, and objects or lists of them, 5 levels deep at most.',
+      'The entry in place of the default one: texts, `$variable`, and objects or lists of them; what is deeper than 5 levels is left out.',
   },
   log_format_extra: {
     type: 'object',

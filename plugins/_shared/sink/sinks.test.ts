@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { makeCertificate } from '../../../test/support/certificates.ts'
+import { refusingAddress } from '../../../test/support/fake-upstream.ts'
+import { datagramSink, eventually, streamSink } from '../../../test/support/log-sinks.ts'
+import { sendDatagrams } from './datagram-sink.ts'
+import { sendToStream } from './stream-sink.ts'
+
+const calm = () => new AbortController().signal
+const to = (port: number, more = {}) => ({ host: '127.0.0.1', port, timeoutMs: 2000, ...more })
+const certificate = makeCertificate({ names: ['localhost', '127.0.0.1'] })
+
+async function refusingPort(): Promise<number> {
+  return Number((await refusingAddress()).split(':')[1])
+}
+
+describe('delivery over TCP', () => {
+  it('hands everything over, in one connection for each call', async (t) => {
+    const sink = await streamSink(t)
+    const long = 'x'.repeat(3_000_000)
+    await sendToStream(to(sink.port), 'one', calm())
+    await sendToStream(to(sink.port), long, calm())
+    await eventually('two texts', () => sink.texts.length === 2)
+    assert.equal(sink.texts[0], 'one')
+    assert.equal(sink.texts[1] === long, true)
+  })
+
+  it('fails with the name of the sink when nobody listens', async () => {
+    const port = await refusingPort()
+    await assert.rejects(
+      sendToStream(to(port), 'x', calm()),
+      new RegExp(`tcp://127.0.0.1:${port}: .*ECONNREFUSED`),
+    )
+  })
+
+  it('fails after its time when the sink takes nothing', async (t) => {
+    const sink = await streamSink(t, { isDeaf: true })
+    const much = 'x'.repeat(50_000_000)
+    await assert.rejects(
+      sendToStream(to(sink.port, { timeoutMs: 100 }), much, calm()),
+      /nothing taken within 100 ms/,
+    )
+  })
+
+  it('is given up at once when it is told to', async (t) => {
+    const sink = await streamSink(t, { isDeaf: true })
+    const stop = new AbortController()
+    const sending = sendToStream(to(sink.port), 'x'.repeat(50_000_000), stop.signal)
+    stop.abort()
+    await assert.rejects(sending, /given up/)
+    await assert.rejects(sendToStream(to(sink.port), 'x', stop.signal), /given up/)
+  })
+})
+
+describe('delivery over TLS', () => {
+  const tls = (verify: boolean, serverName?: string) => ({ tls: { verify, serverName } })
+
+  it('hands everything over', async (t) => {
+    const sink = await streamSink(t, { tls: certificate })
+    const long = 'x'.repeat(3_000_000)
+    await sendToStream(to(sink.port, tls(false)), long, calm())
+    await eventually('the text', () => sink.texts.length === 1)
+    assert.equal(sink.texts[0] === long, true)
+  })
+
+  it('refuses a certificate that nobody vouches for, unless told not to look', async (t) => {
+    const sink = await streamSink(t, { tls: certificate })
+    await assert.rejects(sendToStream(to(sink.port, tls(true)), 'secret', calm()), /self-signed certificate/)
+    await sendToStream(to(sink.port, tls(false, 'sink.test')), 'x', calm())
+    await eventually('a text', () => sink.texts.length === 1)
+    assert.deepEqual(sink.texts, ['x'])
+  })
+})
+
+describe('delivery over UDP', () => {
+  it('sends each datagram', async (t) => {
+    const sink = await datagramSink(t)
+    await sendDatagrams(to(sink.port), [Buffer.from('one'), Buffer.from('two')], calm())
+    await eventually('two datagrams', () => sink.texts.length === 2)
+    assert.deepEqual(sink.texts, ['one', 'two'])
+  })
+
+  it('takes a name for the host', async (t) => {
+    const sink = await datagramSink(t)
+    await sendDatagrams(to(sink.port, { host: 'localhost' }), [Buffer.from('x')], calm()).then(
+      () => undefined,
+      (error) => assert.fail(error),
+    )
+  })
+
+  it('fails with the name of the sink for what no datagram can hold', async (t) => {
+    const sink = await datagramSink(t)
+    const long = Buffer.alloc(70_000)
+    await assert.rejects(sendDatagrams(to(sink.port), [long], calm()), /udp:\/\/127.0.0.1:\d+: .*EMSGSIZE/)
+  })
+
+  it('fails when it is given up', async (t) => {
+    const sink = await datagramSink(t)
+    await assert.rejects(
+      sendDatagrams(to(sink.port), [Buffer.from('x')], AbortSignal.abort(new Error('stop'))),
+      /stop/,
+    )
+  })
+})
