@@ -12,6 +12,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'error-page': () => import('./error-page/index.ts'),
   'fault-injection': () => import('./fault-injection/index.ts'),
   gzip: () => import('./gzip/index.ts'),
+  'hmac-auth': () => import('./hmac-auth/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'jwt-auth': () => import('./jwt-auth/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
