@@ -1,13 +1,13 @@
 /**
- * `npm test`: builds, makes sure an etcd server is there, runs every `*.test.ts` with Node's own runner. Arguments are parts of
+ * `npm test`: builds, makes sure that an etcd and a redis server are there, runs every `*.test.ts` with Node's own runner. Arguments are parts of
  * paths and choose files: `npm test -- router etcd`. Exits with 1 when a test fails, a file runs no test, or no file is chosen.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
-import { EtcdUnavailableError, provideEtcd, thisMachine } from './runner/etcd-binary.ts'
 import { findTests } from './runner/find-tests.ts'
+import { ETCD, provideServer, REDIS, ServerUnavailableError, thisMachine } from './runner/server-binary.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const FOLDERS = ['src', 'plugins', 'admin', 'test']
@@ -21,11 +21,12 @@ function main(filters: readonly string[]): number {
   const files = findTests(ROOT, FOLDERS, filters)
   if (files.length === 0) return fail(`no test file matches: ${filters.join(' ')}`)
   try {
-    const etcd = provideEtcd(thisMachine(join(ROOT, 'node_modules/.cache/gatewright-etcd')))
+    const machine = thisMachine(join(ROOT, 'node_modules/.cache/gatewright-servers'))
+    const servers = [ETCD, REDIS].map((server) => provideServer(server, machine))
     if (!build()) return fail('npm run build failed; the tests need what it makes')
-    return runTests(files, etcd)
+    return runTests(files, servers)
   } catch (error) {
-    if (error instanceof EtcdUnavailableError) return fail(error.message)
+    if (error instanceof ServerUnavailableError) return fail(error.message)
     throw error
   }
 }
@@ -45,14 +46,14 @@ function build(): boolean {
   return spawnSync('npm', ['run', '--silent', 'build'], { cwd: ROOT, stdio: 'inherit' }).status === 0
 }
 
-function runTests(files: readonly string[], etcd: string): number {
+function runTests(files: readonly string[], servers: readonly string[]): number {
   const scratch = mkdtempSync(join(tmpdir(), 'gatewright-test-'))
   try {
     const tallyFile = join(scratch, 'tally.json')
     const status = spawnSync(process.execPath, [...runnerArguments(tallyFile), ...files], {
       cwd: ROOT,
       stdio: 'inherit',
-      env: testEnvironment(etcd),
+      env: testEnvironment(servers),
     }).status
     return status === 0 ? judge(JSON.parse(readFileSync(tallyFile, 'utf8')) as Tally) : 1
   } finally {
@@ -60,10 +61,10 @@ function runTests(files: readonly string[], etcd: string): number {
   }
 }
 
-function testEnvironment(etcd: string): NodeJS.ProcessEnv {
+function testEnvironment(servers: readonly string[]): NodeJS.ProcessEnv {
   return {
     ...process.env,
-    PATH: `${dirname(etcd)}${delimiter}${process.env['PATH'] ?? ''}`,
+    PATH: [...new Set(servers.map((server) => dirname(server))), process.env['PATH'] ?? ''].join(delimiter),
     GATEWRIGHT_TEST_FILE_TIMEOUT_MS: String(FILE_TIMEOUT_MS),
   }
 }

@@ -4,8 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { EtcdUnavailableError, type Machine, provideEtcd } from './etcd-binary.ts'
 import { findTests } from './find-tests.ts'
+import { ETCD, type Machine, provideServer, REDIS, ServerUnavailableError } from './server-binary.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -63,21 +63,21 @@ function fakeMachine(t: TestContext, commands: readonly string[], parts: Partial
   return { machine, ran, path }
 }
 
-describe('providing etcd', () => {
+describe('providing a server', () => {
   it('takes the one on the PATH and runs nothing', (t) => {
     const { machine, ran, path } = fakeMachine(t, ['etcd', 'apt-get', 'docker'])
-    assert.equal(provideEtcd(machine), join(path, 'etcd'))
+    assert.equal(provideServer(ETCD, machine), join(path, 'etcd'))
     assert.deepEqual(ran, [])
   })
 
-  it('as root on Debian, installs etcd-server after refreshing the package lists', (t) => {
+  it('as root on Debian, installs Debian’s after refreshing the package lists', (t) => {
     const { machine, ran, path } = fakeMachine(t, ['apt-get', 'docker'], {
       run: (_command, ...args) => {
         if (args[0] === 'install') writeFileSync(join(path, 'etcd'), '', { mode: 0o755 })
         return true
       },
     })
-    assert.equal(provideEtcd(machine), join(path, 'etcd'))
+    assert.equal(provideServer(ETCD, machine), join(path, 'etcd'))
     assert.deepEqual(
       ran.map((line) => line.split(' ').slice(0, 2).join(' ')),
       ['apt-get update', 'apt-get install'],
@@ -93,12 +93,12 @@ describe('providing etcd', () => {
         return true
       },
     })
-    assert.equal(provideEtcd(machine), join(machine.cacheFolder, 'etcd'))
+    assert.equal(provideServer(ETCD, machine), join(machine.cacheFolder, 'etcd'))
     assert.deepEqual(
       ran.map((line) => line.split(' ')[1]),
       ['create', 'cp', 'rm'],
     )
-    assert.equal(provideEtcd(machine), join(machine.cacheFolder, 'etcd'))
+    assert.equal(provideServer(ETCD, machine), join(machine.cacheFolder, 'etcd'))
     assert.equal(ran.length, 3, 'the second time it is there already')
   })
 
@@ -106,10 +106,15 @@ describe('providing etcd', () => {
     const everythingFails = { run: () => false }
     for (const commands of [[], ['apt-get'], ['apt-get', 'docker']]) {
       const { machine } = fakeMachine(t, commands, everythingFails)
-      assert.throws(
-        () => provideEtcd(machine),
-        (error) => error instanceof EtcdUnavailableError && /install etcd 3\.4 or later/.test(error.message),
-      )
+      for (const [server, advice] of [
+        [ETCD, /need etcd: .*install etcd 3\.4 or later/],
+        [REDIS, /need redis-server: .*install redis 6 or later/],
+      ] as const) {
+        assert.throws(
+          () => provideServer(server, machine),
+          (error) => error instanceof ServerUnavailableError && advice.test(error.message),
+        )
+      }
     }
   })
 })
