@@ -17,6 +17,8 @@ export interface LaunchedGateway {
   start(): Promise<Addresses>
   /** Drains by its own deadline; resolves with how many pieces of work were cut. */
   stop(reason: string): Promise<{ readonly forced: number }>
+  /** Whether an uncaught failure comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
+  isContained(error: unknown): boolean
 }
 
 /** Where a command writes and what it reads; the process's own, or a test's. */

@@ -32,6 +32,7 @@ async function run(args: readonly string[], context: CliContext): Promise<number
     'gatewright.store': 'memory',
     'deployment.role': 'traditional',
     'apisix.ssl.enable': false,
+    'gatewright.debug.timeline': 1000,
     'deployment.admin.admin_key': [{ name: 'dev', key: adminKey, role: 'admin' }],
   }
   if (flags.port !== undefined) {

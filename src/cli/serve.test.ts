@@ -49,7 +49,7 @@ function bench(t: TestContext, own: Partial<LaunchedGateway> = {}): Bench {
     events,
     launch: async (settings) => {
       launched.push(settings)
-      return { start: async () => ADDRESSES, stop, ...own }
+      return { start: async () => ADDRESSES, stop, isContained: () => false, ...own }
     },
     notes,
     launched,

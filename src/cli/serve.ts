@@ -49,6 +49,7 @@ export async function serve(
       clock: SYSTEM_CLOCK,
       hardStopMs: settings.gatewright.shutdown.max_drain_ms + AFTER_DRAIN_MS,
       fastStopMs: FAST_STOP_MS,
+      isContained: (error) => gateway?.isContained(error) ?? false,
       onProblem: (problem) => context.note(problemLine(problem, settings)),
     },
   )

@@ -92,6 +92,11 @@ describe('the control API', () => {
         },
       ],
     }),
+    debug: {
+      settings: { timeline: 0, plugins_header: false, rejected_by_header: false },
+      set: () => {},
+      timeline: { capacity: 0, find: () => undefined, newest: () => [] },
+    },
     listMetadata: () => [],
     getMetadata: () => undefined,
     serverInfo: () => ({ etcd_version: '3', hostname: 'h', id: 'i', version: '1', boot_time: 1 }),

@@ -4,6 +4,7 @@ import { refuse, sendJson, sendList } from './answer.ts'
 import { type DiscoverySource, discoveryDumpRoutes } from './discovery-dump.ts'
 import { type HealthSource, healthcheckRoutes } from './healthcheck.ts'
 import type { SyncState } from './sync-state.ts'
+import { type DebugSource, timelineRoutes } from './timeline.ts'
 
 /** The kinds that the control API shows, and the word for one of them in its paths and messages. */
 const SHOWN_KINDS = { routes: 'route', services: 'service', upstreams: 'upstream' } as const
@@ -61,6 +62,7 @@ export interface ControlSource extends DiscoverySource {
   /** Absent where no secrets are resolved. */
   secrets?(): readonly ShownSecret[]
   readonly health: HealthSource
+  readonly debug: DebugSource
 }
 
 /** The control API: what the process holds at this moment, without a key and therefore on loopback by default (contract §8.1). */
@@ -88,6 +90,7 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
     discoveryDumpRoutes(app, source)
     itemRoutes(app, source)
     metadataRoutes(app, source)
+    timelineRoutes(app, source.debug)
     done()
   }
 }

@@ -101,6 +101,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       store: () => work.link.status(),
       reloadPlugins: () => enabled.reload(),
       secrets: () => environment.secrets.cache.status(),
+      debug: environment.debug,
     }),
   )
   const components = [

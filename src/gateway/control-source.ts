@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ControlSource, ServerInfo, ShownSecret } from '../control/control.ts'
 import type { HealthSource } from '../control/healthcheck.ts'
+import type { DebugSource } from '../control/timeline.ts'
 import { VERSION } from '../lib/version.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import { summarizePlugin } from '../plugin/summary.ts'
@@ -14,6 +15,7 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly publisher: Publisher
   readonly plugins: PluginRegistry
   readonly health: HealthSource
+  readonly debug: DebugSource
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
   /** Absent where no secrets are resolved. */
@@ -22,11 +24,12 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
 
 /** What the control API shows, read from the publisher at each request. */
 export function controlSource(parts: ControlParts): ControlSource {
-  const { publisher, plugins, health } = parts
+  const { publisher, plugins, health, debug } = parts
   const { graph } = publisher
   const info = describeProcess()
   return {
     health,
+    debug,
     sync: () => readSync({ ...parts, now: Date.now }),
     *list(kind) {
       for (const resource of graph.list(kind)) yield shownItem(resource, plugins)

@@ -36,7 +36,7 @@ export class DataPlane {
   readonly #tunnels = new OpenTunnels()
 
   constructor(environment: Environment, publisher: Publisher) {
-    const { settings, logger, metrics } = environment
+    const { settings, logger, metrics, debug } = environment
     this.#environment = environment
     this.#publisher = publisher
     countTunnels(metrics, this.#tunnels)
@@ -58,10 +58,13 @@ export class DataPlane {
             serverHeader: settings.gatewright.server_header,
             showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
             tunnels: this.#tunnels,
+            debug: debug.switches,
           },
           logger,
           report: phaseFailure(logger, metrics),
-          observers: [tally.end, ...this.#observers()],
+          phaseTimeoutMs: settings.gatewright.plugin_phase_timeout_ms,
+          startTrace: debug.startTrace,
+          observers: [tally.end, debug.observe, ...this.#observers()],
         }),
       ),
       logger,

@@ -16,6 +16,7 @@ import { probeOverSocket } from '../upstream/health/probe.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
 import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
+import { Debug } from './debug.ts'
 import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
 import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
 import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
@@ -41,6 +42,7 @@ export interface Environment {
   readonly secrets: GatewaySecrets
   hostFor(plugin: AnyPlugin): PluginHost
   readonly published: LivePublishedResources
+  readonly debug: Debug
   /** For plugins; closed after the last of them. */
   readonly http: ReturnType<typeof createHttpClient>
 }
@@ -104,6 +106,7 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     hostFor,
     published,
     http,
+    debug: new Debug(settings.gatewright.debug),
   }
 }
 

@@ -9,6 +9,7 @@ import type { CreateAdminApi } from './admin-listener.ts'
 import { buildComponents, type Parts } from './components.ts'
 import { createEnvironment } from './environment.ts'
 import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
+import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 
 export interface GatewayOptions {
   /** With the admin keys resolved. */
@@ -39,6 +40,8 @@ export interface Gateway {
   start(): Promise<GatewayAddresses>
   /** Drains within the settings' deadline. Idempotent; may be called while `start` is under way. */
   stop(reason: string): Promise<{ readonly forced: number }>
+  /** Whether what nobody caught comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
+  isContained(error: unknown): boolean
   /** Resolves when every change that the store has told of is served. */
   settled(): Promise<void>
 }
@@ -55,6 +58,7 @@ class GatewayProcess implements Gateway {
   readonly #abort = new AbortController()
   readonly #started: Component[] = []
   #parts: Parts | undefined
+  #onPluginFailure: ReturnType<typeof backgroundFailure> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<{ readonly forced: number }> | undefined
 
@@ -76,6 +80,13 @@ class GatewayProcess implements Gateway {
     return this.#stopping
   }
 
+  isContained(error: unknown): boolean {
+    const plugin = pluginThatThrew(error)
+    if (plugin === undefined || !this.#onPluginFailure) return false
+    this.#onPluginFailure(plugin, error)
+    return true
+  }
+
   async settled(): Promise<void> {
     await this.#parts?.publisher.settled()
   }
@@ -84,6 +95,7 @@ class GatewayProcess implements Gateway {
     const { settings, catalogue, adminApi, store, readPluginList } = this.#options
     const plugins = await loadPlugins(catalogue, settings)
     const environment = createEnvironment(settings, plugins, this.#logger)
+    this.#onPluginFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#parts = buildComponents(environment, {
       readiness: this.readiness,
       adminApi,

@@ -21,15 +21,27 @@ export function backgroundFailure(
 ): (plugin: string, error: unknown) => void {
   const failures = failureCounter(metrics)
   return (plugin, error) => {
-    failures.labels(plugin, 'timer').inc()
-    logger.error({ plugin, err: error }, 'a timer of a plugin failed')
+    failures.labels(plugin, 'background').inc()
+    logger.error({ plugin, err: error }, 'a plugin failed outside of a request')
   }
+}
+
+/** Where plugins lie, in the sources, in the build and beside a user's own settings. */
+const IN_A_PLUGIN = /[/\\]plugins[/\\]([a-z][\w-]*)[/\\][^/\\]+\.[jt]s:\d/
+
+/**
+ * The plugin in whose code an error arose that no phase or timer of the host caught: thrown from a callback, or a promise without a
+ * catch. `undefined` when nothing says that it is one's.
+ */
+export function pluginThatThrew(error: unknown): string | undefined {
+  const stack = error instanceof Error ? error.stack : undefined
+  return stack === undefined ? undefined : IN_A_PLUGIN.exec(stack)?.[1]
 }
 
 function failureCounter(metrics: MetricRegistry): Family<Counter> {
   return metrics.counter({
     name: 'gatewright_plugin_failures_total',
-    help: 'Phases and timers of plugins that threw',
+    help: 'Phases of plugins that threw; `background` is what they did outside of requests',
     labels: ['plugin', 'phase'],
   })
 }

@@ -4,6 +4,7 @@ import { EMPTY_CHAIN } from '../plugin/chain.ts'
 import type { Context } from '../plugin/context/context.ts'
 import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
+import type { Trace } from '../plugin/trace.ts'
 import type { Exchange, ProxyOptions } from '../proxy/exchange.ts'
 import { GatewayError } from '../proxy/gateway-error.ts'
 import { enforceGrpcDeadline } from '../proxy/grpc-deadline.ts'
@@ -31,6 +32,10 @@ export interface HandlerOptions {
   readonly bodyLimits: BodyLimits
   readonly logger: Logger
   readonly report: FailureReport
+  /** Longest time that one phase of one plugin may take to settle. */
+  readonly phaseTimeoutMs: number
+  /** A trace for a request that somebody wants to look at. */
+  startTrace(): Trace | undefined
   readonly observers: readonly RequestObserver[]
   /** Told of what is answered before a context exists. */
   readonly onRefused: RefusalObserver
@@ -114,6 +119,8 @@ class HttpExchange implements Exchange, BodyOwner {
   readonly upgrade: string | undefined
   readonly options: ProxyOptions
   readonly report: FailureReport
+  readonly phaseTimeoutMs: number
+  failed: Exchange['failed'] = undefined
   globalChain: Exchange['globalChain']
   chain: Exchange['chain']
   isOver = false
@@ -129,11 +136,13 @@ class HttpExchange implements Exchange, BodyOwner {
     this.upgrade = plan?.isWebsocketEnabled ? askedProtocol(request) : undefined
     this.options = handler.proxy
     this.report = handler.report
+    this.phaseTimeoutMs = handler.phaseTimeoutMs
     this.#handler = handler
     this.globalChain = snapshot.global.for(plan)
     this.chain = plan?.chain ?? EMPTY_CHAIN
     context.route = plan?.route
     context.clientBody = this.body
+    context.trace = handler.startTrace()
   }
 
   answer(reply: Reply): void {

@@ -6,6 +6,7 @@ import type { BodyFilter, Reply } from '../plugin/definition.ts'
 import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import { filterChunk, filterEnd } from '../proxy/body-filters.ts'
 import { isStream } from '../proxy/body-pipeline.ts'
+import { addDebugHeaders } from '../proxy/debug-headers.ts'
 import type { Exchange } from '../proxy/exchange.ts'
 import { grpcStatus, isGrpc } from '../proxy/grpc-status.ts'
 import { writeHead } from '../proxy/write-head.ts'
@@ -36,6 +37,7 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
     ...collectBodyFilters(globalChain.bodyFilter, context, report),
     ...collectBodyFilters(chain.bodyFilter, context, report),
   ]
+  addDebugHeaders(exchange, made)
   // Ours alone to say, whatever a plugin copied from elsewhere.
   headers.remove('transfer-encoding')
   if (body instanceof Readable || filters.some(isStream)) {

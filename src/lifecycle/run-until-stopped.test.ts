@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { EventEmitter } from 'node:events'
 import { describe, it } from 'node:test'
 import { type FakeClock, fakeClock } from '../../test/support/fake-clock.ts'
-import { type Runnable, type RunProblem, runUntilStopped } from './run-until-stopped.ts'
+import { type Runnable, type RunOptions, type RunProblem, runUntilStopped } from './run-until-stopped.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -14,7 +14,7 @@ interface Run {
   readonly exitCode: Promise<number>
 }
 
-function run(own: Partial<Runnable> = {}): Run {
+function run(own: Partial<Runnable> = {}, more: Partial<RunOptions> = {}): Run {
   const events = new EventEmitter()
   const clock = fakeClock()
   const problems: RunProblem[] = []
@@ -27,7 +27,11 @@ function run(own: Partial<Runnable> = {}): Run {
     },
   }
   const options = { events, clock, hardStopMs: 10_000, fastStopMs: 1000 }
-  const exitCode = runUntilStopped(runnable, { ...options, onProblem: (problem) => problems.push(problem) })
+  const exitCode = runUntilStopped(runnable, {
+    ...options,
+    ...more,
+    onProblem: (problem) => problems.push(problem),
+  })
   return { events, clock, problems, stops, exitCode }
 }
 
@@ -108,6 +112,15 @@ describe('runUntilStopped', () => {
     events.emit('SIGTERM')
     assert.equal(await exitCode, 0)
     assert.deepEqual([problems, stops], [[], ['SIGTERM']])
+  })
+
+  it('goes on after an uncaught exception that is contained', async () => {
+    const { events, exitCode, problems, stops } = run({}, { isContained: (error) => error === 'known' })
+    events.emit('uncaughtException', 'known')
+    events.emit('unhandledRejection', 'known')
+    assert.deepEqual([problems, stops], [[], []])
+    events.emit('SIGTERM')
+    assert.equal(await exitCode, 0)
   })
 
   it('ends with 70 after an uncaught exception or rejection, soon, even when the stop hangs', async () => {

@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly hardStopMs: number
   /** After an uncaught exception nothing can be relied on: how long the stop may take then. */
   readonly fastStopMs: number
+  /** Whether what was thrown outside of every guard is known to concern nothing but its origin, and has been dealt with. */
+  isContained?(error: unknown): boolean
   /** Told of everything that goes wrong, at most once for each. */
   onProblem(problem: RunProblem): void
 }
@@ -39,6 +41,7 @@ export async function runUntilStopped(runnable: Runnable, options: RunOptions): 
   const gaveUp = new Promise<number>((resolve) => (giveUp = resolve))
   let hadUncaught = false
   const onUncaught = (error: unknown): void => {
+    if (options.isContained?.(error)) return
     hadUncaught = true
     options.onProblem({ kind: 'uncaught', error })
     askToEnd({ reason: 'uncaught', exitCode: EXIT_CODE.uncaught, limitMs: options.fastStopMs })

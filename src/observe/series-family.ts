@@ -110,9 +110,9 @@ export class SeriesFamily<S extends Series> {
   }
 
   #add(key: string, values: readonly string[]): S {
-    const made = createSeries(this.options, values) as S
+    const made = createSeries(this.options, values.map(ownCopy)) as S
     this.#series.set(key, made)
-    this.#census.add(values)
+    this.#census.add(made.values)
     this.#sorted = undefined
     return made
   }
@@ -128,6 +128,11 @@ export class SeriesFamily<S extends Series> {
     this.#sorted = undefined
     this.#epoch += 1
   }
+}
+
+/** A piece of a longer text keeps the whole of it alive, such as a header that a client made long. */
+function ownCopy(value: string): string {
+  return Buffer.from(value, 'utf16le').toString('utf16le')
 }
 
 /** Every value with its length in front: no two lists of values share a key, whatever bytes they hold. */

@@ -4,6 +4,7 @@ import type { Context } from './context/context.ts'
 import { requestSlot } from './context/slot.ts'
 import type { BodyFilter, BodyStream, PhaseResult, PluginInstance, Reply } from './definition.ts'
 import type { Instance } from './instance.ts'
+import { withinPhaseLimit } from './phase-limit.ts'
 
 type RequestPhaseName = 'rewrite' | 'access' | 'beforeProxy'
 
@@ -16,6 +17,16 @@ export interface PhaseFailure {
 
 /** Told of every phase that threw, once per throw; logs and counts it. Must not throw. */
 export type FailureReport = (failure: PhaseFailure, context: Context) => void
+
+/** One request on its way through the phases. */
+export interface PhaseWalk {
+  readonly context: Context
+  readonly report: FailureReport
+  /** Longest time that one step may take to settle; absent for any. */
+  readonly phaseTimeoutMs?: number
+  /** The last step that threw. */
+  failed?: Instance | undefined
+}
 
 /** `_meta.filter` is evaluated once per request and instance (contract §6). */
 const filterVerdicts = requestSlot<Map<Instance, boolean>>('_meta.filter')
@@ -30,7 +41,7 @@ const TOO_LARGE: Reply = Object.freeze({ status: 413 })
 export function runRequestPhase(
   steps: Steps,
   phase: RequestPhaseName,
-  walk: { readonly context: Context; readonly report: FailureReport },
+  walk: PhaseWalk,
 ): Reply | undefined | Promise<Reply | undefined> {
   for (let i = 0; i < steps.length; i++) {
     const result = runStep(steps[i]!, phase, walk)
@@ -44,7 +55,7 @@ export function runRequestPhase(
 async function continueAfter(
   pending: Promise<Reply | undefined>,
   rest: Steps,
-  { phase, walk }: { phase: RequestPhaseName; walk: { context: Context; report: FailureReport } },
+  { phase, walk }: { phase: RequestPhaseName; walk: PhaseWalk },
 ): Promise<Reply | undefined> {
   return (await pending) ?? runRequestPhase(rest, phase, walk)
 }
@@ -52,31 +63,52 @@ async function continueAfter(
 function runStep(
   step: Instance,
   phase: RequestPhaseName,
-  { context, report }: { readonly context: Context; readonly report: FailureReport },
+  walk: PhaseWalk,
 ): Reply | undefined | Promise<Reply | undefined> {
+  const { context } = walk
   if (!mayRun(step, context)) return undefined
+  const { trace } = context
+  if (trace === undefined) return callPhase(step, phase, walk)
+  const mark = trace.begin(context)
+  const end = (reply: Reply | undefined) => {
+    const outcome = walk.failed === step ? 'threw' : undefined
+    trace.end(mark, { instance: step, phase, context }, { reply, outcome })
+    return reply
+  }
+  const result = callPhase(step, phase, walk)
+  return result instanceof Promise ? result.then(end) : end(result)
+}
+
+function callPhase(
+  step: Instance,
+  phase: RequestPhaseName,
+  walk: PhaseWalk,
+): Reply | undefined | Promise<Reply | undefined> {
+  const { context, phaseTimeoutMs } = walk
   try {
     step.meta.preFunction?.(step.config, context)
     const result = step.phases[phase]!(context)
     if (result === undefined) return undefined
     if (!(result instanceof Promise)) return dressed(step, result)
-    return result.then(
+    const limited = phaseTimeoutMs === undefined ? result : withinPhaseLimit(result, phaseTimeoutMs, context)
+    return limited.then(
       (reply) => dressed(step, reply),
-      (error) => failed(step, phase, { error, context, report }),
+      (error) => failed(step, phase, { error, walk }),
     )
   } catch (error) {
-    return failed(step, phase, { error, context, report })
+    return failed(step, phase, { error, walk })
   }
 }
 
 function failed(
   step: Instance,
   phase: RequestPhaseName,
-  { error, context, report }: { error: unknown; context: Context; report: FailureReport },
+  { error, walk }: { error: unknown; walk: PhaseWalk },
 ): Reply {
   if (error instanceof BodyTooLargeError) return TOO_LARGE
+  walk.failed = step
   // Nobody is there any more: the reply is dropped.
-  if (!(error instanceof BodyGoneError)) report({ instance: step, phase, error }, context)
+  if (!(error instanceof BodyGoneError)) walk.report({ instance: step, phase, error }, walk.context)
   return FAILED
 }
 
@@ -120,12 +152,17 @@ function runSafely(
   { context, report }: { readonly context: Context; readonly report: FailureReport },
 ): unknown {
   if (!mayRun(step, context)) return undefined
+  const mark = context.trace?.begin(context)
+  let outcome: string | undefined
   try {
     step.meta.preFunction?.(step.config, context)
     return step.phases[phase]!(context)
   } catch (error) {
+    outcome = 'threw'
     report({ instance: step, phase, error }, context)
     return undefined
+  } finally {
+    if (mark) context.trace?.end(mark, { instance: step, phase, context }, { outcome })
   }
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Chain } from '../plugin/chain.ts'
 import type { Context } from '../plugin/context/context.ts'
 import type { Reply } from '../plugin/definition.ts'
+import type { Instance } from '../plugin/instance.ts'
 import type { FailureReport } from '../plugin/run.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import type { GatewayError } from './gateway-error.ts'
@@ -15,6 +16,15 @@ export interface ProxyOptions {
   /** `apisix.show_upstream_status_in_response_header`. */
   readonly showUpstreamStatus: boolean
   readonly tunnels: OpenTunnels
+  readonly debug: DebugSwitches
+}
+
+/** What is shown of the plugins' work, switched while the gateway runs. */
+export interface DebugSwitches {
+  /** `Apisix-Plugins` on every response. */
+  pluginsHeader: boolean
+  /** `X-Gatewright-Rejected-By` on answers of 400 and above that a plugin gave. */
+  rejectedByHeader: boolean
 }
 
 /** One request between its two sides: what the hops share. Made by `http/open.ts`, ended by `http/close.ts`. */
@@ -28,6 +38,8 @@ export interface Exchange {
   readonly upgrade: string | undefined
   readonly options: ProxyOptions
   readonly report: FailureReport
+  readonly phaseTimeoutMs: number
+  failed?: Instance | undefined
   readonly plan: Plan | undefined
   /** The global rules' chain, then the route's; the consumer's plugins join the second one. */
   globalChain: Chain

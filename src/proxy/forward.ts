@@ -160,7 +160,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   }
 
   #prepare(node: UpstreamNode): void {
-    const { context, globalChain, chain, report } = this.#exchange
+    const { context, globalChain, chain } = this.#exchange
     this.#node = node
     context.node = node
     const steps = joined(globalChain.beforeProxy, chain.beforeProxy)
@@ -168,7 +168,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
       this.#send(node)
       return
     }
-    const result = runRequestPhase(steps, 'beforeProxy', { context, report })
+    const result = runRequestPhase(steps, 'beforeProxy', this.#exchange)
     if (result instanceof Promise) {
       void result.then((reply) => this.#afterPhase(node, reply)).catch((error) => this.#crash(error))
     } else this.#afterPhase(node, result)

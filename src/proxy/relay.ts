@@ -6,6 +6,7 @@ import { collectBodyFilters, runHeaderFilters } from '../plugin/run.ts'
 import type { ResponseHead } from '../upstream/transport.ts'
 import { changesLength, filterChunk, filterEnd } from './body-filters.ts'
 import { BodyPipeline, isStream } from './body-pipeline.ts'
+import { addDebugHeaders } from './debug-headers.ts'
 import type { Exchange } from './exchange.ts'
 import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
@@ -58,6 +59,7 @@ export class Relay {
       response.headers.remove('content-length')
     }
     if (head.bodyLength === undefined) keepAnnouncement(this.#exchange, response)
+    addDebugHeaders(this.#exchange, response)
   }
 
   /** `chunk` is lent, as {@link ResponseSink.onData} says. Returns false when the client is slower than the node. */

@@ -37,6 +37,11 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
     nginx_config: { ...tree.nginx_config, http: toMeasures(tree.nginx_config.http) },
     plugin_attr: {
       ...plugin_attr,
+      // APISIX keeps what this plugin needs beside the attributes of all others.
+      'proxy-cache': {
+        ...plugin_attr['proxy-cache'],
+        ...toCacheAttributes(apisix.proxy_cache, resolve(workingDirectory, gatewright.data_dir)),
+      },
       prometheus: { ...prometheus, export_addr: toListener(prometheus.export_addr) },
     },
     deployment: {
@@ -70,6 +75,28 @@ function toMeasures(http: NginxSettings['http']): NginxSettings['http'] {
     send_timeout: parseTime(http.send_timeout)!,
     client_max_body_size: parseSize(http.client_max_body_size)!,
     keepalive_timeout: parseTime(http.keepalive_timeout)!,
+  }
+}
+
+const DEFAULT_CACHE_LEVELS = '1:2'
+const DEFAULT_DISK_SIZE = '1g'
+
+/** What the plugin `proxy-cache` reads: the same with numbers for measures and absolute folders. */
+function toCacheAttributes(
+  { cache_ttl, zones }: Settings['apisix']['proxy_cache'],
+  dataDir: string,
+): Record<string, unknown> {
+  return {
+    cache_ttl_ms: parseTime(cache_ttl),
+    zones: zones.map(({ name, memory_size, disk_size, disk_path, cache_levels }) => ({
+      name,
+      memory_bytes: parseSize(memory_size),
+      ...(disk_path !== undefined && {
+        folder: resolve(dataDir, disk_path),
+        disk_bytes: parseSize(disk_size ?? DEFAULT_DISK_SIZE),
+        levels: (cache_levels ?? DEFAULT_CACHE_LEVELS).split(':').map(Number),
+      }),
+    })),
   }
 }
 

@@ -70,8 +70,20 @@ export function brokenRules(settings: Checked): string[] {
       )
     }
   }
-  problems.push(...brokenAdminRules(admin))
+  problems.push(...clashingZones(settings.apisix.proxy_cache.zones), ...brokenAdminRules(admin))
   return problems
+}
+
+/** Zones are told apart by name, and no two may share a folder: each counts and removes what it finds there. */
+function clashingZones(zones: Checked['apisix']['proxy_cache']['zones']): string[] {
+  const taken = new Set<string>()
+  return zones.flatMap(({ name, disk_path }) =>
+    [`name "${name}"`, ...(disk_path === undefined ? [] : [`disk_path "${disk_path}"`])].flatMap((what) => {
+      const isTaken = taken.has(what)
+      taken.add(what)
+      return isTaken ? [`apisix.proxy_cache.zones: two zones have the ${what}; give each its own`] : []
+    }),
+  )
 }
 
 /** What is allowed but worth a sentence at start. */

@@ -62,7 +62,7 @@ export interface ApisixSettings {
   /** Megabytes. */
   readonly max_post_args_readable_size: number
   readonly show_upstream_status_in_response_header: boolean
-  readonly proxy_cache: Readonly<Record<string, unknown>>
+  readonly proxy_cache: ProxyCacheSettings
   readonly proxy_protocol: Readonly<Record<string, unknown>>
   readonly dns_resolver: readonly string[]
   /** Seconds; absent follows the TTL of the answer. */
@@ -85,6 +85,21 @@ export interface ApisixSettings {
   readonly tracing: boolean
   /** Seconds. */
   readonly worker_startup_time_threshold: number
+}
+
+/** `apisix.proxy_cache`, as the file says it; the plugin gets it as its attributes, in bytes and milliseconds. */
+export interface ProxyCacheSettings {
+  readonly cache_ttl: string
+  readonly zones: readonly CacheZoneSettings[]
+}
+
+/** A zone with a `disk_path` is kept on disk, any other in memory. */
+export interface CacheZoneSettings {
+  readonly name: string
+  readonly memory_size: string | number
+  readonly disk_size?: string | number
+  readonly disk_path?: string
+  readonly cache_levels?: string
 }
 
 /** `apisix.lru.secret`: what is kept of secrets that other places hold. Times in seconds. */
@@ -229,6 +244,16 @@ export interface LimitSettings {
   readonly max_connections_per_client: number
 }
 
+/** What is shown of the plugins' work. */
+export interface DebugSettings {
+  /** How many of the newest requests keep a timeline; 0 keeps none. */
+  readonly timeline: number
+  /** `Apisix-Plugins` on every response. */
+  readonly plugins_header: boolean
+  /** `X-Gatewright-Rejected-By` on answers of 400 and above that a plugin gave. */
+  readonly rejected_by_header: boolean
+}
+
 /** Our own keys. */
 export interface GatewrightSettings {
   /** Absolute directory of the embedded store and the generated key. */
@@ -252,6 +277,9 @@ export interface GatewrightSettings {
     readonly plugin_close_ms: number
   }
   readonly limits: LimitSettings
+  /** Longest time in ms that one phase of one plugin may take to settle. */
+  readonly plugin_phase_timeout_ms: number
+  readonly debug: DebugSettings
   /** The text of the proxy's `Server` header, or false to send none. */
   readonly server_header: string | false
   readonly dev: {

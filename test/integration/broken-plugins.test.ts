@@ -68,7 +68,7 @@ const BROKEN: Readonly<Record<string, readonly [phases: PluginInstance, status: 
   'throws at the end of its body filter': [{ bodyFilter: () => ({ write: (bytes) => bytes, end: boom }) }, 0],
 }
 
-async function gatewayWith(t: TestContext, phases: PluginInstance) {
+async function gatewayWith(t: TestContext, phases: PluginInstance, settings = {}) {
   const upstream = await fakeUpstream(t, (_request, response) => {
     response.write('hello')
     setTimeout(() => response.end(), 10)
@@ -88,7 +88,7 @@ async function gatewayWith(t: TestContext, phases: PluginInstance) {
         2: { uri: '/sound', upstream: to },
       },
     },
-    { plugins: { broken: async () => ({ default: broken }) } },
+    { plugins: { broken: async () => ({ default: broken }) }, settings },
   )
   return { upstream, gateway }
 }
@@ -110,6 +110,33 @@ describe('a plugin that', () => {
       assert.deepEqual(await gateway.stop(), { forced: 0 })
     })
   }
+
+  for (const phase of ['rewrite', 'access', 'beforeProxy'] as const) {
+    it(`never settles in ${phase} is given up after the time limit, and harms no one else`, async (t) => {
+      const never: PluginInstance = { [phase]: () => new Promise<void>(() => {}) }
+      const { gateway } = await gatewayWith(t, never, { 'gatewright.plugin_phase_timeout_ms': 50 })
+      const hung = fetch(`${gateway.proxyUrl}/broken`)
+      assert.equal(await (await fetch(`${gateway.proxyUrl}/sound`)).text(), 'hello')
+      assert.equal((await hung).status, 500)
+      const logged = gateway.logs.find(({ plugin }) => plugin === 'broken')
+      assert.match(String((logged?.['err'] as Error | undefined)?.message), /did not settle within 50 ms/)
+      assert.deepEqual(await gateway.stop(), { forced: 0 })
+    })
+  }
+
+  it('waits for the body of the client is not given up before the client is', async (t) => {
+    const reads: PluginInstance = { access: async (context) => void (await context.readBody(100)) }
+    const { gateway, upstream } = await gatewayWith(t, reads, { 'gatewright.plugin_phase_timeout_ms': 30 })
+    const body = new ReadableStream({
+      async start(controller) {
+        controller.enqueue(Buffer.from('slow'))
+        setTimeout(() => controller.close(), 150)
+      },
+    })
+    const init = { method: 'POST', body, duplex: 'half' } as RequestInit
+    assert.equal((await fetch(`${gateway.proxyUrl}/broken`, init)).status, 200)
+    assert.equal(upstream.requests.length, 1)
+  })
 
   it('makes a HEAD of a GET does not leave the client waiting for a body', async (t) => {
     const { gateway } = await gatewayWith(t, {

@@ -54,7 +54,7 @@ describe('the host of a plugin', () => {
     const metrics = await (
       await fetch(`http://127.0.0.1:${gateway.addresses.metrics!.port}/apisix/prometheus/metrics`)
     ).text()
-    assert.match(metrics, /gatewright_plugin_failures_total\{plugin="ticks",phase="timer"\} \d+/)
+    assert.match(metrics, /gatewright_plugin_failures_total\{plugin="ticks",phase="background"\} \d+/)
     await gateway.admin('DELETE', 'routes/1')
     await eventually('no tick comes any more', async () => {
       const before = ticks

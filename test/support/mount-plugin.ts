@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
+import { compileValidator } from '../../src/model/validator.ts'
 import { createMetricRegistry } from '../../src/observe/metric-registry.ts'
 import type { MetricRegistry } from '../../src/observe/metrics.ts'
 import type { FoundConsumer, RouteView } from '../../src/plugin/context/request-context.ts'
@@ -118,14 +119,15 @@ class Mounted implements MountedPlugin {
     this.#options = options
     this.#route = { ...ROUTE, ...options.route }
     this.clock = options.beside?.clock ?? new FakeWallClock()
-    this.metrics = options.beside?.metrics ?? createMetricRegistry()
+    this.metrics = options.beside?.metrics ?? createMetricRegistry({ now: this.clock.monotonic })
     for (const one of [plugin, ...(options.others ?? [])]) this.#registry.register(one)
     this.setMetadata(options.metadata ?? {})
+    const attr = withDefaults(plugin, options.attr ?? {})
     this.#environment = instanceEnvironment({
       registry: this.#registry,
       metrics: this.metrics,
       clock: this.clock,
-      attr: () => options.attr ?? {},
+      attr: () => attr,
       metadata: (name) => (name === plugin.name ? this.#metadata : this.#registry.defaultMetadata(name)),
       httpsPort: options.httpsPort,
       upstreams: options.upstreams,
@@ -204,4 +206,12 @@ class Mounted implements MountedPlugin {
       config: config ? this.#registry.prepare(plugin, config, 'consumer').config : {},
     }
   }
+}
+
+/** What the gateway's start makes of `plugin_attr`. */
+function withDefaults({ attrSchema }: AnyPlugin, attr: Record<string, unknown>): Record<string, unknown> {
+  const copy = structuredClone(attr)
+  const problem = attrSchema && compileValidator(attrSchema)(copy)
+  if (problem !== undefined) throw new Error(problem)
+  return copy
 }

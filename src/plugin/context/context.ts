@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { UpstreamHandle } from '../definition.ts'
+import type { Trace } from '../trace.ts'
 import { BodyTooLargeError, type ClientBody } from './client-body.ts'
 import { HeaderList } from './header-list.ts'
 import { cookieValue, queryArg, withoutArg } from './query.ts'
@@ -88,6 +89,10 @@ export class Context implements RequestContext {
 
   /** Absent when the head announces none. */
   clientBody: ClientBody | undefined = undefined
+  /** A phase waits for the client's body. */
+  isReadingBody = false
+  /** Present when somebody wants to see what the plugins did. */
+  trace: Trace | undefined = undefined
   /** What goes to the upstream instead of the client's body. */
   newBody: Uint8Array | undefined = undefined
   /** Instead of the route's. */
@@ -181,8 +186,8 @@ export class Context implements RequestContext {
   }
 
   async readBody(maxBytes: number): Promise<Buffer> {
-    const { newBody } = this
-    if (newBody === undefined) return (await this.clientBody?.collect(maxBytes)) ?? Buffer.alloc(0)
+    const { newBody, clientBody } = this
+    if (newBody === undefined) return clientBody ? this.#collect(clientBody, maxBytes) : Buffer.alloc(0)
     if (newBody.length > maxBytes) throw new BodyTooLargeError(maxBytes)
     return Buffer.from(newBody.buffer, newBody.byteOffset, newBody.length)
   }
@@ -236,6 +241,15 @@ export class Context implements RequestContext {
   set<T>(slot: RequestSlot<T>, value: T): void {
     this.#slots ??= []
     this.#slots[slot.index] = value
+  }
+
+  async #collect(body: ClientBody, maxBytes: number): Promise<Buffer> {
+    this.isReadingBody = true
+    try {
+      return await body.collect(maxBytes)
+    } finally {
+      this.isReadingBody = false
+    }
   }
 
   #setOrRemove(name: string, value: string | undefined): void {

@@ -8,7 +8,9 @@ import {
   integer,
   LISTENERS,
   SECONDS,
+  SIZE,
   TEXT,
+  TIME,
   TLS_VERSIONS,
 } from '../values.ts'
 
@@ -48,6 +50,30 @@ const SECRET_CACHE = section({
   count: key(KEPT, 'most values that are kept although nothing in the configuration uses them'),
   neg_ttl: key(SECONDS, 'seconds within which what could not be fetched is tried again'),
   neg_count: key(KEPT, 'most failures that are kept although nothing in the configuration uses them'),
+})
+
+const CACHE_LEVELS = leaf(
+  'one to three numbers, each 1 or 2, such as "1:2"',
+  (value) => typeof value === 'string' && /^[12](?::[12]){0,2}$/.test(value),
+)
+
+const CACHE_ZONE = section(
+  {
+    name: key(TEXT, 'what `cache_zone` of the plugin names'),
+    memory_size: key(SIZE, 'bytes in memory; of a zone on disk, 128 bytes for each answer'),
+    disk_size: key(SIZE, 'bytes on disk'),
+    disk_path: key(TEXT, 'folder, relative to `gatewright.data_dir`; a zone without one is kept in memory'),
+    cache_levels: key(CACHE_LEVELS, 'digits of the names of folders, level by level'),
+  },
+  { required: ['name', 'memory_size'] },
+)
+
+const PROXY_CACHE = section({
+  cache_ttl: key(TIME, 'how long an answer on disk is kept when neither it nor the configuration says so'),
+  zones: key(
+    listOf(CACHE_ZONE, 'a list of {name, memory_size, disk_size, disk_path, cache_levels}'),
+    'a list of {name, memory_size, disk_size, disk_path, cache_levels}; the last three for a zone on disk, whose `disk_path` is relative to `gatewright.data_dir`',
+  ),
 })
 
 /** `apisix.*` (contract §9). */
@@ -94,7 +120,7 @@ export const APISIX_KEYS = {
     FLAG,
     'send `X-APISIX-Upstream-Status` on every answer, not only on errors',
   ),
-  proxy_cache: inert(free(), 'zones of the proxy-cache plugin'),
+  proxy_cache: key(PROXY_CACHE, 'where the plugin `proxy-cache` keeps answers'),
   proxy_protocol: inert(free(), 'listeners that expect the PROXY protocol'),
   dns_resolver: key(
     listOf(DNS_SERVER, 'a list of IP addresses, with ":port" where it is not 53'),

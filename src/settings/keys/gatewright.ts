@@ -60,6 +60,24 @@ export const GATEWRIGHT_KEYS = {
     }),
     'what a client may use of the proxy, see docs/reference/limits.md',
   ),
+  plugin_phase_timeout_ms: key(
+    integer(1, MAX_MS),
+    'longest time one phase of one plugin may take; then the request is answered 500. Waiting for the body of the client does not count',
+  ),
+  debug: key(
+    section({
+      timeline: key(
+        integer(0, 100_000),
+        'how many of the newest requests keep what each plugin did, for `GET /v1/timeline/ID` of the control API; 0 for none',
+      ),
+      plugins_header: key(FLAG, '`Apisix-Plugins` on every response: the phases that ran'),
+      rejected_by_header: key(
+        FLAG,
+        '`X-Gatewright-Rejected-By` on answers of 400 and above that a plugin gave',
+      ),
+    }),
+    'what is shown of the work of plugins; `PUT /v1/debug` of the control API changes it while the gateway runs',
+  ),
   server_header: key(
     union(
       'a product name such as "Gatewright", or false',

@@ -1,0 +1,39 @@
+import type { RequestObserver } from '../http/close.ts'
+import { Timeline } from '../plugin/timeline.ts'
+import { Trace } from '../plugin/trace.ts'
+import type { DebugSwitches } from '../proxy/exchange.ts'
+import type { DebugSettings } from '../settings/settings.ts'
+
+/** What is shown of the plugins' work. Nothing of it costs anything as long as all is off. */
+export class Debug {
+  readonly timeline = new Timeline(Date.now)
+  readonly switches: DebugSwitches
+
+  constructor({ timeline, plugins_header, rejected_by_header }: DebugSettings) {
+    this.timeline.resize(timeline)
+    this.switches = { pluginsHeader: plugins_header, rejectedByHeader: rejected_by_header }
+  }
+
+  /** Changes what is named. */
+  set({ timeline, plugins_header, rejected_by_header }: Partial<DebugSettings>): void {
+    if (timeline !== undefined) this.timeline.resize(timeline)
+    this.switches.pluginsHeader = plugins_header ?? this.switches.pluginsHeader
+    this.switches.rejectedByHeader = rejected_by_header ?? this.switches.rejectedByHeader
+  }
+
+  get settings(): DebugSettings {
+    const { pluginsHeader, rejectedByHeader } = this.switches
+    return {
+      timeline: this.timeline.capacity,
+      plugins_header: pluginsHeader,
+      rejected_by_header: rejectedByHeader,
+    }
+  }
+
+  readonly startTrace = (): Trace | undefined => {
+    const { pluginsHeader, rejectedByHeader } = this.switches
+    return this.timeline.capacity > 0 || pluginsHeader || rejectedByHeader ? new Trace() : undefined
+  }
+
+  readonly observe: RequestObserver = (context) => this.timeline.record(context)
+}
