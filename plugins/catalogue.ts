@@ -19,6 +19,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'limit-count': () => import('./limit-count/index.ts'),
   mocking: () => import('./mocking/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
+  'proxy-mirror': () => import('./proxy-mirror/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
   'public-api': () => import('./public-api/index.ts'),
   'real-ip': () => import('./real-ip/index.ts'),
