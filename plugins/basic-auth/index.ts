@@ -4,8 +4,8 @@ import {
   type FromSchema,
   type RequestContext,
 } from '../../src/plugin/api.ts'
+import { compileAuthentication } from '../_shared/auth/authentication.ts'
 import { oncePerConfig } from '../_shared/auth/prepare.ts'
-import { compileRefusal } from '../_shared/auth/refusal.ts'
 import { anonymousConsumer, hideCredentials, REALM } from '../_shared/auth/schema.ts'
 import { digestOf, isSame } from '../_shared/auth/secret-digest.ts'
 import { type BasicCredentials, readBasic } from './authorization.ts'
@@ -40,26 +40,28 @@ export default definePlugin<FromSchema<typeof schema>>({
   consumerKey: 'username',
   secretFields: ['password'],
   compile(config, host) {
-    const { hide_credentials: hidesCredentials } = config
-    const refuse = compileRefusal(
-      { challenge: `Basic realm="${config.realm}"`, anonymousConsumer: config.anonymous_consumer },
+    const rewrite = compileAuthentication(
+      {
+        challenge: `Basic realm="${config.realm}"`,
+        anonymousConsumer: config.anonymous_consumer,
+        identify,
+        hide: config.hide_credentials ? hide : undefined,
+      },
       host,
     )
-    return {
-      rewrite(context) {
-        const authorization = context.headers.get('authorization')
-        if (authorization === undefined) return refuse(context, 'Missing authorization in request')
-        if (hidesCredentials) context.headers.remove('authorization')
-        const credentials = readBasic(authorization)
-        if (!credentials) return refuse(context, 'Invalid authorization in request')
-        const consumer = findOwner(context, credentials)
-        if (!consumer) return refuse(context, 'Invalid user authorization')
-        context.attachConsumer(consumer)
-        return undefined
-      },
-    }
+    return { rewrite }
   },
 })
+
+function identify(context: RequestContext): FoundConsumer | string {
+  const authorization = context.headers.get('authorization')
+  if (authorization === undefined) return 'Missing authorization in request'
+  const credentials = readBasic(authorization)
+  if (!credentials) return 'Invalid authorization in request'
+  return findOwner(context, credentials) ?? 'Invalid user authorization'
+}
+
+const hide = ({ headers }: RequestContext): void => headers.remove('authorization')
 
 /** The consumer of that name, if the password is theirs. */
 function findOwner(context: RequestContext, given: BasicCredentials): FoundConsumer | undefined {

@@ -4,10 +4,9 @@ import {
   type FoundConsumer,
   type FromSchema,
   type InstanceHost,
-  type PhaseResult,
   type RequestContext,
 } from '../../src/plugin/api.ts'
-import { compileRefusal } from '../_shared/auth/refusal.ts'
+import { type Authentication, compileAuthentication } from '../_shared/auth/authentication.ts'
 import { isSignature, readFields, type SignatureFields } from './authorization.ts'
 import { consumerSchema, schema } from './schema.ts'
 import { compileFieldRules, isSigned, secretOf } from './signature.ts'
@@ -26,39 +25,45 @@ export default definePlugin<Config>({
   consumerKey: 'key_id',
   secretFields: ['secret_key'],
   compile(config, host) {
-    const { hide_credentials: hidesCredentials, max_req_body_size: maxBodyBytes } = config
-    const findSigner = compileSigner(config, host)
-    const refuse = compileRefusal(
-      { challenge: `hmac realm="${config.realm}"`, anonymousConsumer: config.anonymous_consumer },
+    const rewrite = compileAuthentication(
+      {
+        challenge: `hmac realm="${config.realm}"`,
+        anonymousConsumer: config.anonymous_consumer,
+        identify: compileIdentification(config, host),
+        hide: config.hide_credentials ? hide : undefined,
+      },
       host,
     )
-    const decide = (context: RequestContext, signer: FoundConsumer | string): PhaseResult => {
-      if (typeof signer !== 'string') return context.attachConsumer(signer)
-      host.logger.info({ problem: signer }, 'a signature was refused')
-      return refuse(context, REFUSED)
-    }
-    // Not before the signature was found good: nobody else may make the gateway keep bodies.
-    const decideWithBody = async (context: RequestContext, signer: FoundConsumer): Promise<PhaseResult> => {
-      const digest = context.headers.get('digest')
-      const isRight = digest !== undefined && digest === digestOf(await context.readBody(maxBodyBytes))
-      return decide(context, isRight ? signer : 'Invalid digest')
-    }
-    return {
-      rewrite(context) {
-        const authorization = context.headers.get('authorization')
-        if (authorization === undefined) return refuse(context, `${REFUSED}: missing Authorization header`)
-        if (hidesCredentials) context.headers.remove('authorization')
-        if (!isSignature(authorization)) {
-          return refuse(context, `${REFUSED}: Authorization header does not start with 'Signature'`)
-        }
-        const signer = findSigner(context, authorization)
-        return config.validate_request_body && typeof signer !== 'string'
-          ? decideWithBody(context, signer)
-          : decide(context, signer)
-      },
-    }
+    return { rewrite }
   },
 })
+
+const hide = ({ headers }: RequestContext): void => headers.remove('authorization')
+
+function compileIdentification(config: Config, host: InstanceHost): Authentication['identify'] {
+  const { validate_request_body: isBodyChecked, max_req_body_size: maxBodyBytes } = config
+  const findSigner = compileSigner(config, host)
+  const refuse = (problem: string): string => {
+    host.logger.info({ problem }, 'a signature was refused')
+    return REFUSED
+  }
+  // Not before the signature was found good: nobody else may make the gateway keep bodies.
+  const checkBody = async (context: RequestContext, signer: FoundConsumer) => {
+    const digest = context.headers.get('digest')
+    const isRight = digest !== undefined && digest === digestOf(await context.readBody(maxBodyBytes))
+    return isRight ? signer : refuse('Invalid digest')
+  }
+  return (context) => {
+    const authorization = context.headers.get('authorization')
+    if (authorization === undefined) return `${REFUSED}: missing Authorization header`
+    if (!isSignature(authorization)) {
+      return `${REFUSED}: Authorization header does not start with 'Signature'`
+    }
+    const signer = findSigner(context, authorization)
+    if (typeof signer === 'string') return refuse(signer)
+    return isBodyChecked ? checkBody(context, signer) : signer
+  }
+}
 
 /** The consumer who has signed the request, or why it is nobody's. */
 function compileSigner(

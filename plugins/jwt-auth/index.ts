@@ -1,10 +1,16 @@
-import { definePlugin, type FromSchema, type InstanceHost } from '../../src/plugin/api.ts'
+import {
+  definePlugin,
+  type FoundConsumer,
+  type FromSchema,
+  type InstanceHost,
+  type RequestContext,
+} from '../../src/plugin/api.ts'
+import { compileAuthentication } from '../_shared/auth/authentication.ts'
 import { jwtPayload } from '../_shared/auth/jwt-payload.ts'
-import { compileRefusal } from '../_shared/auth/refusal.ts'
 import { problemOfClaims } from './claims.ts'
 import { type Credential, checkCredential, credentialOf } from './credential.ts'
 import { consumerSchema, schema } from './schema.ts'
-import { compileSource } from './source.ts'
+import { compileSource, type Source } from './source.ts'
 import { parseToken, type Token } from './token.ts'
 
 type Config = FromSchema<typeof schema>
@@ -20,35 +26,45 @@ export default definePlugin<Config>({
   secretFields: ['secret'],
   checkConsumer: checkCredential,
   compile(config, host) {
-    const find = compileSource(config)
-    const problemOf = compileChecks(config, host)
-    const { key_claim_name: keyClaim, store_in_ctx: isKept } = config
-    const refuse = compileRefusal(
-      { challenge: `Bearer realm="${config.realm}"`, anonymousConsumer: config.anonymous_consumer },
+    const source = compileSource(config)
+    const rewrite = compileAuthentication(
+      {
+        challenge: `Bearer realm="${config.realm}"`,
+        anonymousConsumer: config.anonymous_consumer,
+        identify: compileIdentification(config, source, host),
+        hide: config.hide_credentials ? source.hide : undefined,
+      },
       host,
     )
-    return {
-      rewrite(context) {
-        const text = find(context)
-        if (text === undefined) return refuse(context, 'Missing JWT token in request')
-        const token = parseToken(text)
-        if (!token) return refuse(context, 'JWT token invalid')
-        const key = Object.hasOwn(token.payload, keyClaim) ? token.payload[keyClaim] : undefined
-        if (key === undefined || key === false) return refuse(context, 'missing user key in JWT token')
-        const consumer = typeof key === 'string' ? context.findConsumer('jwt-auth', key) : undefined
-        if (!consumer) return refuse(context, 'Invalid user key in JWT token')
-        const problem = problemOf(token, credentialOf(consumer))
-        if (problem !== undefined) {
-          host.logger.info({ consumer: consumer.view.name, problem }, 'a token was refused')
-          return refuse(context, 'failed to verify jwt')
-        }
-        if (isKept) context.set(jwtPayload, token.payload)
-        context.attachConsumer(consumer)
-        return undefined
-      },
-    }
+    return { rewrite }
   },
 })
+
+function compileIdentification(
+  config: Config,
+  source: Source,
+  host: InstanceHost,
+): (context: RequestContext) => FoundConsumer | string {
+  const { key_claim_name: keyClaim, store_in_ctx: isKept } = config
+  const problemOf = compileChecks(config, host)
+  return (context) => {
+    const text = source.read(context)
+    if (text === undefined) return 'Missing JWT token in request'
+    const token = parseToken(text)
+    if (!token) return 'JWT token invalid'
+    const key = Object.hasOwn(token.payload, keyClaim) ? token.payload[keyClaim] : undefined
+    if (key === undefined || key === false) return 'missing user key in JWT token'
+    const consumer = typeof key === 'string' ? context.findConsumer('jwt-auth', key) : undefined
+    if (!consumer) return 'Invalid user key in JWT token'
+    const problem = problemOf(token, credentialOf(consumer))
+    if (problem !== undefined) {
+      host.logger.info({ consumer: consumer.view.name, problem }, 'a token was refused')
+      return 'failed to verify jwt'
+    }
+    if (isKept) context.set(jwtPayload, token.payload)
+    return consumer
+  }
+}
 
 /** Why a token of the consumer is refused, `undefined` when it is good. */
 function compileChecks(

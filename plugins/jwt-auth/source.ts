@@ -1,32 +1,33 @@
 import type { RequestContext } from '../../src/plugin/api.ts'
 import { removeCookie } from '../_shared/auth/remove-cookie.ts'
 
+/** Names of header, query argument and cookie. */
 export interface SourceConfig {
   readonly header: string
   readonly query: string
   readonly cookie: string
-  readonly hide_credentials: boolean
+}
+
+/** Where the token of a request stands: in the header, else in the query, else in the cookie. */
+export interface Source {
+  read(context: RequestContext): string | undefined
+  /** Takes the one that is read out of what the upstream gets. */
+  hide(context: RequestContext): void
 }
 
 const BEARER = /^bearer +/i
 
-/** How the token of a request is found: in the header, else in the query, else in the cookie; hidden from the upstream when told to. */
-export function compileSource(config: SourceConfig): (context: RequestContext) => string | undefined {
-  const { query, cookie, hide_credentials: isHidden } = config
+export function compileSource({ query, cookie, ...config }: SourceConfig): Source {
   const header = config.header.toLowerCase()
-  return (context) => {
-    const inHeader = context.headers.get(header)
-    if (inHeader !== undefined) {
-      if (isHidden) context.headers.remove(header)
-      return inHeader.replace(BEARER, '')
-    }
-    const inQuery = context.arg(query)
-    if (inQuery !== undefined) {
-      if (isHidden) context.removeArg(query)
-      return inQuery
-    }
-    const inCookie = context.cookie(cookie)
-    if (inCookie !== undefined && isHidden) removeCookie(context.headers, cookie)
-    return inCookie
+  return {
+    read(context) {
+      const token = context.headers.get(header)?.replace(BEARER, '')
+      return token ?? context.arg(query) ?? context.cookie(cookie)
+    },
+    hide(context) {
+      if (context.headers.has(header)) context.headers.remove(header)
+      else if (context.arg(query) !== undefined) context.removeArg(query)
+      else removeCookie(context.headers, cookie)
+    },
   }
 }

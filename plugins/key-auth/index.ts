@@ -1,5 +1,5 @@
-import { definePlugin, type FromSchema } from '../../src/plugin/api.ts'
-import { compileRefusal } from '../_shared/auth/refusal.ts'
+import { definePlugin, type FromSchema, type RequestContext } from '../../src/plugin/api.ts'
+import { compileAuthentication } from '../_shared/auth/authentication.ts'
 import { anonymousConsumer, hideCredentials, REALM } from '../_shared/auth/schema.ts'
 
 const schema = {
@@ -34,25 +34,27 @@ export default definePlugin<FromSchema<typeof schema>>({
   secretFields: ['key'],
   compile(config, host) {
     const header = config.header.toLowerCase()
-    const { query, hide_credentials: hidesCredentials } = config
-    const refuse = compileRefusal(
-      { challenge: `apikey realm="${config.realm}"`, anonymousConsumer: config.anonymous_consumer },
+    const { query } = config
+    const rewrite = compileAuthentication(
+      {
+        challenge: `apikey realm="${config.realm}"`,
+        anonymousConsumer: config.anonymous_consumer,
+        identify(context) {
+          const key = context.headers.get(header) ?? context.arg(query)
+          if (key === undefined) return 'Missing API key in request'
+          return context.findConsumer('key-auth', key) ?? 'Invalid API key in request'
+        },
+        hide: config.hide_credentials ? compileHiding(header, query) : undefined,
+      },
       host,
     )
-    return {
-      rewrite(context) {
-        const fromHeader = context.headers.get(header)
-        const key = fromHeader ?? context.arg(query)
-        if (key === undefined) return refuse(context, 'Missing API key in request')
-        const consumer = context.findConsumer('key-auth', key)
-        if (!consumer) return refuse(context, 'Invalid API key in request')
-        if (hidesCredentials) {
-          if (fromHeader === undefined) context.removeArg(query)
-          else context.headers.remove(header)
-        }
-        context.attachConsumer(consumer)
-        return undefined
-      },
-    }
+    return { rewrite }
   },
 })
+
+function compileHiding(header: string, query: string): (context: RequestContext) => void {
+  return (context) => {
+    if (context.headers.has(header)) context.headers.remove(header)
+    else context.removeArg(query)
+  }
+}

@@ -94,6 +94,13 @@ describe('key-auth', () => {
     assert.equal(known.context.consumer?.name, 'jack')
   })
 
+  it('hides a wrong key too when the anonymous consumer stands in', async () => {
+    const config = { anonymous_consumer: 'guest', hide_credentials: true }
+    const answer = await mount(config, { consumers: [guest] }).request({ headers: { apikey: 'wrong' } })
+    assert.equal(answer.sent?.headers.get('x-consumer-username'), 'guest')
+    assert.equal(answer.sent?.headers.has('apikey'), false)
+  })
+
   it('refuses with its challenge when the anonymous consumer does not exist', async () => {
     const answer = await mount({ anonymous_consumer: 'nobody' }).request()
     assert.equal(answer.status, 401)
