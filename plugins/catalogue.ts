@@ -18,6 +18,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'key-auth': () => import('./key-auth/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
   mocking: () => import('./mocking/index.ts'),
+  'multi-auth': () => import('./multi-auth/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-mirror': () => import('./proxy-mirror/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
@@ -27,6 +28,8 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'referer-restriction': () => import('./referer-restriction/index.ts'),
   'request-id': () => import('./request-id/index.ts'),
   'response-rewrite': () => import('./response-rewrite/index.ts'),
+  'serverless-post-function': () => import('./serverless-post-function/index.ts'),
+  'serverless-pre-function': () => import('./serverless-pre-function/index.ts'),
   'ua-restriction': () => import('./ua-restriction/index.ts'),
   'uri-blocker': () => import('./uri-blocker/index.ts'),
 }
