@@ -11,6 +11,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   echo: () => import('./echo/index.ts'),
   'error-page': () => import('./error-page/index.ts'),
   'fault-injection': () => import('./fault-injection/index.ts'),
+  'file-logger': () => import('./file-logger/index.ts'),
   gzip: () => import('./gzip/index.ts'),
   'hmac-auth': () => import('./hmac-auth/index.ts'),
   'ip-restriction': () => import('./ip-restriction/index.ts'),
@@ -30,6 +31,9 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'response-rewrite': () => import('./response-rewrite/index.ts'),
   'serverless-post-function': () => import('./serverless-post-function/index.ts'),
   'serverless-pre-function': () => import('./serverless-pre-function/index.ts'),
+  syslog: () => import('./syslog/index.ts'),
+  'tcp-logger': () => import('./tcp-logger/index.ts'),
   'ua-restriction': () => import('./ua-restriction/index.ts'),
+  'udp-logger': () => import('./udp-logger/index.ts'),
   'uri-blocker': () => import('./uri-blocker/index.ts'),
 }
