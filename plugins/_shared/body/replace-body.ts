@@ -2,19 +2,24 @@ import { type BodyFilter, type RequestContext, requestSlot } from '../../../src/
 
 const DESCRIBE_THE_BODY = ['content-length', 'content-encoding', 'etag', 'last-modified']
 
-const announced = requestSlot<true>('another body')
+const announced = requestSlot<true>('change of the body')
 
 /**
- * Says in `headerFilter` that the body of the response will be another, and drops the headers that are no longer true of it. Plugins
- * that pack bodies look at it: what is packed can no longer be changed.
+ * Says in `headerFilter` that the plugin will change the body of the response. Plugins that pack bodies look at it: what is packed can
+ * no longer be changed.
  */
-export function announceOtherBody(context: RequestContext): void {
+export function announceChange(context: RequestContext): void {
   context.set(announced, true)
+}
+
+/** The same for a body that becomes another: drops the headers that are no longer true of it. */
+export function announceOtherBody(context: RequestContext): void {
+  announceChange(context)
   for (const name of DESCRIBE_THE_BODY) context.response.headers.remove(name)
 }
 
 /** Whether a plugin has said that it changes the body. */
-export function isOtherBodyAnnounced(context: RequestContext): boolean {
+export function isChangeAnnounced(context: RequestContext): boolean {
   return context.get(announced) === true
 }
 

@@ -1,6 +1,6 @@
 import type { Transform } from 'node:stream'
 import type { BodyStream, Headers, RequestContext } from '../../../src/plugin/api.ts'
-import { isOtherBodyAnnounced } from '../body/replace-body.ts'
+import { isChangeAnnounced } from '../body/replace-body.ts'
 import { isAccepted } from './accepted.ts'
 
 export interface PackingConfig {
@@ -34,7 +34,7 @@ export function compilePacking(config: PackingConfig, packing: Packing): PackBod
   const isOfType = compileTypes(config.types)
   const isEligible = (context: RequestContext) =>
     isPackable(context, packing) &&
-    !isOtherBodyAnnounced(context) &&
+    !isChangeAnnounced(context) &&
     isLongEnough(context.response.headers, config.min_length) &&
     isOfType(context.response.headers.get('content-type'))
   return (context) => {
