@@ -77,7 +77,8 @@ export function batchOptions(config: BatchConfig, host: Pick<InstanceHost, 'meta
   }
 }
 
-function maxPendingOf(metadata: Readonly<Record<string, unknown>>): number {
+/** `max_pending_entries` of the metadata, or its default. */
+export function maxPendingOf(metadata: Readonly<Record<string, unknown>>): number {
   const { max_pending_entries: value = batchMetadata.max_pending_entries.default } = metadata
   return value as number
 }

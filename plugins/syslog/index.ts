@@ -1,0 +1,109 @@
+import { definePlugin, type FromSchema, type InstanceHost } from '../../src/plugin/api.ts'
+import type { BatchParts } from '../_shared/batch/batch.ts'
+import { batchName, batchProperties } from '../_shared/batch/schema.ts'
+import type { Unsendable } from '../_shared/batch/send-error.ts'
+import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
+import { logProperties } from '../_shared/log-entry/schema.ts'
+import { MAX_DATAGRAM_BYTES, sendDatagrams } from '../_shared/sink/datagram-sink.ts'
+import { sendToStream } from '../_shared/sink/stream-sink.ts'
+import { formatSyslog } from './rfc5424.ts'
+
+const schema = {
+  type: 'object',
+  properties: {
+    host: { type: 'string', description: 'Name or address of the sink.' },
+    port: { type: 'integer', description: 'Its port.' },
+    sock_type: {
+      type: 'string',
+      enum: ['tcp', 'udp'],
+      default: 'tcp',
+      description: 'How messages are sent.',
+    },
+    tls: { type: 'boolean', default: false, description: 'Whether to speak TLS, over `tcp`.' },
+    ssl_verify: {
+      type: 'boolean',
+      default: true,
+      description: 'Whether the certificate of the sink is checked.',
+    },
+    timeout: {
+      type: 'integer',
+      minimum: 1,
+      default: 3000,
+      description: 'Longest time in ms that the delivery of a batch takes.',
+    },
+    drop_limit: {
+      type: 'integer',
+      default: 1048576,
+      description:
+        'Most bytes of messages that may wait or be under way; further ones are dropped and counted.',
+    },
+    flush_limit: {
+      type: 'integer',
+      minimum: 1,
+      default: 4096,
+      description: 'Accepted, without effect: the attributes of batches say when messages are sent.',
+    },
+    pool_size: {
+      type: 'integer',
+      minimum: 5,
+      default: 5,
+      description: 'Accepted, without effect: each batch has a connection of its own.',
+    },
+    ...logProperties,
+    ...batchProperties,
+    name: batchName('sys logger'),
+  },
+  required: ['host', 'port'],
+} as const
+
+type Config = FromSchema<typeof schema>
+
+/** Sends entries as messages of RFC 5424 (contract §7.6). */
+export default definePlugin<Config>({
+  name: 'syslog',
+  priority: 401,
+  schema,
+  metadataSchema: loggerMetadata,
+  check: checkLog,
+  compile(config, host) {
+    return compileLogger<string>({
+      name: 'syslog',
+      config,
+      host,
+      send: config.sock_type === 'udp' ? datagramSender(config) : streamSender(config),
+      adapt: (entry, context) => messageOf(JSON.stringify(entry), context.host, host),
+      maxPendingBytes: config.drop_limit,
+    })
+  },
+})
+
+function messageOf(text: string, hostname: string, { clock }: InstanceHost): string {
+  return formatSyslog({ timeMs: clock.now(), hostname, processId: process.pid, text })
+}
+
+type Send = BatchParts<string>['send']
+
+/** Messages end with a line feed, as APISIX sends them (RFC 6587 §3.4.2). */
+function streamSender({ host, port, timeout: timeoutMs, tls, ssl_verify: verify }: Config): Send {
+  const sink = { host, port, timeoutMs, tls: tls ? { verify, serverName: undefined } : undefined }
+  return (messages, signal) => sendToStream(sink, messages.map((message) => `${message}\n`).join(''), signal)
+}
+
+/** One message for each datagram (RFC 5426 §3.1). */
+function datagramSender({ host, port, timeout: timeoutMs }: Config): Send {
+  return async (messages, signal) => {
+    const datagrams = messages.map((message) => Buffer.from(message))
+    const fitting = datagrams.filter(({ length }) => length <= MAX_DATAGRAM_BYTES)
+    await sendDatagrams({ host, port, timeoutMs }, fitting, signal)
+    return tooLong(datagrams.length - fitting.length)
+  }
+}
+
+function tooLong(count: number): Unsendable | undefined {
+  if (count === 0) return undefined
+  const reason = new Error(
+    `${count} messages are longer than the ${MAX_DATAGRAM_BYTES} bytes of a datagram; leave out bodies, choose fields with log_format, or use sock_type tcp`,
+  )
+  return { unsendable: count, reason }
+}

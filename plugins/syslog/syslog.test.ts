@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { makeCertificate } from '../../test/support/certificates.ts'
+import { datagramSink, eventually, streamSink } from '../../test/support/log-sinks.ts'
+import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import syslog from './index.ts'
+
+function mount(port: number, config: Record<string, unknown> = {}) {
+  return mountPlugin(syslog, { host: '127.0.0.1', port, log_format: { path: '$uri' }, ...config })
+}
+
+const MESSAGE = /^<46>1 2026-01-01T00:00:00\.000Z gateway\.test apisix \d+ - - (\{.*\})$/
+
+describe('syslog', () => {
+  it('sends a message for each entry, ended by a line feed', async (t) => {
+    const sink = await streamSink(t)
+    const mounted = mount(sink.port, { batch_max_size: 2 })
+    await mounted.request({ target: '/a%0Ab' })
+    await mounted.request({ target: '/c' })
+    await eventually('a batch', () => sink.texts.length === 1)
+    const lines = sink.texts[0]!.split('\n')
+    assert.equal(lines.length, 3)
+    assert.equal(lines[2], '')
+    const paths = lines.slice(0, 2).map((line) => JSON.parse(MESSAGE.exec(line)?.[1] ?? '{}').path)
+    assert.deepEqual(paths, ['/a\nb', '/c'])
+  })
+
+  it('sends a datagram for each entry', async (t) => {
+    const sink = await datagramSink(t)
+    const mounted = mount(sink.port, { sock_type: 'udp' })
+    await mounted.request({ target: '/a' })
+    await mounted.request({ target: '/b' })
+    await mounted.dispose()
+    await eventually('two datagrams', () => sink.texts.length === 2)
+    for (const text of sink.texts) assert.match(text, MESSAGE)
+  })
+
+  it('speaks TLS', async (t) => {
+    const sink = await streamSink(t, { tls: makeCertificate({ names: ['127.0.0.1'] }) })
+    await mount(sink.port, { tls: true, ssl_verify: false, batch_max_size: 1 }).request()
+    await eventually('a message', () => sink.texts.length === 1)
+    assert.match(sink.texts[0]!.trimEnd(), MESSAGE)
+  })
+
+  it('holds no more bytes than drop_limit', async (t) => {
+    const sink = await streamSink(t)
+    const mounted = mount(sink.port, { drop_limit: 250 })
+    for (let i = 0; i < 5; i++) await mounted.request()
+    assert.match(mounted.metrics.expose(), /dropped_entries_total\{name="syslog",reason="full"\} 3/)
+    await mounted.dispose()
+    await eventually('a batch', () => sink.texts.length === 1)
+    assert.equal(sink.texts[0]!.trimEnd().split('\n').length, 2)
+  })
+
+  it('checks its configuration', () => {
+    assert.equal(refusal(syslog, { host: 'a', port: 1, flush_limit: 1, pool_size: 5 }), undefined)
+    assert.match(refusal(syslog, { host: 'a', port: 1, sock_type: 'unix' }) ?? '', /matches none of the enum/)
+    assert.match(refusal(syslog, { host: 'a', port: 1, pool_size: 4 }) ?? '', /at least 5/)
+  })
+})
