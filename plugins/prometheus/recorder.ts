@@ -4,10 +4,9 @@ import { type Families, LABELS, type MetricName } from './families.ts'
 type Metadata = Readonly<Record<string, unknown>>
 type DisabledLabels = Readonly<Partial<Record<MetricName, readonly string[]>>>
 
-/** Handles of everything counted for one route, consumer and node: a request adds to six numbers. */
+/** Handles of everything counted for one route, consumer, node, status and source: a request adds to six numbers. */
 interface Handles {
-  /** By status and source. */
-  readonly statuses: Map<number, Counter>
+  readonly status: Counter
   readonly request: Histogram
   readonly apisix: Histogram
   /** Made with the first request that reached an upstream. */
@@ -16,9 +15,11 @@ interface Handles {
   readonly egress: Counter
 }
 
-type ByNode = Map<string, Handles>
+type ByOutcome = Map<number, Handles>
+type ByNode = Map<string, ByOutcome>
 
 interface RouteHandles {
+  /** By the consumer, and by the values of the labels that the settings added. */
   readonly byConsumer: Map<string, ByNode>
   size: number
 }
@@ -29,11 +30,12 @@ export interface RecorderOptions {
   metadata(): Metadata
 }
 
-/** Consumers times nodes remembered per route; beyond it the look-up begins anew, the series themselves stay. */
+/** What is remembered of one route; beyond it the look-up begins anew, the series themselves stay. */
 const MAX_HANDLES_PER_ROUTE = 4096
 const TRAFFIC = ['traditional_http', '', ''] as const
 const CLIENT_CLOSED_REQUEST = 499
 const SOURCES = ['apisix', 'nginx', 'upstream'] as const
+const NONE: readonly string[] = []
 const NO_ROUTE: RouteView = {
   id: '',
   name: undefined,
@@ -50,6 +52,7 @@ export class Recorder {
   readonly #metadata: () => Metadata
   #byRoute = new WeakMap<RouteView, RouteHandles>()
   #lastMetadata: Metadata | undefined
+  #lastEpoch = 0
   #disabled: DisabledLabels = {}
 
   constructor({ families, prefersName, metadata }: RecorderOptions) {
@@ -61,44 +64,46 @@ export class Recorder {
   record(context: RequestContext): void {
     this.#refresh()
     const { stats } = context
-    const handles = this.#families.extraValues ? this.#make(context) : this.#find(context)
-    this.#status(context, handles).inc()
+    const { extras } = this.#families
+    const added = extras ? extras.read(context) : NONE
+    const handles = this.#find(context, added)
+    handles.status.inc()
     const { totalMs, upstreamMs } = stats
     handles.request.observe(totalMs)
     handles.apisix.observe(Math.max(0, totalMs - (upstreamMs ?? 0)))
     if (upstreamMs !== undefined) {
-      handles.upstream ??= this.#families.http_latency.labels(
-        ...this.#traffic(context, 'http_latency', 'upstream'),
-      )
+      handles.upstream ??= this.#latency(context, 'upstream', added)
       handles.upstream.observe(upstreamMs)
     }
     handles.ingress.inc(stats.bytesReceived)
     handles.egress.inc(stats.bytesSent)
-    this.#families.requests.inc()
   }
 
-  /** Metadata changes without a recompile; what was looked up under the old one is forgotten. */
+  /** Metadata changes without a recompile, and series are removed behind our back; what was looked up before is forgotten. */
   #refresh(): void {
     const metadata = this.#metadata()
-    if (metadata === this.#lastMetadata) return
+    const { http_status: status, http_latency: latency, bandwidth } = this.#families
+    const epoch = status.epoch + latency.epoch + bandwidth.epoch
+    if (metadata === this.#lastMetadata && epoch === this.#lastEpoch) return
     this.#lastMetadata = metadata
+    this.#lastEpoch = epoch
     this.#disabled = (metadata['disabled_labels'] ?? {}) as DisabledLabels
     this.#byRoute = new WeakMap()
   }
 
-  #find(context: RequestContext): Handles {
+  #find(context: RequestContext, added: readonly string[]): Handles {
     const route = this.#handlesOf(context.route ?? NO_ROUTE)
     const consumer = context.consumer?.name ?? ''
-    let byNode = route.byConsumer.get(consumer)
-    if (!byNode) {
-      byNode = new Map()
-      route.byConsumer.set(consumer, byNode)
-    }
+    const who = added === NONE ? consumer : JSON.stringify([consumer, ...added])
     const node = context.node?.host ?? ''
-    const known = byNode.get(node)
+    const outcome = statusOf(context) * SOURCES.length + sourceOf(context)
+    const known = route.byConsumer.get(who)?.get(node)?.get(outcome)
     if (known) return known
-    const made = this.#make(context)
-    byNode.set(node, made)
+    const before = this.#overflows()
+    const made = this.#make(context, added)
+    // What has no series of its own is not remembered: there may be any number of it.
+    if (this.#overflows() !== before) return made
+    entryOf(entryOf(route.byConsumer, who), node).set(outcome, made)
     route.size += 1
     return made
   }
@@ -111,31 +116,33 @@ export class Recorder {
     return made
   }
 
-  #make(context: RequestContext): Handles {
-    const { http_latency: latency, bandwidth } = this.#families
+  #overflows(): number {
+    const { http_status: status, http_latency: latency, bandwidth } = this.#families
+    return status.overflows + latency.overflows + bandwidth.overflows
+  }
+
+  #make(context: RequestContext, added: readonly string[]): Handles {
+    const { http_status: status, bandwidth } = this.#families
+    const bytes = (type: string) =>
+      bandwidth.labels(...this.#finish('bandwidth', this.#traffic(context, type), added))
     return {
-      statuses: new Map(),
-      request: latency.labels(...this.#traffic(context, 'http_latency', 'request')),
-      apisix: latency.labels(...this.#traffic(context, 'http_latency', 'apisix')),
+      status: status.labels(...this.#finish('http_status', this.#statusLabels(context), added)),
+      request: this.#latency(context, 'request', added),
+      apisix: this.#latency(context, 'apisix', added),
       upstream: undefined,
-      ingress: bandwidth.labels(...this.#traffic(context, 'bandwidth', 'ingress')),
-      egress: bandwidth.labels(...this.#traffic(context, 'bandwidth', 'egress')),
+      ingress: bytes('ingress'),
+      egress: bytes('egress'),
     }
   }
 
-  #status(context: RequestContext, { statuses }: Handles): Counter {
-    const source = sourceOf(context)
-    const key = statusOf(context) * SOURCES.length + source
-    const known = statuses.get(key)
-    if (known) return known
-    const made = this.#families.http_status.labels(...this.#statusLabels(context, SOURCES[source]!))
-    statuses.set(key, made)
-    return made
+  #latency(context: RequestContext, type: string, added: readonly string[]): Histogram {
+    const values = this.#finish('http_latency', this.#traffic(context, type), added)
+    return this.#families.http_latency.labels(...values)
   }
 
-  #statusLabels(context: RequestContext, source: string): string[] {
+  #statusLabels(context: RequestContext): string[] {
     const route = context.route ?? NO_ROUTE
-    return this.#finish('http_status', context, [
+    return [
       String(statusOf(context)),
       this.#routeLabel(route),
       route.uri,
@@ -144,29 +151,30 @@ export class Recorder {
       context.consumer?.name ?? '',
       context.node?.host ?? '',
       ...TRAFFIC,
-      source,
-    ])
+      SOURCES[sourceOf(context)]!,
+    ]
   }
 
-  #traffic(context: RequestContext, metric: MetricName, type: string): string[] {
+  #traffic(context: RequestContext, type: string): string[] {
     const route = context.route ?? NO_ROUTE
-    return this.#finish(metric, context, [
+    return [
       type,
       this.#routeLabel(route),
       this.#serviceLabel(route),
       context.consumer?.name ?? '',
       context.node?.host ?? '',
       ...TRAFFIC,
-    ])
+    ]
   }
 
   /** Empties what metadata disables and adds what the settings ask for. */
-  #finish(metric: MetricName, context: RequestContext, values: string[]): string[] {
+  #finish(metric: MetricName, values: string[], added: readonly string[]): string[] {
     for (const label of this.#disabled[metric] ?? []) {
       const at = LABELS[metric].indexOf(label)
       if (at !== -1) values[at] = ''
     }
-    return this.#families.extraValues ? [...values, ...this.#families.extraValues(metric, context)] : values
+    const { extras } = this.#families
+    return extras ? [...values, ...extras.of(metric, added)] : values
   }
 
   #routeLabel({ id, name }: RouteView): string {
@@ -176,6 +184,15 @@ export class Recorder {
   #serviceLabel({ serviceId, serviceName }: RouteView): string {
     return (this.#prefersName ? (serviceName ?? serviceId) : serviceId) ?? ''
   }
+}
+
+function entryOf<K, Inner extends Map<unknown, unknown>>(map: Map<K, Inner>, key: K): Inner {
+  let entry = map.get(key)
+  if (!entry) {
+    entry = new Map() as Inner
+    map.set(key, entry)
+  }
+  return entry
 }
 
 /** A client that left before there was an answer is what nginx calls 499. */
