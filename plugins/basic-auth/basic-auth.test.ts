@@ -59,6 +59,19 @@ describe('basic-auth', () => {
     }
   })
 
+  it('refuses credentials that stand twice, whichever of them are right', async () => {
+    const mounted = mount()
+    const { Authorization: good } = basic('jack:secret')
+    for (const Authorization of [
+      [good, 'Basic YTpi'],
+      ['Basic YTpi', good],
+      [good, good],
+    ]) {
+      const answer = await mounted.request({ headers: { Authorization } })
+      assert.equal(answer.body, '{"message":"Invalid authorization in request"}\n')
+    }
+  })
+
   it('refuses a wrong password and an unknown user with the same words', async () => {
     const mounted = mount()
     for (const given of ['jack:wrong', 'jack:', 'jack:secre', 'jack:secret2', 'ann:secret', ':secret', ':']) {

@@ -6,6 +6,7 @@ import {
 } from '../../src/plugin/api.ts'
 import { compileAuthentication } from '../_shared/auth/authentication.ts'
 import { oncePerConfig } from '../_shared/auth/prepare.ts'
+import { isRepeated } from '../_shared/auth/repeated.ts'
 import { anonymousConsumer, hideCredentials, REALM } from '../_shared/auth/schema.ts'
 import { digestOf, isSame } from '../_shared/auth/secret-digest.ts'
 import { type BasicCredentials, readBasic } from './authorization.ts'
@@ -56,7 +57,7 @@ export default definePlugin<FromSchema<typeof schema>>({
 function identify(context: RequestContext): FoundConsumer | string {
   const authorization = context.headers.get('authorization')
   if (authorization === undefined) return 'Missing authorization in request'
-  const credentials = readBasic(authorization)
+  const credentials = isRepeated(context.headers, 'authorization') ? undefined : readBasic(authorization)
   if (!credentials) return 'Invalid authorization in request'
   return findOwner(context, credentials) ?? 'Invalid user authorization'
 }

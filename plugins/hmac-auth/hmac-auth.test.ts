@@ -84,6 +84,16 @@ describe('hmac-auth', () => {
     }
   })
 
+  it('refuses a signature that stands twice, whichever of them is right', async () => {
+    const { Authorization: good } = signedDate()
+    for (const Authorization of [
+      [good, 'Signature x'],
+      [good, good],
+    ]) {
+      assert.equal(await isLetIn(mount(), { headers: { Date: DATE, Authorization } }), false)
+    }
+  })
+
   it('reads the fields in any order and with blanks between them', async () => {
     const { Date: date, Authorization } = signedDate()
     const fields = Authorization.slice('Signature '.length).split(',').reverse().join(' , ')

@@ -7,6 +7,7 @@ import {
   type RequestContext,
 } from '../../src/plugin/api.ts'
 import { type Authentication, compileAuthentication } from '../_shared/auth/authentication.ts'
+import { isRepeated } from '../_shared/auth/repeated.ts'
 import { isSignature, readFields, type SignatureFields } from './authorization.ts'
 import { consumerSchema, schema } from './schema.ts'
 import { compileFieldRules, isSigned, secretOf } from './signature.ts'
@@ -72,6 +73,7 @@ function compileSigner(
 ): (context: RequestContext, authorization: string) => FoundConsumer | string {
   const problemOf = compileFieldRules(config, clock.now)
   return (context, authorization) => {
+    if (isRepeated(context.headers, 'authorization')) return 'Authorization stands twice'
     const fields = readFields(authorization)
     if (typeof fields === 'string') return fields
     const problem = problemOf(fields, context)

@@ -50,7 +50,7 @@ function compileIdentification(
   return (context) => {
     const text = source.read(context)
     if (text === undefined) return 'Missing JWT token in request'
-    const token = parseToken(text)
+    const token = source.isRepeated(context) ? undefined : parseToken(text)
     if (!token) return 'JWT token invalid'
     const key = Object.hasOwn(token.payload, keyClaim) ? token.payload[keyClaim] : undefined
     if (key === undefined || key === false) return 'missing user key in JWT token'

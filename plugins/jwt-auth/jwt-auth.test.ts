@@ -72,6 +72,19 @@ describe('jwt-auth', () => {
     }
   })
 
+  it('refuses a token that stands twice, whichever of them is good', async () => {
+    const mounted = mount()
+    const { Authorization: good } = bearer(tokenOf())
+    for (const Authorization of [
+      [good, 'Bearer x'],
+      ['Bearer x', good],
+      [good, good],
+    ]) {
+      const answer = await mounted.request({ headers: { Authorization } })
+      assert.equal(answer.body, '{"message":"JWT token invalid"}\n')
+    }
+  })
+
   it('takes the token from the header before the argument, and from there before the cookie', async () => {
     const mounted = mount()
     const good = tokenOf()

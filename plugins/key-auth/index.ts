@@ -1,5 +1,6 @@
 import { definePlugin, type FromSchema, type RequestContext } from '../../src/plugin/api.ts'
 import { compileAuthentication } from '../_shared/auth/authentication.ts'
+import { isRepeated } from '../_shared/auth/repeated.ts'
 import { anonymousConsumer, hideCredentials, REALM } from '../_shared/auth/schema.ts'
 
 const schema = {
@@ -42,7 +43,10 @@ export default definePlugin<FromSchema<typeof schema>>({
         identify(context) {
           const key = context.headers.get(header) ?? context.arg(query)
           if (key === undefined) return 'Missing API key in request'
-          return context.findConsumer('key-auth', key) ?? 'Invalid API key in request'
+          const consumer = isRepeated(context.headers, header)
+            ? undefined
+            : context.findConsumer('key-auth', key)
+          return consumer ?? 'Invalid API key in request'
         },
         hide: config.hide_credentials ? compileHiding(header, query) : undefined,
       },

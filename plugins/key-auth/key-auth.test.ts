@@ -32,6 +32,18 @@ describe('key-auth', () => {
     }
   })
 
+  it('refuses a key that stands twice, whichever of them is right', async () => {
+    const mounted = mount()
+    for (const apikey of [
+      ['jacks-key', 'x'],
+      ['x', 'jacks-key'],
+      ['jacks-key', 'jacks-key'],
+    ]) {
+      const answer = await mounted.request({ headers: { apikey } })
+      assert.equal(answer.body, '{"message":"Invalid API key in request"}\n')
+    }
+  })
+
   it('shows the configured realm', async () => {
     const answer = await mount({ realm: 'my api' }).request()
     assert.equal(answer.headers.get('www-authenticate'), 'apikey realm="my api"')
