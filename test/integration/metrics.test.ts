@@ -151,4 +151,16 @@ describe('the metrics of a gateway', () => {
     await gateway.put('upstreams', 'u1', { nodes: { '127.0.0.2:1': 1 } })
     await scrapeUntil(gateway, (all) => ![...all.keys()].some((key) => key.includes('node="127.0.0.1"')))
   })
+
+  it('are served through public-api where they have no listener of their own, and only there', async (t) => {
+    const routes = { m: { uri: '/apisix/prometheus/metrics', plugins: { 'public-api': {} } } }
+    const settings = { 'plugin_attr.prometheus.enable_export_server': false }
+    const gateway = await startGateway(t, { routes }, { settings })
+    assert.equal(gateway.addresses.metrics, undefined)
+    const response = await fetch(`${gateway.proxyUrl}/apisix/prometheus/metrics`)
+    assert.equal(response.headers.get('content-type'), 'text/plain; version=0.0.4; charset=utf-8')
+    assert.equal(parse(await response.text()).get('apisix_etcd_reachable'), 1)
+    const other = await startGateway(t, { routes })
+    assert.equal((await fetch(`${other.proxyUrl}/apisix/prometheus/metrics`)).status, 404)
+  })
 })
