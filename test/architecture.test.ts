@@ -83,16 +83,25 @@ const ROOMS: readonly Room[] = [
     ],
     packages: ['fastify', 'fastify-plugin'],
   },
+  { folder: 'src/authoring', mayImport: ['src/plugin (T)'], packages: ['tsx (lazy)'] },
+  {
+    folder: 'src/testing',
+    mayImport: [
+      ...['src/lib', 'src/model', 'src/observe', 'src/settings', 'src/store (T)', 'src/plugin', 'src/proxy'],
+      ...['src/gateway', 'plugins/catalogue.ts', 'admin/api/index.ts'],
+    ],
+    packages: [],
+  },
   {
     folder: 'src/cli',
     mayImport: [
-      ...['src/lib', 'src/model', 'src/settings', 'src/lifecycle', 'src/gateway', 'plugins/catalogue.ts'],
-      'admin/api/index.ts',
+      ...['src/lib', 'src/model', 'src/settings', 'src/lifecycle', 'src/gateway', 'src/authoring'],
+      ...['plugins/catalogue.ts', 'admin/api/index.ts'],
     ],
     packages: [],
   },
   { folder: 'src/main.ts', mayImport: ['src/cli'], packages: [] },
-  { folder: 'plugins/_shared', mayImport: ['src/plugin/api.ts', 'src/lib'], packages: [] },
+  { folder: 'plugins/_shared', mayImport: ['src/plugin/api.ts', 'src/lib'], packages: ['ioredis (lazy)'] },
   {
     folder: 'plugins/<name>',
     mayImport: ['src/plugin/api.ts', 'src/lib', 'plugins/_shared'],

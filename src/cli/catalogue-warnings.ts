@@ -4,8 +4,8 @@ import type { Settings } from '../settings/settings.ts'
 /** Names in `plugins` that this version does not have; one sentence, or none. */
 export async function catalogueWarnings(settings: Settings): Promise<string[]> {
   if (settings.plugins === 'all') return []
-  const { catalogue } = await import('../../plugins/catalogue.ts')
-  const names = Object.keys(catalogue)
+  const { pluginNames } = await import('./load-catalogue.ts')
+  const names = pluginNames(settings)
   const unknown = settings.plugins.filter((name) => !names.includes(name))
   if (unknown.length === 0) return []
   const shown = unknown.map((name) => {

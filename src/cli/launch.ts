@@ -6,10 +6,11 @@ export async function launchGateway(
   settings: Settings,
   readPluginList: () => Settings['plugins'],
 ): Promise<LaunchedGateway> {
-  const [{ createGateway }, { catalogue }, { createAdminApi }] = await Promise.all([
+  const [{ createGateway }, { loadCatalogue }, { createAdminApi }] = await Promise.all([
     import('../gateway/gateway.ts'),
-    import('../../plugins/catalogue.ts'),
+    import('./load-catalogue.ts'),
     import('../../admin/api/index.ts'),
   ])
+  const catalogue = await loadCatalogue(settings)
   return createGateway({ settings, catalogue, adminApi: createAdminApi, readPluginList })
 }

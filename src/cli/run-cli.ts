@@ -1,12 +1,14 @@
+import { PluginFolderError } from '../authoring/plugin-folders.ts'
 import { nearest } from '../lib/nearest.ts'
 import { SettingsError } from '../settings/settings-error.ts'
 import { checkCommand } from './check.ts'
 import { type CliContext, type Command, UsageError } from './command.ts'
 import { devCommand } from './dev.ts'
+import { pluginCommand } from './plugin.ts'
 import { startCommand } from './start.ts'
 import { versionCommand } from './version.ts'
 
-const COMMANDS: readonly Command[] = [startCommand, devCommand, checkCommand, versionCommand]
+const COMMANDS: readonly Command[] = [startCommand, devCommand, pluginCommand, checkCommand, versionCommand]
 const HELP_WORDS = ['help', '--help', '-h']
 const VERSION_FLAGS = ['--version', '-v']
 
@@ -61,6 +63,7 @@ function overview(): string {
 
 function errorLines(error: unknown): readonly string[] {
   if (error instanceof SettingsError) return error.problems
+  if (error instanceof PluginFolderError) return error.message.split('\n')
   if (error instanceof UsageError) return [error.message, 'see: gatewright help']
   return [`unexpected failure: ${error instanceof Error ? error.stack : String(error)}`]
 }

@@ -57,7 +57,7 @@ export interface Surroundings {
 
 /** Builds every long-lived part; each opens something only when it is started. */
 export function buildComponents(environment: Environment, surroundings: Surroundings): Parts {
-  const { settings, metrics, plugins, logger } = environment
+  const { settings, metrics, logger } = environment
   const { apisix, plugin_attr, deployment } = settings
   const { readiness } = surroundings
   const publisher = new Publisher({
@@ -89,21 +89,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     prefix: metric_prefix,
   })
   removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
-  const { monitor } = environment
-  const health = healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix })
-  const control = controlPlugin(
-    controlSource({
-      publisher,
-      plugins,
-      health,
-      feeds: environment.discovery.feeds,
-      dumpDiscovery: (type) => environment.discovery.dump(type),
-      store: () => work.link.status(),
-      reloadPlugins: () => enabled.reload(),
-      secrets: () => environment.secrets.cache.status(),
-      debug: environment.debug,
-    }),
-  )
+  const control = controlOf(work)
   const components = [
     sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
     storeComponent(work),
@@ -116,6 +102,23 @@ export function buildComponents(environment: Environment, surroundings: Surround
   ].filter((component) => component !== false)
   if (deployment.role === 'control_plane') readiness.release('proxy')
   return { components, publisher, addresses: work.addresses }
+}
+
+function controlOf({ environment, publisher, enabled, link }: Workshop): FastifyPluginCallback {
+  const { settings, plugins, monitor, discovery, secrets, debug } = environment
+  return controlPlugin(
+    controlSource({
+      publisher,
+      plugins,
+      health: healthSource({ graph: publisher.graph, monitor, prefix: settings.store.prefix }),
+      feeds: discovery.feeds,
+      dumpDiscovery: (type) => discovery.dump(type),
+      store: () => link.status(),
+      reloadPlugins: () => enabled.reload(),
+      secrets: () => secrets.cache.status(),
+      debug,
+    }),
+  )
 }
 
 /** The store and the watch on it, once they are there. */

@@ -128,6 +128,7 @@ export const DEFAULTS = {
       max_connections: 20000,
       max_connections_per_client: 0,
     },
+    plugin_paths: ['my-plugins'],
     plugin_phase_timeout_ms: 60_000,
     debug: { timeline: 0, plugins_header: false, rejected_by_header: false },
     server_header: 'Gatewright',

@@ -57,6 +57,7 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
     gatewright: {
       ...gatewright,
       data_dir: resolve(workingDirectory, gatewright.data_dir),
+      plugin_paths: gatewright.plugin_paths.map((path) => resolve(workingDirectory, path)),
       log: { ...gatewright.log, audit_log: auditTarget(gatewright.log.audit_log, workingDirectory) },
       server_header:
         gatewright.server_header !== false && apisix.enable_server_tokens

@@ -54,7 +54,8 @@ describe('the default file', () => {
     const uncommented = JSON.stringify(others).replaceAll(gatewright.data_dir, '')
     const byDefault = JSON.stringify(defaultOthers).replaceAll(own.data_dir, '')
     assert.deepEqual(JSON.parse(uncommented), JSON.parse(byDefault))
-    assert.deepEqual({ ...gatewright, data_dir: '' }, { ...own, data_dir: '' })
+    const here = { data_dir: '', plugin_paths: [] }
+    assert.deepEqual({ ...gatewright, ...here }, { ...own, ...here })
     assert.equal(settings.store.type, 'embedded')
     assert.deepEqual(ignored, [])
   })

@@ -277,6 +277,8 @@ export interface GatewrightSettings {
     readonly plugin_close_ms: number
   }
   readonly limits: LimitSettings
+  /** Absolute folders with plugins of the user's own. */
+  readonly plugin_paths: readonly string[]
   /** Longest time in ms that one phase of one plugin may take to settle. */
   readonly plugin_phase_timeout_ms: number
   readonly debug: DebugSettings

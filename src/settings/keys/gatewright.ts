@@ -1,4 +1,4 @@
-import { key, leaf, section, union } from '../key-spec.ts'
+import { key, leaf, listOf, section, union } from '../key-spec.ts'
 import { choice, FLAG, integer, TEXT } from '../values.ts'
 
 const MAX_MS = 24 * 60 * 60 * 1000
@@ -59,6 +59,10 @@ export const GATEWRIGHT_KEYS = {
       ),
     }),
     'what a client may use of the proxy, see docs/reference/limits.md',
+  ),
+  plugin_paths: key(
+    listOf(TEXT, 'a list of folders'),
+    'folders with plugins of your own, relative to the working directory: one folder each, see docs/plugins/write-your-own.md',
   ),
   plugin_phase_timeout_ms: key(
     integer(1, MAX_MS),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type AnyPlugin, definePlugin, type PluginInstance } from '../../src/plugin/api.ts'
+import { type AnyPlugin, definePlugin, type PluginInstance } from '../plugin/api.ts'
 import { mountPlugin, refusal } from './mount-plugin.ts'
 
 const schema = { type: 'object', properties: { n: { type: 'integer', default: 3 } } } as const

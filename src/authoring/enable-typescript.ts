@@ -1,0 +1,41 @@
+import { register } from 'node:module'
+
+const OWN_MODULES = {
+  'gatewright/plugin': '../plugin/api',
+  'gatewright/testing': '../testing/index',
+} as const
+
+/** Sources that run as they are are TypeScript themselves, and whoever runs them can read more of it. */
+const IS_BUILT = import.meta.url.endsWith('.js')
+
+/**
+ * From here on this process imports TypeScript without a build, and `gatewright/plugin` and `gatewright/testing` lead to the modules
+ * that it runs itself, wherever the importing file lies: a plugin must meet the same classes as the gateway. Call it once.
+ */
+export async function enableTypeScript(): Promise<void> {
+  if (IS_BUILT) {
+    const tsx = await import('tsx/esm/api')
+    tsx.register()
+  }
+  register(hooksFor(ownUrls()))
+}
+
+function ownUrls(): Readonly<Record<string, string>> {
+  const extension = IS_BUILT ? '.js' : '.ts'
+  return Object.fromEntries(
+    Object.entries(OWN_MODULES).map(([name, path]) => [
+      name,
+      new URL(path + extension, import.meta.url).href,
+    ]),
+  )
+}
+
+/** As a data URL: the thread that runs hooks reads no TypeScript. */
+function hooksFor(urls: Readonly<Record<string, string>>): string {
+  const source = `
+    const urls = new Map(Object.entries(${JSON.stringify(urls)}))
+    export function resolve(specifier, context, next) {
+      return next(urls.get(specifier) ?? specifier, context)
+    }`
+  return `data:text/javascript,${encodeURIComponent(source)}`
+}

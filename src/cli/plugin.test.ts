@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+
+const MAIN = new URL('../main.ts', import.meta.url).pathname
+const TSX = import.meta.resolve('tsx')
+
+function emptyFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'gatewright-own-plugins-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs one command line to its end. */
+async function gatewright(cwd: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+    cwd,
+    env: { ...process.env, NODE_TEST_CONTEXT: undefined },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let said = ''
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (said += chunk))
+  const [code] = await once(child, 'close')
+  return { code, said }
+}
+
+function ownPlugin(cwd: string, name: string, text: string): void {
+  const folder = join(cwd, 'my-plugins', name)
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'index.ts'), text)
+}
+
+describe('gatewright plugin', { concurrency: 2 }, () => {
+  it('makes a plugin that passes its own test as it stands', async (t) => {
+    const cwd = emptyFolder(t)
+    const made = await gatewright(cwd, 'plugin', 'new', 'greets')
+    assert.deepEqual([made.code, made.said.includes(join('my-plugins', 'greets'))], [0, true], made.said)
+    const tested = await gatewright(cwd, 'plugin', 'test', 'greets')
+    assert.equal(tested.code, 0, tested.said)
+    assert.match(tested.said, /pass 4/)
+    writeFileSync(join(cwd, 'my-plugins', 'greets', 'index.ts'), 'export default {}')
+    assert.equal((await gatewright(cwd, 'plugin', 'test')).code, 1)
+  })
+
+  it('refuses names that are taken, no names, or no names at all', async (t) => {
+    const cwd = emptyFolder(t)
+    ownPlugin(cwd, 'there', '')
+    for (const [args, message] of [
+      [['new', 'there'], /exists already/],
+      [['new', '../out'], /no plugin can be called "\.\.\/out"/],
+      [['new'], /needs a name/],
+      [['test', 'absent'], /no plugin "absent" of yours; there is: there/],
+      [['test'], /there is no test/],
+      [['remove'], /say what to do/],
+    ] as const) {
+      const { code, said } = await gatewright(cwd, 'plugin', ...args)
+      assert.equal(code, 1)
+      assert.match(said, message)
+    }
+  })
+
+  it('of one that cannot be used says file and reason at the start', async (t) => {
+    for (const [text, message] of [
+      ["throw new Error('at the top')", /my-plugins\/own\/index\.ts cannot be loaded: Error: at the top/],
+      ['export default 1 as number', /exports no plugin; it needs "export default definePlugin/],
+      [
+        "import { definePlugin } from 'gatewright/plugin'\nexport default definePlugin({ name: 'other', priority: 1, schema: {}, compile: () => ({}) })",
+        /the plugin is called "other"; call it "own", as its folder/,
+      ],
+    ] as const) {
+      const cwd = emptyFolder(t)
+      ownPlugin(cwd, 'own', text)
+      const { code, said } = await gatewright(cwd, 'dev', '--port', '0', '--admin-port', '0')
+      assert.equal(code, 1)
+      assert.match(said, message)
+    }
+    const cwd = emptyFolder(t)
+    ownPlugin(cwd, 'cors', '')
+    assert.match((await gatewright(cwd, 'dev', '--port', '0')).said, /there is a plugin "cors" already/)
+    writeFileSync(join(cwd, 'config.yaml'), 'gatewright: {plugin_paths: [nowhere]}')
+    assert.match(
+      (await gatewright(cwd, 'start')).said,
+      /gatewright\.plugin_paths: there is no folder .*nowhere/,
+    )
+  })
+})

@@ -1,0 +1,71 @@
+import { createLogger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { AnyPlugin, Clock, PluginHost, PublishedResources, StoredProto } from '../plugin/definition.ts'
+import { createHttpClient } from '../plugin/http-client.ts'
+import type { InstanceEnvironment } from '../plugin/instance.ts'
+import { LocalNodeOperations, type NodeOperations } from '../plugin/node-operations.ts'
+import { PublicApis } from '../plugin/public-apis.ts'
+import type { PluginRegistry } from '../plugin/registry.ts'
+
+export interface EnvironmentParts {
+  readonly registry: PluginRegistry
+  readonly metrics: MetricRegistry
+  readonly clock: Clock
+  readonly httpsPort?: number | undefined
+  attr?(plugin: string): Readonly<Record<string, unknown>>
+  metadata?(plugin: string): Readonly<Record<string, unknown>>
+  /** Ids of upstreams that are configured. */
+  readonly upstreams?: readonly string[] | undefined
+  readonly protos?: Readonly<Record<string, StoredProto>> | undefined
+  /** Those of another one, to share its state. */
+  readonly nodeOperations?: NodeOperations | undefined
+  /** Told of timers that threw. */
+  readonly onFailure?: (error: unknown) => void
+}
+
+/** What instances are made with where there is no gateway: real calls over HTTP, upstreams that are only named. */
+export function instanceEnvironment(
+  parts: EnvironmentParts,
+): InstanceEnvironment & { close(): Promise<void> } {
+  const { registry, metrics, clock, httpsPort, attr = () => ({}), onFailure = fail } = parts
+  const logger = createLogger('silent')
+  const http = createHttpClient()
+  const hostFor = (plugin: AnyPlugin): PluginHost => ({
+    logger,
+    metrics,
+    clock,
+    attr: attr(plugin.name),
+    httpsPort,
+    http,
+  })
+  const publicApis = new PublicApis(() => registry.all(), hostFor)
+  return {
+    logger,
+    metrics,
+    clock,
+    attr,
+    metadata: parts.metadata ?? ((name) => registry.defaultMetadata(name)),
+    httpsPort,
+    http,
+    nodeOperations: parts.nodeOperations ?? new LocalNodeOperations(hostFor),
+    published: namedResources(parts),
+    prepare: (name, config) => registry.prepare(name, config, 'resource'),
+    findPublicApi: (method, uri) => publicApis.find(method, uri),
+    onBackgroundFailure: (_plugin, error) => onFailure(error),
+    close: () => http.close(),
+  }
+}
+
+function namedResources({ upstreams = [], protos = {} }: EnvironmentParts): PublishedResources {
+  return {
+    openUpstream: (name, target) =>
+      'id' in target
+        ? { name: `upstreams/${target.id}`, isKnown: () => upstreams.includes(target.id) }
+        : { name, isKnown: () => true },
+    findProto: (id) => protos[id],
+  }
+}
+
+function fail(error: unknown): never {
+  throw error
+}
