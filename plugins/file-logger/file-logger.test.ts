@@ -21,8 +21,9 @@ function mount(config: Record<string, unknown>, options: MountOptions = {}) {
 /** Waits until the file has so many lines and gives the paths in them. */
 async function pathsIn(file: string, count: number): Promise<string[]> {
   const lines = await eventually(`${count} lines`, () => {
-    const found = existsSync(file) ? readFileSync(file, 'utf8').trimEnd().split('\n') : []
-    return found.length >= count && found
+    const text = existsSync(file) ? readFileSync(file, 'utf8') : ''
+    const found = text.split('\n').filter((line) => line !== '')
+    return text.endsWith('\n') && found.length >= count && found
   })
   return lines.map((line) => JSON.parse(line).path)
 }

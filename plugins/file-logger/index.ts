@@ -64,7 +64,6 @@ export default definePlugin<FromSchema<typeof schema>>({
         const path = config.path ?? host.metadata()['path']
         if (typeof path !== 'string') throw new Error(NO_PATH)
         await appendLines(path, lines)
-        return undefined
       },
     })
     return {

@@ -32,7 +32,8 @@ export interface BatchParts<Entry> {
    * {@link Unsendable} when some cannot be delivered, however often it is tried. Never called while an earlier call is under way.
    * `signal` is aborted when the time to close is over; what it returns then is not waited for.
    */
-  send(entries: readonly Entry[], signal: AbortSignal): Promise<Unsendable | undefined>
+  // biome-ignore lint/suspicious/noConfusingVoidType: most senders have nothing to tell
+  send(entries: readonly Entry[], signal: AbortSignal): Promise<Unsendable | void>
   /** The batch hands its own `close` to `host.own`. */
   readonly host: Pick<InstanceHost, 'logger' | 'metrics' | 'own'>
   readonly clock?: Clock
@@ -216,7 +217,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
       const sent = this.#parts.send(entries, this.#over.signal)
       const result = await Promise.race([sent, this.#timeIsOver])
       if (result === 'over') return 'over'
-      return { done: entries.length, unsendable: result?.unsendable, reason: result?.reason }
+      return { done: entries.length, ...result }
     } catch (reason) {
       return { done: reason instanceof BatchSendError ? reason.delivered : 0, reason }
     }

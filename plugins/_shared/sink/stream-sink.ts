@@ -19,7 +19,7 @@ const LINGER_MS = 1000
  * the sink has closed too, or has not reset the connection for a while; rejects with an Error that names the sink when that fails,
  * takes too long, or `signal` is aborted.
  */
-export function sendToStream(sink: StreamSink, bytes: string, signal: AbortSignal): Promise<undefined> {
+export function sendToStream(sink: StreamSink, bytes: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const where = `${sink.tls ? 'tls' : 'tcp'}://${sink.host}:${sink.port}`
     const socket = open(sink)
@@ -30,7 +30,7 @@ export function sendToStream(sink: StreamSink, bytes: string, signal: AbortSigna
       socket.destroy()
       end()
     }
-    const succeed = () => settle(() => resolve(undefined))
+    const succeed = () => settle(resolve)
     const fail = (reason: string) => settle(() => reject(new Error(`${where}: ${reason}`)))
     const giveUp = () => fail('given up, because the gateway stops or its configuration changed')
     let timer = setTimeout(() => fail(`nothing taken within ${sink.timeoutMs} ms`), sink.timeoutMs)
