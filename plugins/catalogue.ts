@@ -21,6 +21,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   mocking: () => import('./mocking/index.ts'),
   'multi-auth': () => import('./multi-auth/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
+  'proxy-cache': () => import('./proxy-cache/index.ts'),
   'proxy-mirror': () => import('./proxy-mirror/index.ts'),
   'proxy-rewrite': () => import('./proxy-rewrite/index.ts'),
   'public-api': () => import('./public-api/index.ts'),

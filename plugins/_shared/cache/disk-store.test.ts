@@ -77,6 +77,27 @@ describe('the disk store', () => {
     assert.deepEqual(again.failures, [])
   })
 
+  it('does not take what it stores for something old while it still looks through its folder', async () => {
+    const folder = await newFolder()
+    const { store: before } = await opened(folder)
+    for (let i = 0; i < 50; i++) await keep(before, addressOf(`old ${i}`))
+    await before.close()
+    const options = { ...WIDE, folder, levels: [1, 2], now: () => Date.now(), onFailure: assert.fail }
+    const store = new DiskStore(options)
+    stores.push(store)
+    for (let i = 0; i < 50; i++) {
+      await keep(store, addressOf(`new ${i}`))
+      await keep(store, addressOf(`old ${i}`), { body: 'newer' })
+    }
+    await store.settled()
+    for (let i = 0; i < 50; i++) {
+      assert.equal(await bodyAt(store, addressOf(`new ${i}`)), 'body')
+      assert.equal(await bodyAt(store, addressOf(`old ${i}`)), 'newer')
+    }
+    await store.settled()
+    assert.equal((await filesIn(folder)).length, 100)
+  })
+
   it('stays within its bytes on the disk too', async () => {
     const folder = await newFolder()
     const { store } = await opened(folder, { maxBytes: 50_000 })

@@ -33,6 +33,8 @@ export class DiskStore implements CacheStore {
   /** What has to end before the store is closed. */
   readonly #pending = new Set<Promise<unknown>>()
   readonly #recordings = new Set<Recording>()
+  /** Files named while the folder is still looked through: what it finds of them is no news. Gone when all is known. */
+  #named: Set<string> | undefined = new Set()
   #waitingBytes = 0
   #isUsable = true
   #isClosed = false
@@ -70,6 +72,7 @@ export class DiskStore implements CacheStore {
     const place = this.#index.place(address, head.vary)
     const { promise, resolve } = deferred()
     const path = this.#pathOf(`${place.group}.${place.variant}.${randomBytes(4).toString('hex')}`)
+    this.#named?.add(path)
     const recording = new DiskRecording(head, {
       unfinished: join(this.#options.folder, 'unfinished'),
       path,
@@ -160,6 +163,7 @@ export class DiskStore implements CacheStore {
         isOver: () => this.#isClosed,
         now,
         add: ({ group, variant, path, bytes, vary }) => {
+          if (this.#named?.has(path)) return
           if (this.#index.has({ group, variant })) this.#unlink(path)
           else this.#index.add({ group, variant, payload: path, bytes }, vary)
         },
@@ -168,6 +172,8 @@ export class DiskStore implements CacheStore {
     } catch (error) {
       this.#isUsable = false
       onFailure('open', error)
+    } finally {
+      this.#named = undefined
     }
   }
 

@@ -1,0 +1,110 @@
+import type { Clock, PhaseResult, Reply, RequestContext } from '../../src/plugin/api.ts'
+import type { Stored } from '../_shared/cache/cache-store.ts'
+import { type RequestAddress, withBody } from './key.ts'
+import { isNotModified, notModifiedHeaders } from './not-modified.ts'
+import type { CacheRules } from './rules.ts'
+import { replyHeaders } from './stored-headers.ts'
+import type { Visit } from './visit.ts'
+import type { Zone } from './zones.ts'
+
+const GATEWAY_TIMEOUT: Reply = { status: 504 }
+const PURGED: Reply = { status: 200 }
+const NOT_FOUND: Reply = { status: 404 }
+
+export interface LookupParts {
+  readonly zone: Zone
+  readonly rules: CacheRules
+  readonly clock: Clock
+  readonly addressOf: (context: RequestContext) => RequestAddress
+  /** Longest time that a request waits for another one's answer. */
+  readonly waitMs: number
+}
+
+type Answer = Reply | undefined
+
+/** The way of a request up to the upstream: finds an answer for it, or has it fetch one, or has it wait for who does. */
+export class Lookup {
+  readonly #parts: LookupParts
+
+  constructor(parts: LookupParts) {
+    this.#parts = parts
+  }
+
+  /** Forgets all answers to requests that differ from this one in their method alone. */
+  purge(context: RequestContext): PhaseResult | Promise<PhaseResult> {
+    const { zone, addressOf } = this.#parts
+    const found = zone.store.purge(addressOf(context).key)
+    const reply = (isFound: boolean) => (isFound ? PURGED : NOT_FOUND)
+    return found instanceof Promise ? found.then(reply) : reply(found)
+  }
+
+  begin(visit: Visit, context: RequestContext): Answer | Promise<Answer> {
+    if (!visit.verdict.mayLookUp && !visit.verdict.mayStore) return undefined
+    const address = this.#parts.addressOf(context)
+    if (context.method === 'POST') return this.#beginWithBody(visit, context, address)
+    visit.address = address
+    return this.#find(visit, context)
+  }
+
+  async #beginWithBody(visit: Visit, context: RequestContext, address: RequestAddress): Promise<Answer> {
+    visit.address = await withBody(address, context)
+    if (visit.address) return this.#find(visit, context)
+    visit.status = 'BYPASS'
+    return undefined
+  }
+
+  #find(visit: Visit, context: RequestContext): Answer | Promise<Answer> {
+    if (!visit.verdict.mayLookUp) return this.#goOn(visit, context)
+    const stored = this.#parts.zone.store.find(visit.address!)
+    return stored instanceof Promise
+      ? stored.then((found) => this.#use(found, visit, context))
+      : this.#use(stored, visit, context)
+  }
+
+  #use(stored: Stored | undefined, visit: Visit, context: RequestContext): Answer | Promise<Answer> {
+    if (stored) {
+      const mayUse = !visit.verdict.isGuarded || stored.head.isPublic
+      const status = mayUse ? this.#parts.rules.reuse(stored.head, context) : visit.status
+      visit.status = status
+      // A client that has left while the disk was at work gets nothing, and nobody would close what was opened for it.
+      if (status === 'HIT' && !visit.isOver) return hit(stored, visit, context)
+      stored.release()
+    }
+    return this.#goOn(visit, context)
+  }
+
+  /** There is nothing to answer with. */
+  #goOn(visit: Visit, context: RequestContext): Answer | Promise<Answer> {
+    const { verdict, address } = visit
+    if (verdict.isOnlyIfCached) return GATEWAY_TIMEOUT
+    if (!verdict.mayStore || visit.isOver) return undefined
+    address!.keepHeaders()
+    if (!verdict.mayCollapse || visit.hasWaited || this.#parts.waitMs === 0) return undefined
+    const { flights, store } = this.#parts.zone
+    const id = store.variantOf(address!)
+    if (!flights.mayCollapse(id)) return undefined
+    const flight = flights.find(id)
+    if (!flight) {
+      visit.flight = flights.begin(id)
+      return undefined
+    }
+    visit.hasWaited = true
+    return flight
+      .wait(this.#parts.waitMs)
+      .then((outcome) => (outcome === 'stored' ? this.#find(visit, context) : undefined))
+  }
+}
+
+function hit(stored: Stored, visit: Visit, context: RequestContext): Reply {
+  const { head, bodyBytes } = stored
+  visit.used = head
+  if (isNotModified(context, head)) {
+    stored.release()
+    return { status: 304, headers: replyHeaders(notModifiedHeaders(head)) }
+  }
+  const headers = replyHeaders(head.headers)
+  const body = stored.body()
+  if (body instanceof Uint8Array) return { status: head.status, headers, body }
+  visit.body = body
+  return { status: head.status, headers: { ...headers, 'Content-Length': String(bodyBytes) }, body }
+}
