@@ -27,6 +27,15 @@ function recorder() {
   return { plugin, entries }
 }
 
+/** Of contract §4.5, those with prefixes by one example each. */
+const VARIABLES = `uri request_uri args is_args query_string host hostname scheme request_method remote_addr remote_port
+  server_addr server_port server_name server_protocol content_type content_length request_length request_time request_id status
+  bytes_sent body_bytes_sent time_iso8601 time_local msec upstream_addr upstream_status upstream_response_time
+  upstream_connect_time upstream_header_time remote_user realip_remote_addr ssl_protocol http_x sent_http_x upstream_http_x
+  cookie_x arg_x post_arg_x uri_param_x route_id route_name service_id service_name consumer_name consumer_group_id balancer_ip
+  balancer_port upstream_unresolved_host upstream_scheme upstream_host upstream_uri method real_request_uri apisix_request_id
+  resp_body request_body apisix_upstream_response_time rate_limiting_info no_such_variable __proto__ constructor`
+
 async function entryOf(config: Record<string, unknown>, init: RequestInit = {}, metadata = {}) {
   const { plugin, entries } = recorder()
   const answer = await mountPlugin(plugin, config, { metadata }).request(init)
@@ -130,6 +139,15 @@ describe('formats', () => {
     assert.equal(entry['client_ip'], '192.0.2.1')
     const shared = await entryOf({}, {}, { log_format_extra: { env: 'test' } })
     assert.equal(shared.entry['env'], 'test')
+  })
+
+  it('give every variable that there is, for requests without route, node, consumer or answer', async () => {
+    const names = [...VARIABLES.matchAll(/\w+/g)].map(([name]) => name)
+    const log_format = Object.fromEntries(names.map((name) => [name, `$${name}`]))
+    for (const init of [{ route: undefined }, { upstream: 'refused' }, {}] as const) {
+      const { entry } = await entryOf({ log_format }, init)
+      assert.equal(entry['uri'], '/')
+    }
   })
 
   it('may show the bodies', async () => {
