@@ -41,7 +41,6 @@ const WORDS: Readonly<Record<string, Describe>> = {
   anyOf: ({ schema }) => `object matches none of the required${requiredOf(schema)}`,
   oneOf: ({ params }) => `value should match only one schema, but ${matchesOf(params['passingSchemas'])}`,
   not: () => "value wasn't supposed to match schema",
-  if: ({ params }) => `${params['failingKeyword']} clause did not match`,
   format: ({ schema, data }) => `expect valid ${schema} format but got: ${data}`,
   contains: () => 'no item matches what the array has to contain',
 }
