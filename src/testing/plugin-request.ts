@@ -111,7 +111,11 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   return { status, headers, body: bytes.toString(), bytes, sent, context }
 }
 
-function makeContext(init: RequestInit, walk: Walk): Context {
+/** The context of a request as the front door would make it. */
+export function makeContext(
+  init: RequestInit,
+  walk: Pick<Walk, 'consumers' | 'monotonic' | 'defaultRoute'>,
+): Context {
   const rawTarget = init.target ?? '/'
   const target = canonicalizeTarget(rawTarget)
   if (!target.ok)

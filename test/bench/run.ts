@@ -9,7 +9,7 @@ import { run as runSlowReaders } from './slow-readers.ts'
 import { run as runTraffic, TRAFFIC_BENCHES, type TrafficOptions } from './traffic.ts'
 
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
-const PARTS = ['router', 'publish', 'import', 'admin', 'memory', 'mount']
+const PARTS = ['router', 'plugins', 'publish', 'import', 'admin', 'memory', 'mount']
 const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers']
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
   NAME: ${ALL.join(', ')}`
