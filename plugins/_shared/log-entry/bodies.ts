@@ -63,7 +63,7 @@ function wantedWhen(isIncluded: boolean, rules: readonly unknown[] | undefined):
 }
 
 function readRequest(context: RequestContext, maxBytes: number): Promise<void> | undefined {
-  if (!context.hasBody) return undefined
+  if (!context.hasBody || isGrpc(context)) return undefined
   return context.readBody(maxBytes).then(
     (body) => context.set(requestBody, body),
     (error) => {
@@ -71,6 +71,11 @@ function readRequest(context: RequestContext, maxBytes: number): Promise<void> |
       if (!(error instanceof BodyTooLargeError)) throw error
     },
   )
+}
+
+/** Its body may be a conversation: to wait for its end would be to wait for an answer to what was not forwarded yet. */
+function isGrpc({ headers }: RequestContext): boolean {
+  return headers.get('content-type')?.toLowerCase().startsWith('application/grpc') === true
 }
 
 function tapResponse(context: RequestContext, key: object, maxBytes: number): BodyFilter {
