@@ -24,6 +24,7 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   mocking: () => import('./mocking/index.ts'),
   'multi-auth': () => import('./multi-auth/index.ts'),
   opa: () => import('./opa/index.ts'),
+  opentelemetry: () => import('./opentelemetry/index.ts'),
   prometheus: () => import('./prometheus/index.ts'),
   'proxy-cache': () => import('./proxy-cache/index.ts'),
   'proxy-mirror': () => import('./proxy-mirror/index.ts'),

@@ -4,10 +4,11 @@ const FIXED64 = 1
 const DELIMITED = 2
 
 const FIRST_BYTES = 1024
+const EMPTY = Buffer.alloc(0)
 
 /** Writes messages in the binary form of protocol buffers. A field with its default value is left to the caller to leave out. */
 export class ProtoWriter {
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES)
+  #bytes = EMPTY
   #length = 0
 
   /** A copy of what was written since the last call; the writer begins anew. */
@@ -107,7 +108,7 @@ export class ProtoWriter {
   #ensure(more: number): void {
     const needed = this.#length + more
     if (needed <= this.#bytes.length) return
-    const grown = Buffer.allocUnsafe(Math.max(needed, this.#bytes.length * 2))
+    const grown = Buffer.allocUnsafe(Math.max(needed, FIRST_BYTES, this.#bytes.length * 2))
     this.#bytes.copy(grown, 0, 0, this.#length)
     this.#bytes = grown
   }

@@ -1,12 +1,14 @@
 import { randomFillSync } from 'node:crypto'
 
-const POOL_BYTES = 4096
+const POOL_BYTES = 1024
+const EMPTY = Buffer.alloc(0)
 const ZERO = /^0+$/
 
-/** Ids of traces and spans, drawn from the system's randomness a page at a time. */
+/** Ids of traces and spans, drawn from the system's randomness a kilobyte at a time. */
 export class IdSource {
-  readonly #bytes = Buffer.allocUnsafeSlow(POOL_BYTES)
-  #next = POOL_BYTES
+  /** Made when it is first needed: most configurations wait for their first request for long. */
+  #bytes = EMPTY
+  #next = 0
 
   /** 32 hexadecimal digits in lower case, never all zero. */
   traceId(): string {
@@ -31,7 +33,8 @@ export class IdSource {
   }
 
   #take(length: number): Buffer {
-    if (this.#next + length > POOL_BYTES) {
+    if (this.#next + length > this.#bytes.length) {
+      if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafeSlow(POOL_BYTES)
       randomFillSync(this.#bytes)
       this.#next = 0
     }

@@ -1,0 +1,347 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { fakeUpstream } from '../../test/support/fake-upstream.ts'
+import { eventually } from '../../test/support/log-sinks.ts'
+import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { type OtlpReceiver, otlpReceiver } from '../../test/support/otlp-receiver.ts'
+import { startGateway } from '../../test/support/start-gateway.ts'
+import opentelemetry from './index.ts'
+import { compileSampler } from './sampler.ts'
+import type { OpentelemetryConfig } from './schema.ts'
+
+const TRACE = '0af7651916cd43dd8448eb211c80319c'
+const SPAN = 'b7ad6b7169203331'
+const ALWAYS = { sampler: { name: 'always_on' } }
+const QUICK = { batch_span_processor: { inactive_timeout: 0.01, batch_timeout: 0.05 } }
+
+interface World {
+  readonly config?: Record<string, unknown>
+  readonly attr?: Record<string, unknown>
+  readonly metadata?: Record<string, unknown>
+  readonly handler?: Parameters<typeof fakeUpstream>[1]
+  readonly plugins?: Record<string, Record<string, unknown>>
+}
+
+/** A gateway with one traced route, its upstream and its collector. */
+async function world(t: TestContext, { config = ALWAYS, attr, metadata, handler, plugins }: World = {}) {
+  const collector = await otlpReceiver(t)
+  const upstream = await fakeUpstream(t, handler)
+  const nodes = { [upstream.address]: 1 }
+  const all = { opentelemetry: config, ...plugins }
+  const gateway = await startGateway(
+    t,
+    {
+      ...(metadata && { plugin_metadata: { opentelemetry: metadata } }),
+      services: { s1: { name: 'orders' } },
+      routes: { r1: { uri: '/api/*', name: 'first', service_id: 's1', plugins: all, upstream: { nodes } } },
+    },
+    {
+      settings: {
+        'plugin_attr.opentelemetry': {
+          collector: { address: `127.0.0.1:${collector.port}` },
+          ...QUICK,
+          ...attr,
+        },
+      },
+    },
+  )
+  const ask = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${gateway.proxyUrl}${path}`, { headers })
+    await response.text()
+    return response
+  }
+  return { collector, upstream, gateway, ask }
+}
+
+const spanOf = (collector: OtlpReceiver, index = 0) =>
+  eventually('a span', () => collector.spans.length > index && collector.spans[index])
+
+describe('opentelemetry', () => {
+  it('sends a span for each request, with the attributes that APISIX names', async (t) => {
+    const { collector, ask, upstream } = await world(t)
+    const before = BigInt(Date.now()) * 1_000_000n
+    await ask('/api/orders?id=1', { 'User-Agent': 'tester/1' })
+    const span = await spanOf(collector)
+    assert.deepEqual(
+      { ...span.attributes },
+      {
+        'http.user_agent': 'tester/1',
+        'net.host.name': '127.0.0.1',
+        'http.method': 'GET',
+        'http.scheme': 'http',
+        'http.target': '/api/orders?id=1',
+        'apisix.route_id': 'r1',
+        'http.route': '/api/*',
+        'apisix.route_name': 'first',
+        'apisix.service_id': 's1',
+        'apisix.service_name': 'orders',
+        'http.status_code': '200',
+      },
+    )
+    assert.equal(span.name, 'GET /api/*')
+    assert.equal(span.kind, 'SERVER')
+    assert.equal(span.parentSpanId, '')
+    assert.deepEqual({ ...span.status }, {})
+    assert.ok(span.endNanos > span.startNanos)
+    assert.ok(span.startNanos - before < 5_000_000_000n && before - span.startNanos < 50_000_000n)
+    const { path, headers, resource, scope } = collector.exports[0]!
+    assert.equal(path, '/v1/traces')
+    assert.equal(headers['content-type'], 'application/x-protobuf')
+    assert.equal(resource['service.name'], 'APISIX')
+    assert.equal(typeof resource['hostname'], 'string')
+    assert.equal(scope.name, 'gatewright/opentelemetry')
+    const sent = upstream.requests[0]!.headers
+    assert.equal(sent['traceparent'], `00-${span.traceId}-${span.spanId}-01`)
+  })
+
+  it('takes its place in the trace of the client, and leaves tracestate and baggage alone', async (t) => {
+    const { collector, ask, upstream } = await world(t)
+    await ask('/api/', { traceparent: `00-${TRACE}-${SPAN}-00`, tracestate: 'a=1,b=2', baggage: 'user=7' })
+    const span = await spanOf(collector)
+    assert.equal(span.traceId, TRACE)
+    assert.equal(span.parentSpanId, SPAN)
+    assert.notEqual(span.spanId, SPAN)
+    assert.equal(span.traceState, 'a=1,b=2')
+    const { traceparent, tracestate, baggage } = upstream.requests[0]!.headers
+    assert.equal(traceparent, `00-${TRACE}-${span.spanId}-01`)
+    assert.equal(tracestate, 'a=1,b=2')
+    assert.equal(baggage, 'user=7')
+  })
+
+  it('begins a new trace when the traceparent is malformed, and drops the tracestate that belongs to it', async (t) => {
+    const { collector, ask, upstream } = await world(t)
+    await ask('/api/', { traceparent: `00-${TRACE}-${'0'.repeat(16)}-01`, tracestate: 'a=1' })
+    const span = await spanOf(collector)
+    assert.notEqual(span.traceId, TRACE)
+    assert.equal(span.parentSpanId, '')
+    assert.equal(upstream.requests[0]!.headers['tracestate'], undefined)
+  })
+
+  it('samples nothing by default, and tells the upstream so', async (t) => {
+    const { collector, ask, upstream, gateway } = await world(t, { config: {} })
+    await ask('/api/', { traceparent: `00-${TRACE}-${SPAN}-01` })
+    await ask('/api/')
+    const sent = upstream.requests.map(({ headers }) => headers['traceparent'])
+    assert.match(String(sent[0]), new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
+    assert.match(String(sent[1]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    await gateway.stop()
+    assert.deepEqual(collector.exports, [])
+  })
+
+  it('marks spans of failed requests: the upstream’s and the gateway’s', async (t) => {
+    const { collector, ask } = await world(t, {
+      handler: (request, response) => {
+        if (request.url === '/api/cut') request.socket.destroy()
+        else response.writeHead(503).end()
+      },
+    })
+    await ask('/api/busy')
+    const busy = await spanOf(collector)
+    assert.deepEqual({ ...busy.status }, { message: 'upstream response status: 503', code: 'ERROR' })
+    await ask('/api/cut')
+    const cut = await spanOf(collector, 1)
+    assert.deepEqual({ ...cut.status }, { message: 'response status: 502', code: 'ERROR' })
+    assert.equal(cut.attributes['http.status_code'], '502')
+  })
+
+  it('adds variables and headers that are asked for', async (t) => {
+    const config = {
+      ...ALWAYS,
+      additional_attributes: ['http_x_tenant', 'upstream_status', 'http_x_absent', 'consumer_name'],
+      additional_header_prefix_attributes: ['X-Trace-*', 'x-exact'],
+    }
+    const { collector, ask } = await world(t, { config })
+    await ask('/api/', {
+      'X-Tenant': 't1',
+      'X-Trace-A': '1',
+      'x-trace-b': '2',
+      'X-Exact': 'e',
+      'X-Exactly': 'no',
+    })
+    const { attributes } = await spanOf(collector)
+    assert.equal(attributes['http_x_tenant'], 't1')
+    assert.equal(attributes['upstream_status'], '200')
+    assert.ok(!('http_x_absent' in attributes) && !('consumer_name' in attributes))
+    assert.equal(attributes['x-trace-a'], '1')
+    assert.equal(attributes['x-trace-b'], '2')
+    assert.equal(attributes['x-exact'], 'e')
+    assert.ok(!('x-exactly' in attributes))
+  })
+
+  it('takes the id of the trace from X-Request-Id, where it can be one', async (t) => {
+    const { collector, ask } = await world(t, {
+      attr: { trace_id_source: 'x-request-id' },
+      plugins: { 'request-id': {} },
+    })
+    await ask('/api/', { 'X-Request-Id': '0AF76519-16cd-43dd-8448-eb211c80319c' })
+    assert.equal((await spanOf(collector)).traceId, TRACE)
+    const made = (await ask('/api/')).headers.get('x-request-id')!
+    assert.equal((await spanOf(collector, 1)).traceId, made.replaceAll('-', ''))
+    await ask('/api/', { 'X-Request-Id': 'order 7' })
+    assert.match((await spanOf(collector, 2)).traceId, /^[0-9a-f]{32}$/)
+  })
+
+  it('follows its metadata, which goes before the settings and may change', async (t) => {
+    const { collector, ask, gateway } = await world(t, {
+      metadata: { resource: { 'service.name': 'shop', weight: 3, half: 0.5, canary: true } },
+      attr: { resource: { 'service.name': 'overruled', other: 'gone' } },
+    })
+    await ask('/api/')
+    await spanOf(collector)
+    const { hostname, ...resource } = collector.exports[0]!.resource
+    assert.ok(hostname)
+    assert.deepEqual(resource, { 'service.name': 'shop', weight: '3', half: 0.5, canary: true })
+
+    const second = await otlpReceiver(t)
+    await gateway.put('plugin_metadata', 'opentelemetry', {
+      collector: {
+        address: `http://127.0.0.1:${second.port}/otlp/v1/traces`,
+        request_headers: { Authorization: 'token', 'X-Number': 5 },
+      },
+    })
+    await ask('/api/')
+    await spanOf(second)
+    const { path, headers } = second.exports[0]!
+    assert.equal(path, '/otlp/v1/traces')
+    assert.equal(headers['authorization'], 'token')
+    assert.equal(headers['x-number'], '5')
+  })
+
+  it('sends what waits when the gateway stops', async (t) => {
+    const slow = { batch_span_processor: { inactive_timeout: 600, batch_timeout: 600 } }
+    const { collector, ask, gateway } = await world(t, { attr: slow })
+    for (let i = 0; i < 5; i++) await ask('/api/')
+    assert.deepEqual(collector.exports, [])
+    await gateway.stop()
+    assert.equal(collector.spans.length, 5)
+    assert.equal(collector.exports.length, 1)
+  })
+
+  it('sends at most so many spans at once as the settings say', async (t) => {
+    const batch_span_processor = { inactive_timeout: 600, batch_timeout: 600, max_export_batch_size: 2 }
+    const { collector, ask, gateway } = await world(t, { attr: { batch_span_processor } })
+    for (let i = 0; i < 5; i++) await ask('/api/')
+    await gateway.stop()
+    assert.deepEqual(
+      collector.exports.map(({ spans }) => spans.length),
+      [2, 2, 1],
+    )
+  })
+
+  it('traces in a global rule and in a route beside each other, one under the other', async (t) => {
+    const { collector, ask, upstream, gateway } = await world(t)
+    await gateway.put('global_rules', 'g1', { plugins: { opentelemetry: ALWAYS } })
+    await ask('/api/')
+    await spanOf(collector, 1)
+    const outer = collector.spans.find(({ parentSpanId }) => parentSpanId === '')!
+    const inner = collector.spans.find(({ parentSpanId }) => parentSpanId === outer.spanId)!
+    assert.equal(inner.traceId, outer.traceId)
+    assert.equal(upstream.requests[0]!.headers['traceparent'], `00-${inner.traceId}-${inner.spanId}-01`)
+  })
+
+  it('traces requests that no route matches in a global rule', async (t) => {
+    const { collector, ask, gateway } = await world(t)
+    await gateway.put('global_rules', 'g1', { plugins: { opentelemetry: ALWAYS } })
+    await ask('/nowhere')
+    const span = await spanOf(collector)
+    assert.equal(span.name, 'GET')
+    assert.equal(span.attributes['http.status_code'], '404')
+    assert.ok(!('http.route' in span.attributes))
+  })
+})
+
+describe('opentelemetry with a collector that fails', () => {
+  it('serves every request, holds no more than it may and counts what it drops', async (t) => {
+    const batch_span_processor = {
+      ...QUICK.batch_span_processor,
+      max_queue_size: 3,
+      max_export_batch_size: 2,
+    }
+    const collector = { address: '127.0.0.1:1', request_timeout: 1 }
+    const { ask, gateway } = await world(t, { attr: { collector, batch_span_processor } })
+    for (let i = 0; i < 20; i++) assert.equal((await ask('/api/')).status, 200)
+    await gateway.stop()
+    const warned = gateway.logs.filter(({ batch }) => batch === 'opentelemetry')
+    const dropped = warned.reduce((sum, { dropped: reasons }) => {
+      const counts = Object.values(reasons as Record<string, number>)
+      return sum + counts.reduce((all, count) => all + count, 0)
+    }, 0)
+    assert.equal(dropped, 20)
+    assert.ok(warned.length < 5)
+  })
+
+  it('tries again what was refused for the moment', async (t) => {
+    const { collector, ask, gateway } = await world(t)
+    collector.answerWith(503)
+    await ask('/api/')
+    const port = gateway.addresses.metrics!.port
+    const metrics = async () => (await fetch(`http://127.0.0.1:${port}/apisix/prometheus/metrics`)).text()
+    while (!/^gatewright_batch_failed_sends_total\{name="opentelemetry"\} 1$/m.test(await metrics()));
+    collector.answerWith(200)
+    await spanOf(collector)
+    assert.match(await metrics(), /^gatewright_batch_sent_entries_total\{name="opentelemetry"\} 1$/m)
+  })
+
+  it('counts spans that the collector does not take, and does not send them again', async (t) => {
+    const { collector, ask, gateway } = await world(t)
+    collector.answerWith(200, 1)
+    await ask('/api/')
+    await spanOf(collector)
+    await gateway.stop()
+    const told = gateway.logs.filter(({ batch }) => batch === 'opentelemetry')
+    assert.match(JSON.stringify(told), /did not take 1 spans: too old/)
+    assert.equal(collector.exports.length, 1)
+  })
+})
+
+describe('the samplers of opentelemetry', () => {
+  const sampler = (config: object) => compileSampler(config as OpentelemetryConfig['sampler'])
+  const parent = (isSampled: boolean) => ({ traceId: TRACE, spanId: SPAN, isSampled })
+  const idWith = (part: string) => `${'a'.repeat(16)}${part}${'b'.repeat(8)}`
+
+  it('always_on and always_off do not look', () => {
+    for (const isSampled of [true, false]) {
+      assert.equal(sampler({ name: 'always_on', options: { fraction: 0 } })(TRACE, parent(isSampled)), true)
+      assert.equal(sampler({ name: 'always_off', options: { fraction: 1 } })(TRACE, parent(isSampled)), false)
+    }
+  })
+
+  it('trace_id_ratio decides by the id alone, so that all who see a trace agree', () => {
+    const half = sampler({ name: 'trace_id_ratio', options: { fraction: 0.5 } })
+    assert.equal(half(idWith('7fffffff'), undefined), true)
+    assert.equal(half(idWith('80000000'), undefined), false)
+    assert.equal(half(idWith('80000000'), parent(true)), false)
+    const none = sampler({ name: 'trace_id_ratio', options: { fraction: 0 } })
+    assert.equal(none(idWith('00000000'), undefined), false)
+    const all = sampler({ name: 'trace_id_ratio', options: { fraction: 1 } })
+    assert.equal(all(idWith('ffffffff'), undefined), true)
+  })
+
+  it('parent_base does as the parent, and asks its root without one', () => {
+    const root = { name: 'trace_id_ratio', options: { fraction: 0.5 } }
+    const based = sampler({ name: 'parent_base', options: { fraction: 0, root } })
+    assert.equal(based(idWith('ffffffff'), parent(true)), true)
+    assert.equal(based(idWith('00000000'), parent(false)), false)
+    assert.equal(based(idWith('00000000'), undefined), true)
+    assert.equal(based(idWith('ffffffff'), undefined), false)
+  })
+})
+
+describe('the configuration of opentelemetry', () => {
+  it('is checked', () => {
+    assert.equal(refusal(opentelemetry, {}), undefined)
+    assert.equal(refusal(opentelemetry, { sampler: { name: 'parent_base' } }), undefined)
+    assert.match(refusal(opentelemetry, { sampler: { name: 'sometimes' } }) ?? '', /matches none of the enum/)
+    assert.match(
+      refusal(opentelemetry, { sampler: { name: 'trace_id_ratio', options: { fraction: 2 } } }) ?? '',
+      /expected 2 to be at most 1/,
+    )
+    assert.match(refusal(opentelemetry, { additional_attributes: [''] }) ?? '', /string too short/)
+  })
+
+  it('needs no more than a name, and then samples nothing', async () => {
+    const mounted = mountPlugin(opentelemetry, { sampler: { name: 'parent_base' } })
+    const { sent } = await mounted.request()
+    assert.match(sent!.headers.get('traceparent') ?? '', /-00$/)
+  })
+})
