@@ -8,6 +8,9 @@ import {
 import { decodeBody } from './content-decoding.ts'
 import type { LogConfig } from './schema.ts'
 
+/** Bodies up to this are read whole though an entry may show less of them; longer ones are not held back to be read. */
+const READ_AT_LEAST = 1 << 20
+
 /** The body of the request, when a logger has read it; shared, whatever part of it each of them may show. */
 const requestBody = requestSlot<Buffer>('logged request body')
 /** What each logger has kept of the body of the response. */
@@ -19,7 +22,7 @@ export interface BodyCapture {
   readonly access?: (context: RequestContext) => Promise<void> | undefined
   /** Looks at the body of the response as it passes; absent when no entry shows it. */
   readonly bodyFilter?: (context: RequestContext) => BodyFilter | undefined
-  /** The body of the request as text, for the entry; `undefined` when it is not to be shown or was too long. */
+  /** The beginning of the body of the request as text; `undefined` when it is not to be shown, or too long to be read. */
   request(context: RequestContext): string | undefined
   /** What was kept of the body of the response, as text. */
   response(context: RequestContext): string | undefined
@@ -36,14 +39,15 @@ export function compileBodies(config: LogConfig, namesRequestBody: boolean): Bod
   const key = {}
   return {
     ...(wantsRequest && {
-      access: (context) => (wantsRequest(context) ? readRequest(context, maxRequest) : undefined),
+      access: (context) =>
+        wantsRequest(context) ? readRequest(context, Math.max(maxRequest, READ_AT_LEAST)) : undefined,
     }),
     ...(wantsResponse && {
       bodyFilter: (context) => (wantsResponse(context) ? tapResponse(context, key, maxResponse) : undefined),
     }),
     request(context) {
       const body = wantsRequest && context.get(requestBody)
-      return body && body.length <= maxRequest && wantsRequest(context) ? body.toString() : undefined
+      return body && wantsRequest(context) ? body.subarray(0, maxRequest).toString() : undefined
     },
     response(context) {
       const kept = context.get(responseTaps)?.get(key)?.bytes()

@@ -168,13 +168,20 @@ describe('bodies of requests', () => {
     assert.equal(answer.sent?.body, '{"a":1}')
   })
 
-  it('are left out when there is none, and when they are too long, without holding up the request', async () => {
+  it('are shown up to the limit', async () => {
     const config = { include_req_body: true, max_req_body_bytes: 4 }
     assert.equal('body' in (await entryOf(config)).entry.request, false)
     assert.equal((await entryOf(config, post('1234'))).entry.request['body'], '1234')
-    const { entry, answer } = await entryOf(config, post('12345'))
+    assert.equal((await entryOf(config, post('12345'))).entry.request['body'], '1234')
+  })
+
+  it('are left out when they are longer than 1 MiB and the limit, without holding up the request', async () => {
+    const long = post('x'.repeat(1_048_577))
+    const { entry, answer } = await entryOf({ include_req_body: true, max_req_body_bytes: 4 }, long)
     assert.equal('body' in entry.request, false)
     assert.equal(answer.status, 200)
+    const patient = await entryOf({ include_req_body: true, max_req_body_bytes: 2_000_000 }, long)
+    assert.equal((patient.entry.request['body'] as string).length, 1_048_577)
   })
 
   it('are left out for gRPC, where the upstream may answer before the client is done', async () => {

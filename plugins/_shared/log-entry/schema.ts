@@ -30,7 +30,10 @@ export const logProperties = {
     ...expression,
     description: 'Only when this expression, as in `vars`, holds once the head of the response is known.',
   },
-  max_req_body_bytes: { ...bytes, description: 'Longest body of a request in an entry.' },
+  max_req_body_bytes: {
+    ...bytes,
+    description: 'Most bytes of a body of a request in an entry; the rest is left out.',
+  },
   max_resp_body_bytes: {
     ...bytes,
     description: 'Most bytes of a body of a response in an entry; the rest is left out.',
