@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { constants, type KeyObject, sign } from 'node:crypto'
+import { constants, createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { makeKeyPair, part, signToken } from '../../test/support/jwt.ts'
 import { mountPlugin } from '../../test/support/mount-plugin.ts'
@@ -107,6 +107,15 @@ describe('the algorithms of jwt-auth', () => {
       assert.equal(await statusOf({ secret, base64_secret: true }, token), 200)
     }
     assert.equal(await statusOf({ secret: bytes.toString('base64') }, token), 401)
+  })
+
+  it('read a public key in PKCS#1, and one whose lines were lost on the way', async () => {
+    const token = signToken('RS256', PAIRS.rsa.privateKey, { payload })
+    const key = createPublicKey(PAIRS.rsa.publicKey)
+    const pkcs1 = key.export({ type: 'pkcs1', format: 'pem' }).toString()
+    for (const public_key of [pkcs1, pkcs1.replaceAll('\n', ' '), PAIRS.rsa.publicKey.replaceAll('\n', '')]) {
+      assert.equal(await statusOf({ algorithm: 'RS256', public_key }, token), 200, public_key)
+    }
   })
 
   it('verify what RFC 7515 signs in its example A.1', async () => {

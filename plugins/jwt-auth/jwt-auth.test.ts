@@ -222,8 +222,16 @@ describe('jwt-auth', () => {
       `${unusable}ES384 needs a key of type secp384r1, this one is ec prime256v1`,
     )
     assert.equal(
-      said({ ...curve, public_key: publicKey.replace('M', '!') }),
+      said({ ...curve, public_key: publicKey.replace('M', 'A') }),
       `${unusable}the PEM text of the public key is damaged`,
+    )
+    assert.equal(
+      said({ ...curve, public_key: makeKeyPair('secp256k1').publicKey }),
+      `${unusable}ES256 needs a key of type prime256v1, this one is ec secp256k1`,
+    )
+    assert.equal(
+      said({ algorithm: 'RS256', public_key: makeKeyPair('rsa-pss').publicKey }),
+      `${unusable}RS256 needs a key of type rsa, this one is rsa-pss`,
     )
     const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
     const refused = said({ ...curve, public_key: pem }) ?? ''

@@ -47,8 +47,8 @@ const FAMILIES: Readonly<Record<string, Family>> = {
 
 /** Standard base64, as `ngx.decode_base64` takes it: padding may be left out. */
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
-/** Node would take a private key as well; one does not belong into the configuration of a gateway. */
-const PUBLIC_PEM = /-----BEGIN (?:RSA )?PUBLIC KEY-----/
+/** Private keys are none: one does not belong into the configuration of a gateway. The lines may have any length. */
+const PUBLIC_PEM = /-----BEGIN (RSA )?PUBLIC KEY-----([A-Za-z0-9+/=\s]+)-----END/
 
 /** Whether the algorithm is one of a shared secret. */
 export const isShared = (algorithm: string): boolean => algorithm.startsWith('HS')
@@ -88,9 +88,11 @@ function sharedKey({ secret = '', base64_secret: isEncoded }: KeyConfig, digest:
 }
 
 function publicKey(pem: string): KeyObject {
-  if (!PUBLIC_PEM.test(pem)) throw new Error('it is not a public key in PEM format (BEGIN PUBLIC KEY)')
+  const [, pkcs1, body] = PUBLIC_PEM.exec(pem) ?? []
+  if (body === undefined) throw new Error('it is not a public key in PEM format (BEGIN PUBLIC KEY)')
   try {
-    return createPublicKey(pem)
+    const key = Buffer.from(body, 'base64')
+    return createPublicKey({ key, format: 'der', type: pkcs1 ? 'pkcs1' : 'spki' })
   } catch {
     // OpenSSL's own words name its routines, which help nobody.
     throw new Error('the PEM text of the public key is damaged')
