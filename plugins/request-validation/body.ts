@@ -14,7 +14,7 @@ const MIN_INEXACT_LENGTH = 16
 /** Parses a body by its media type: a form, or else JSON. Throws an Error with the reason. */
 export function parseBody(bytes: Uint8Array, contentType: string | undefined): Parsed {
   const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  const mediaType = contentType?.split(';', 1)[0]!.trim().toLowerCase()
+  const mediaType = (contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
   return mediaType === 'application/x-www-form-urlencoded' ? parseForm(text) : parseJson(text)
 }
 

@@ -8,7 +8,9 @@ function contextWithSlots(): RequestContext {
   const slots: unknown[] = []
   return {
     get: (slot: RequestSlot<unknown>) => slots[slot.index],
-    set: (slot: RequestSlot<unknown>, value: unknown) => void (slots[slot.index] = value),
+    set: (slot: RequestSlot<unknown>, value: unknown) => {
+      slots[slot.index] = value
+    },
   } as unknown as RequestContext
 }
 
