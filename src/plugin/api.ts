@@ -2,6 +2,8 @@
 export type { FromSchema } from 'json-schema-to-ts'
 export { compileExpression } from '../expr/compile.ts'
 export type { Expression, VariableSource } from '../expr/expr.ts'
+export { compilePcre } from '../lib/pcre.ts'
+export type { SafePattern } from '../lib/safe-pattern.ts'
 export {
   compileTemplate,
   parseTemplate,
@@ -11,6 +13,7 @@ export {
 } from '../lib/template.ts'
 export type { Ref } from '../model/kind.ts'
 export type { Labels } from '../model/types.ts'
+export { compileValidator, type Validator } from '../model/validator.ts'
 export type { Logger } from '../observe/logger.ts'
 export type { Counter, Family, Gauge, Histogram, MetricRegistry } from '../observe/metrics.ts'
 export { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
