@@ -69,7 +69,7 @@ export default definePlugin<FromSchema<typeof schema>>({
     return {
       ...phases,
       log(context) {
-        if (!isMatch(context)) return
+        if (!isMatch(context) || batch.refuses()) return
         const line = JSON.stringify(entry(context))
         batch.push(line, line.length)
       },

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { makeCertificate } from '../../test/support/certificates.ts'
-import { refusingAddress } from '../../test/support/fake-upstream.ts'
+import { rawUpstream, refusingAddress } from '../../test/support/fake-upstream.ts'
 import { eventually, httpSink } from '../../test/support/log-sinks.ts'
 import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import httpLogger from './index.ts'
@@ -72,6 +72,14 @@ describe('http-logger', () => {
     assert.equal(sink.received.length, 3)
     assert.match(mounted.metrics.expose(), /dropped_entries_total\{name="http-logger",reason="failed"\} 1/)
     assert.match(mounted.metrics.expose(), /failed_sends_total\{name="http-logger"\} 3/)
+  })
+
+  it('takes an answer that is none for a failure', async (t) => {
+    const address = await rawUpstream(t, (socket) => void socket.end('220 what is this?\r\n\r\n'))
+    const mounted = mount(`http://${address}/`)
+    await mounted.request()
+    await mounted.dispose()
+    assert.match(mounted.metrics.expose(), /dropped_entries_total\{name="http-logger",reason="failed"\} 1\n/)
   })
 
   it('delivers what waited once the sink is back', async (t) => {

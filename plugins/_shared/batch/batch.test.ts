@@ -249,6 +249,14 @@ describe('a batch that cannot keep up', () => {
     assert.deepEqual(pushAll(one, 8), [true])
   })
 
+  it('tells, and counts once, that an entry would be made in vain', () => {
+    const one = stage({ maxPending: () => 2, maxEntries: 9 })
+    assert.equal(one.batch.refuses(), false)
+    pushAll(one, 1, 2)
+    assert.equal(one.batch.refuses(), true)
+    assert.equal(one.metric('dropped_entries_total{name="test-logger",reason="full"}'), 1)
+  })
+
   it('asks for the number at each push: metadata changes while it lives', () => {
     let most = 1
     const one = stage({ maxPending: () => most })

@@ -48,6 +48,11 @@ export interface Batch<Entry> {
    * false when it was dropped (and counted) because the batch is full or closed. Never throws, never waits.
    */
   push(entry: Entry, bytes?: number): boolean
+  /**
+   * Whether an entry would be dropped now, whatever it holds; then one is counted as dropped. For a caller who need not make an entry
+   * in vain.
+   */
+  refuses(): boolean
   /** Entries held, those being sent included. */
   readonly pending: number
   /** Sends what is left, tries failed sends again at once, and drops and counts what is not delivered within `flushMs`. Idempotent. */
@@ -110,8 +115,8 @@ class BoundedBatch<Entry> implements Batch<Entry> {
   }
 
   push(entry: Entry, bytes = 0): boolean {
-    if (this.#closing) return this.#refuse('stopped')
-    if (this.#isFull(bytes)) return this.#refuse('full')
+    if (this.refuses()) return false
+    if (this.#isTooMuch(bytes)) return this.#refuse('full')
     const now = this.#clock.nowMs()
     if (this.#waiting.length === 0) this.#firstAtMs = now
     this.#lastAtMs = now
@@ -124,6 +129,11 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     return true
   }
 
+  refuses(): boolean {
+    if (this.#closing) return !this.#refuse('stopped')
+    return this.pending > 0 && this.pending >= this.#options.maxPending() && !this.#refuse('full')
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -134,10 +144,9 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     return false
   }
 
-  #isFull(bytes: number): boolean {
-    const { maxPending, maxPendingBytes = MAX_PENDING_BYTES } = this.#options
-    if (this.pending === 0) return false
-    return this.pending >= maxPending() || (bytes > 0 && this.#bytes + bytes > maxPendingBytes)
+  #isTooMuch(bytes: number): boolean {
+    const { maxPendingBytes = MAX_PENDING_BYTES } = this.#options
+    return this.pending > 0 && bytes > 0 && this.#bytes + bytes > maxPendingBytes
   }
 
   #changed(by: number): void {

@@ -46,6 +46,7 @@ export function compileLogger<Entry = LogEntry>(parts: LoggerParts<Entry>): Plug
     ...(source.bodyFilter && { bodyFilter: source.bodyFilter }),
     log(context) {
       observed.begin(context)
+      if (batch.refuses()) return
       const entry = source.entry(context)
       const waiting = adapt ? adapt(entry, context) : (entry as Entry)
       batch.push(waiting, weigh(waiting))
