@@ -69,6 +69,16 @@ describe('public-api', () => {
     assert.equal((await ask('/apisix/plugin/offer')).status, 404)
   })
 
+  it('leads to the metrics when they have no port of their own', async (t) => {
+    const plugins = { 'public-api': { uri: '/apisix/prometheus/metrics' } }
+    const settings = { 'plugin_attr.prometheus.enable_export_server': false }
+    const gateway = await startGateway(t, { routes: { 1: { uri: '/metrics', plugins } } }, { settings })
+    const response = await fetch(`${gateway.proxyUrl}/metrics`)
+    assert.equal(response.status, 200)
+    assert.match(await response.text(), /^# HELP /)
+    assert.equal(gateway.addresses.metrics, undefined)
+  })
+
   it('refuses a path that is none', () => {
     assert.match(refusal(publicApi, { uri: '' }) ?? '', /string too short/)
     assert.match(refusal(publicApi, { uri: 7 }) ?? '', /wrong type: expected string/)
