@@ -43,4 +43,5 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'ua-restriction': () => import('./ua-restriction/index.ts'),
   'udp-logger': () => import('./udp-logger/index.ts'),
   'uri-blocker': () => import('./uri-blocker/index.ts'),
+  zipkin: () => import('./zipkin/index.ts'),
 }
