@@ -13,6 +13,8 @@ import { filterChunk, filterEnd } from '../../src/proxy/body-filters.ts'
 import { DEFAULTS } from '../../src/settings/defaults.ts'
 import { instanceEnvironment } from '../../src/testing/instance-environment.ts'
 import { makeContext, type RequestInit } from '../../src/testing/plugin-request.ts'
+import { signatureHeader } from '../support/hmac.ts'
+import { signToken } from '../support/jwt.ts'
 import { median } from './statistics.ts'
 
 const RUNS = 31
@@ -32,6 +34,9 @@ interface Case {
 
 const JACK = 'auth-one'
 const BASIC = `Basic ${Buffer.from('jack:secret').toString('base64')}`
+const SECRET = 'a secret of thirty-two bytes, ok'
+const DATE = new Date().toUTCString()
+const SIGNED = signatureHeader({ keyId: 'jack', secret: SECRET, lines: [`date: ${DATE}`] })
 const ORIGIN = { origin: 'https://shop.example.com' }
 
 /** Each with a configuration as people write it, and a request that passes. What waits for others (redis, services) is not here. */
@@ -51,7 +56,25 @@ const CASES: Readonly<Record<string, Case>> = {
   echo: { config: { before_body: 'x', headers: { 'X-Echo': '1' } } },
   'error-page': { config: {} },
   'fault-injection': { config: { abort: { http_status: 503, percentage: 0 } } },
+  'hmac-auth': {
+    config: {},
+    request: { headers: { date: DATE, authorization: SIGNED } },
+    consumer: { key_id: 'jack', secret_key: SECRET },
+  },
   'ip-restriction': { config: { whitelist: ['192.0.2.0/24', '10.0.0.0/8', '2001:db8::/32'] } },
+  'jwt-auth': {
+    config: {},
+    request: {
+      headers: { authorization: `Bearer ${signToken('HS256', SECRET, { payload: { key: 'jack' } })}` },
+    },
+    consumer: {
+      key: 'jack',
+      secret: SECRET,
+      algorithm: 'HS256',
+      base64_secret: false,
+      lifetime_grace_period: 0,
+    },
+  },
   'key-auth': {
     config: {},
     request: { headers: { apikey: JACK } },
