@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
-import { type FileHandle, mkdir, open, rename, unlink } from 'node:fs/promises'
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { CRC32_START, crc32Bytes, crc32Finish } from '../../../src/lib/crc32.ts'
 import type { Recording, StoredHead } from './cache-store.ts'
 import { PREAMBLE_BYTES, preamble } from './disk-file.ts'
+import { makePrivateFolder } from './private-folder.ts'
 
 /** Of one recording; a disk that falls further behind is not waited for. */
 const MAX_QUEUED_BYTES = 8 * 1024 * 1024
-/** Only this process may read what clients were sent. */
-export const PRIVATE_FILE = 0o600
-export const PRIVATE_FOLDER = 0o700
+/** What clients were sent is for the user of the process alone. */
+const PRIVATE_FILE = 0o600
 
 /** What a recording asks of the store that it belongs to. */
 export interface DiskRecordingOwner {
@@ -129,7 +129,7 @@ export class DiskRecording implements Recording {
     await writeAll(handle, [preamble(this.#head, body), this.#head], 0)
     this.#handle = undefined
     await handle.close()
-    await mkdir(dirname(this.#owner.path), { recursive: true, mode: PRIVATE_FOLDER })
+    await makePrivateFolder(dirname(this.#owner.path))
     await rename(this.#temporary, this.#owner.path)
   }
 
@@ -153,7 +153,7 @@ async function openNew(path: string): Promise<FileHandle> {
     return await open(path, 'wx', PRIVATE_FILE)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    await mkdir(dirname(path), { recursive: true, mode: PRIVATE_FOLDER })
+    await makePrivateFolder(dirname(path))
     return open(path, 'wx', PRIVATE_FILE)
   }
 }

@@ -1,7 +1,7 @@
-import { mkdir, open, readdir, stat } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { readFile } from './disk-file.ts'
-import { PRIVATE_FOLDER } from './disk-recording.ts'
+import { makePrivateFolder } from './private-folder.ts'
 
 const ENTRY_NAME = /^([0-9a-f]{64})\.([0-9a-f]{64})\.[0-9a-f]{8}$/
 const UNFINISHED_NAME = /^[0-9a-f]{24}\.tmp$/
@@ -32,7 +32,7 @@ export interface ScanOwner {
  * to another user: who can write into it decides what clients get.
  */
 export async function scanFolder(folder: string, levels: number, owner: ScanOwner): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
+  await makePrivateFolder(folder)
   const { uid } = await stat(folder)
   const own = process.getuid?.() ?? uid
   if (uid !== own && uid !== ROOT_USER) {
@@ -76,7 +76,7 @@ async function look(
 }
 
 async function removeAbandoned(folder: string, owner: ScanOwner): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
+  await makePrivateFolder(folder)
   for (const name of await readdir(folder)) {
     if (!UNFINISHED_NAME.test(name)) continue
     const path = join(folder, name)
