@@ -19,21 +19,19 @@ interface World {
   readonly attr?: Record<string, unknown>
   readonly metadata?: Record<string, unknown>
   readonly handler?: Parameters<typeof fakeUpstream>[1]
-  readonly plugins?: Record<string, Record<string, unknown>>
 }
 
 /** A gateway with one traced route, its upstream and its collector. */
-async function world(t: TestContext, { config = ALWAYS, attr, metadata, handler, plugins }: World = {}) {
+async function world(t: TestContext, { config = ALWAYS, attr, handler }: World = {}) {
   const collector = await otlpReceiver(t)
   const upstream = await fakeUpstream(t, handler)
   const nodes = { [upstream.address]: 1 }
-  const all = { opentelemetry: config, ...plugins }
+  const plugins = { opentelemetry: config }
   const gateway = await startGateway(
     t,
     {
-      ...(metadata && { plugin_metadata: { opentelemetry: metadata } }),
       services: { s1: { name: 'orders' } },
-      routes: { r1: { uri: '/api/*', name: 'first', service_id: 's1', plugins: all, upstream: { nodes } } },
+      routes: { r1: { uri: '/api/*', name: 'first', service_id: 's1', plugins, upstream: { nodes } } },
     },
     {
       settings: {
@@ -51,6 +49,24 @@ async function world(t: TestContext, { config = ALWAYS, attr, metadata, handler,
     return response
   }
   return { collector, upstream, gateway, ask }
+}
+
+/** The plugin alone with its collector; spans are sent at once. */
+async function alone(t: TestContext, { config = ALWAYS, attr, metadata }: Omit<World, 'handler'> = {}) {
+  const collector = await otlpReceiver(t)
+  const own = { collector: { address: `127.0.0.1:${collector.port}` }, ...QUICK, ...attr }
+  const mounted = mountPlugin(opentelemetry, config, { attr: own, ...(metadata && { metadata }) })
+  const asked: Awaited<ReturnType<typeof mounted.request>>[] = []
+  const ask = async (
+    headers: Record<string, string> = {},
+    init: Parameters<typeof mounted.request>[0] = {},
+  ) => {
+    const answer = await mounted.request({ ...init, headers })
+    asked.push(answer)
+    return answer
+  }
+  const sent = (name: string, index = 0) => asked[index]!.sent!.headers.get(name)
+  return { collector, mounted, ask, sent }
 }
 
 const spanOf = (collector: OtlpReceiver, index = 0) =>
@@ -95,36 +111,34 @@ describe('opentelemetry', () => {
   })
 
   it('takes its place in the trace of the client, and leaves tracestate and baggage alone', async (t) => {
-    const { collector, ask, upstream } = await world(t)
-    await ask('/api/', { traceparent: `00-${TRACE}-${SPAN}-00`, tracestate: 'a=1,b=2', baggage: 'user=7' })
+    const { collector, ask, sent } = await alone(t)
+    await ask({ traceparent: `00-${TRACE}-${SPAN}-00`, tracestate: 'a=1,b=2', baggage: 'user=7' })
     const span = await spanOf(collector)
     assert.equal(span.traceId, TRACE)
     assert.equal(span.parentSpanId, SPAN)
     assert.notEqual(span.spanId, SPAN)
     assert.equal(span.traceState, 'a=1,b=2')
-    const { traceparent, tracestate, baggage } = upstream.requests[0]!.headers
-    assert.equal(traceparent, `00-${TRACE}-${span.spanId}-01`)
-    assert.equal(tracestate, 'a=1,b=2')
-    assert.equal(baggage, 'user=7')
+    assert.equal(sent('traceparent'), `00-${TRACE}-${span.spanId}-01`)
+    assert.equal(sent('tracestate'), 'a=1,b=2')
+    assert.equal(sent('baggage'), 'user=7')
   })
 
   it('begins a new trace when the traceparent is malformed, and drops the tracestate that belongs to it', async (t) => {
-    const { collector, ask, upstream } = await world(t)
-    await ask('/api/', { traceparent: `00-${TRACE}-${'0'.repeat(16)}-01`, tracestate: 'a=1' })
+    const { collector, ask, sent } = await alone(t)
+    await ask({ traceparent: `00-${TRACE}-${'0'.repeat(16)}-01`, tracestate: 'a=1' })
     const span = await spanOf(collector)
     assert.notEqual(span.traceId, TRACE)
     assert.equal(span.parentSpanId, '')
-    assert.equal(upstream.requests[0]!.headers['tracestate'], undefined)
+    assert.equal(sent('tracestate'), undefined)
   })
 
   it('samples nothing by default, and tells the upstream so', async (t) => {
-    const { collector, ask, upstream, gateway } = await world(t, { config: {} })
-    await ask('/api/', { traceparent: `00-${TRACE}-${SPAN}-01` })
-    await ask('/api/')
-    const sent = upstream.requests.map(({ headers }) => headers['traceparent'])
-    assert.match(String(sent[0]), new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
-    assert.match(String(sent[1]), /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
-    await gateway.stop()
+    const { collector, ask, sent, mounted } = await alone(t, { config: {} })
+    await ask({ traceparent: `00-${TRACE}-${SPAN}-01` })
+    await ask()
+    assert.match(sent('traceparent') ?? '', new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`))
+    assert.match(sent('traceparent', 1) ?? '', /^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/)
+    await mounted.dispose()
     assert.deepEqual(collector.exports, [])
   })
 
@@ -169,37 +183,36 @@ describe('opentelemetry', () => {
   })
 
   it('takes the id of the trace from X-Request-Id, where it can be one', async (t) => {
-    const { collector, ask } = await world(t, {
-      attr: { trace_id_source: 'x-request-id' },
-      plugins: { 'request-id': {} },
-    })
-    await ask('/api/', { 'X-Request-Id': '0AF76519-16cd-43dd-8448-eb211c80319c' })
+    const { collector, ask } = await alone(t, { attr: { trace_id_source: 'x-request-id' } })
+    await ask({ 'X-Request-Id': '0AF76519-16cd-43dd-8448-eb211c80319c' })
     assert.equal((await spanOf(collector)).traceId, TRACE)
-    const made = (await ask('/api/')).headers.get('x-request-id')!
-    assert.equal((await spanOf(collector, 1)).traceId, made.replaceAll('-', ''))
-    await ask('/api/', { 'X-Request-Id': 'order 7' })
-    assert.match((await spanOf(collector, 2)).traceId, /^[0-9a-f]{32}$/)
+    for (const id of ['order 7', '0'.repeat(32), `${TRACE}0`]) await ask({ 'X-Request-Id': id })
+    await ask()
+    await spanOf(collector, 4)
+    const ids = new Set(collector.spans.map(({ traceId }) => traceId))
+    assert.equal(ids.size, 5)
+    for (const id of ids) assert.match(id, /^(?!0+$)[0-9a-f]{32}$/)
   })
 
   it('follows its metadata, which goes before the settings and may change', async (t) => {
-    const { collector, ask, gateway } = await world(t, {
+    const { collector, ask, mounted } = await alone(t, {
       metadata: { resource: { 'service.name': 'shop', weight: 3, half: 0.5, canary: true } },
       attr: { resource: { 'service.name': 'overruled', other: 'gone' } },
     })
-    await ask('/api/')
+    await ask()
     await spanOf(collector)
     const { hostname, ...resource } = collector.exports[0]!.resource
     assert.ok(hostname)
     assert.deepEqual(resource, { 'service.name': 'shop', weight: '3', half: 0.5, canary: true })
 
     const second = await otlpReceiver(t)
-    await gateway.put('plugin_metadata', 'opentelemetry', {
+    mounted.setMetadata({
       collector: {
         address: `http://127.0.0.1:${second.port}/otlp/v1/traces`,
         request_headers: { Authorization: 'token', 'X-Number': 5 },
       },
     })
-    await ask('/api/')
+    await ask()
     await spanOf(second)
     const { path, headers } = second.exports[0]!
     assert.equal(path, '/otlp/v1/traces')
@@ -207,45 +220,43 @@ describe('opentelemetry', () => {
     assert.equal(headers['x-number'], '5')
   })
 
-  it('sends what waits when the gateway stops', async (t) => {
+  it('sends what waits when it is disposed', async (t) => {
     const slow = { batch_span_processor: { inactive_timeout: 600, batch_timeout: 600 } }
-    const { collector, ask, gateway } = await world(t, { attr: slow })
-    for (let i = 0; i < 5; i++) await ask('/api/')
+    const { collector, ask, mounted } = await alone(t, { attr: slow })
+    for (let i = 0; i < 5; i++) await ask()
     assert.deepEqual(collector.exports, [])
-    await gateway.stop()
+    await mounted.dispose()
     assert.equal(collector.spans.length, 5)
     assert.equal(collector.exports.length, 1)
   })
 
   it('sends at most so many spans at once as the settings say', async (t) => {
     const batch_span_processor = { inactive_timeout: 600, batch_timeout: 600, max_export_batch_size: 2 }
-    const { collector, ask, gateway } = await world(t, { attr: { batch_span_processor } })
-    for (let i = 0; i < 5; i++) await ask('/api/')
-    await gateway.stop()
+    const { collector, ask, mounted } = await alone(t, { attr: { batch_span_processor } })
+    for (let i = 0; i < 5; i++) await ask()
+    await mounted.dispose()
     assert.deepEqual(
       collector.exports.map(({ spans }) => spans.length),
       [2, 2, 1],
     )
   })
 
-  it('traces in a global rule and in a route beside each other, one under the other', async (t) => {
-    const { collector, ask, upstream, gateway } = await world(t)
-    await gateway.put('global_rules', 'g1', { plugins: { opentelemetry: ALWAYS } })
-    await ask('/api/')
+  it('traces twice where two configurations meet a request, one under the other', async (t) => {
+    const { collector, ask, sent, mounted } = await alone(t)
+    mounted.add(ALWAYS)
+    await ask()
     await spanOf(collector, 1)
     const outer = collector.spans.find(({ parentSpanId }) => parentSpanId === '')!
     const inner = collector.spans.find(({ parentSpanId }) => parentSpanId === outer.spanId)!
     assert.equal(inner.traceId, outer.traceId)
-    assert.equal(upstream.requests[0]!.headers['traceparent'], `00-${inner.traceId}-${inner.spanId}-01`)
+    assert.equal(sent('traceparent'), `00-${inner.traceId}-${inner.spanId}-01`)
   })
 
-  it('traces requests that no route matches in a global rule', async (t) => {
-    const { collector, ask, gateway } = await world(t)
-    await gateway.put('global_rules', 'g1', { plugins: { opentelemetry: ALWAYS } })
-    await ask('/nowhere')
+  it('traces requests that no route matches', async (t) => {
+    const { collector, ask } = await alone(t)
+    await ask({}, { route: undefined })
     const span = await spanOf(collector)
     assert.equal(span.name, 'GET')
-    assert.equal(span.attributes['http.status_code'], '404')
     assert.ok(!('http.route' in span.attributes))
   })
 })
@@ -271,26 +282,28 @@ describe('opentelemetry with a collector that fails', () => {
   })
 
   it('tries again what was refused for the moment', async (t) => {
-    const { collector, ask, gateway } = await world(t)
+    const { collector, ask, mounted } = await alone(t)
     collector.answerWith(503)
-    await ask('/api/')
-    const port = gateway.addresses.metrics!.port
-    const metrics = async () => (await fetch(`http://127.0.0.1:${port}/apisix/prometheus/metrics`)).text()
-    while (!/^gatewright_batch_failed_sends_total\{name="opentelemetry"\} 1$/m.test(await metrics()));
+    await ask()
+    const count = (what: string) =>
+      new RegExp(`^gatewright_batch_${what}\\{name="opentelemetry"\\} 1$`, 'm').test(mounted.metrics.expose())
+    await eventually('a failure', () => count('failed_sends_total'))
     collector.answerWith(200)
-    await spanOf(collector)
-    assert.match(await metrics(), /^gatewright_batch_sent_entries_total\{name="opentelemetry"\} 1$/m)
+    await mounted.dispose()
+    assert.equal(collector.spans.length, 1)
+    assert.ok(count('sent_entries_total'))
   })
 
   it('counts spans that the collector does not take, and does not send them again', async (t) => {
-    const { collector, ask, gateway } = await world(t)
+    const { collector, ask, mounted } = await alone(t)
     collector.answerWith(200, 1)
-    await ask('/api/')
-    await spanOf(collector)
-    await gateway.stop()
-    const told = gateway.logs.filter(({ batch }) => batch === 'opentelemetry')
-    assert.match(JSON.stringify(told), /did not take 1 spans: too old/)
+    await ask()
+    await mounted.dispose()
     assert.equal(collector.exports.length, 1)
+    assert.match(
+      mounted.metrics.expose(),
+      /^gatewright_batch_dropped_entries_total\{name="opentelemetry",reason="unsendable"\} 1$/m,
+    )
   })
 })
 
