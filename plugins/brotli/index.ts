@@ -43,11 +43,12 @@ export default definePlugin<BrotliConfig>({
   name: 'brotli',
   priority: 996,
   schema,
-  compile(config) {
+  compile(config, host) {
     const options = optionsOf(config)
     return {
       bodyFilter: compilePacking(config as PackingConfig, {
         coding: 'br',
+        isGlobal: host.owner.kind === 'global_rules',
         makeStream: () => createBrotliCompress(options),
       }),
     }

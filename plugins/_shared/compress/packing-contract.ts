@@ -150,17 +150,31 @@ export function describePacking({ plugin, coding, unpack, unpackBegun }: Packer)
       const node = await fakeUpstream(t, (_request, response) => response.writeHead(200, html).end(PAGE))
       const filters = [{ regex: 'hello', replace: 'bye', scope: 'global' }]
       const gateway = await startGateway(t, {
-        global_rules: { 1: { plugins: { [plugin.name]: {} } } },
         routes: {
           1: {
             uri: '/*',
-            plugins: { 'response-rewrite': { filters }, echo: { after_body: '!' } },
+            plugins: { [plugin.name]: {}, 'response-rewrite': { filters }, echo: { after_body: '!' } },
             upstream: { nodes: { [node.address]: 1 } },
           },
         },
       })
       const response = await fetch(gateway.proxyUrl, { headers: { 'accept-encoding': coding } })
       assert.equal(await response.text(), `${PAGE.replaceAll('hello', 'bye')}!`)
+    })
+
+    it('packs nothing that a plugin of the route keeps', async (t) => {
+      const html = { 'content-type': 'text/html' }
+      const node = await fakeUpstream(t, (_request, response) => response.writeHead(200, html).end(PAGE))
+      const plugins = { 'proxy-cache': { cache_strategy: 'memory', cache_zone: 'memory_cache' } }
+      const gateway = await startGateway(t, {
+        global_rules: { 1: { plugins: { [plugin.name]: {} } } },
+        routes: { 1: { uri: '/*', plugins, upstream: { nodes: { [node.address]: 1 } } } },
+      })
+      for (const accepted of [coding, 'identity', coding]) {
+        const response = await fetch(gateway.proxyUrl, { headers: { 'accept-encoding': accepted } })
+        assert.equal(await response.text(), PAGE)
+      }
+      assert.equal(node.requests.length, 1)
     })
 
     it('packs for HTTP/1.0 only when told', async (t) => {

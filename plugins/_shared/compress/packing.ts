@@ -15,6 +15,8 @@ export interface Packing {
   readonly coding: string
   /** Statuses whose bodies are packed; all that have a whole body unless given. */
   readonly statuses?: ReadonlySet<number>
+  /** Of a global rule: plugins of the route come behind it, and what they keep or change must not be packed. */
+  readonly isGlobal: boolean
   /** Packs one body; has to hand out what it was given so far at the end of every write. */
   makeStream(): Transform
 }
@@ -48,7 +50,8 @@ export function compilePacking(config: PackingConfig, packing: Packing): PackBod
   }
 }
 
-function isPackable({ response }: RequestContext, { statuses }: Packing): boolean {
+function isPackable({ response, route }: RequestContext, { statuses, isGlobal }: Packing): boolean {
+  if (isGlobal && route) return false
   const { status, headers, source } = response
   if (NO_WHOLE_BODY.has(status) || (statuses && !statuses.has(status))) return false
   // The gateway's own errors are a line.
