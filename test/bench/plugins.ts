@@ -83,6 +83,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'limit-conn': { config: { conn: 100, burst: 50, default_conn_delay: 0.1, key: 'remote_addr' } },
   'limit-count': { config: { count: 1_000_000_000, time_window: 60, key: 'remote_addr' } },
   'limit-req': { config: { rate: 1_000_000_000, burst: 1, key: 'remote_addr' } },
+  opentelemetry: { config: { sampler: { name: 'trace_id_ratio', options: { fraction: 0.01 } } } },
   prometheus: { config: {} },
   'proxy-rewrite': {
     config: { regex_uri: ['^/orders/(.*)$', '/v2/orders/$1'], headers: { set: { 'X-Api': 'v2' } } },
@@ -149,6 +150,8 @@ function prepare({ request = {}, consumer }: Case): Prepared[] {
       },
       { consumers, monotonic: CLOCK.monotonic, defaultRoute: ROUTE },
     )
+    // One object for all requests of a route, as the data path has it: what plugins keep by route is found again.
+    context.route = ROUTE
     const headers = ['Content-Type', 'application/json', 'Content-Length', '1024', 'Date', 'Sat, 21 Nov 2026']
     return { context, response: new Response(200, new HeaderList(headers), 'upstream') }
   })
