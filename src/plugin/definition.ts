@@ -28,6 +28,8 @@ export type RequestPhase = (context: RequestContext) => PhaseResult | Promise<Ph
 export interface BodyFilter {
   /** It only looks: every chunk comes out as it went in, and the length that was announced stays true. */
   readonly isObserver?: true
+  /** The upstream's trailers go to {@link end} and not on to the client. */
+  readonly takesTrailers?: true
   /** Returns what to send now; nothing means "later" or "drop". */
   write(chunk: Uint8Array): Uint8Array | undefined
   /** Called once after the last chunk of a whole body, with the upstream's trailers as a flat list when it sent some; returns the tail. */

@@ -30,6 +30,7 @@ export class Relay {
   /** In place of the filters when one of them is a stream. */
   #pipeline: BodyPipeline | undefined
   #trailers: readonly string[] | undefined
+  #areTrailersTaken = false
   #isHeadSent = false
   #heldBody: string | undefined
   #isWaitingForDrain = false
@@ -53,6 +54,7 @@ export class Relay {
       ...collectBodyFilters(globalChain.bodyFilter, context, report),
       ...collectBodyFilters(chain.bodyFilter, context, report),
     ]
+    this.#areTrailersTaken = filters.some((filter) => 'takesTrailers' in filter && filter.takesTrailers)
     if (filters.some(isStream)) this.#open(filters)
     else this.#filters = filters as BodyFilter[]
     if (filters.some(changesLength) || isLengthOfNoBody(this.#exchange, head)) {
@@ -113,7 +115,7 @@ export class Relay {
     if (!this.#isHeadSent) this.#sendHead()
     const held = this.#heldBody
     this.#heldBody = undefined
-    if (trailers !== undefined) addTrailers(this.#exchange, trailers)
+    if (trailers !== undefined && !this.#areTrailersTaken) addTrailers(this.#exchange, trailers)
     if (held === undefined) response.end()
     else {
       context.stats.responseBodyBytes += held.length
