@@ -25,7 +25,7 @@ describe('the table of what went wrong elsewhere', () => {
 
   it('has a row for each identifier that a test of this folder is named by', () => {
     const ids = new Set(rows().map(({ id }) => id))
-    for (const file of ['gateways.test.ts', 'node.test.ts']) {
+    for (const file of ['gateways.test.ts', 'cache.test.ts', 'node.test.ts']) {
       const named = readFileSync(join(FOLDER, file), 'utf8').matchAll(/CVE-\d{4}-\d+/g)
       for (const [id] of named) assert.ok(ids.has(id), `${id} of ${file} has no row`)
     }
