@@ -1,5 +1,6 @@
 import { ConfigError } from '../../src/plugin/api.ts'
 import { compileAmount } from '../_shared/limit/amount.ts'
+import { redisTarget } from '../_shared/redis/target.ts'
 import type { LimitCountConfig } from './schema.ts'
 
 const MIN_SYNC_INTERVAL_S = 0.1
@@ -7,11 +8,6 @@ const MIN_SYNC_INTERVAL_S = 0.1
 /** The rules that the schema cannot say, with the texts of contract §7.3. */
 export function checkConfig(config: LimitCountConfig): void {
   const { policy, rules, count, time_window: window, group, sync_interval: syncInterval } = config
-  if (policy !== 'local') {
-    throw new ConfigError(
-      `policy "${policy}" is not available yet; use "local", which counts on each node by itself`,
-    )
-  }
   if (rules) {
     if (count !== undefined || window !== undefined) {
       throw new ConfigError('count/time_window and rules cannot be specified at the same time')
@@ -20,6 +16,7 @@ export function checkConfig(config: LimitCountConfig): void {
     checkRuleKeys(rules)
   }
   checkSyncInterval(syncInterval, window)
+  if (policy !== 'local') redisTarget(policy, config)
   for (const rule of rules ?? [{ count: count!, time_window: window! }]) {
     compileAmount('count', rule.count)
     compileAmount('time_window', rule.time_window)

@@ -82,7 +82,8 @@ describe('limit-count with a fixed window', () => {
   it('keeps the counts of two configurations apart', async () => {
     const mounted = mountPlugin(limitCount, { count: 5, time_window: 60 })
     await mounted.request()
-    const other = mountPlugin(limitCount, { count: 5, time_window: 60 }, { beside: mounted })
+    const route = { id: 'r2' }
+    const other = mountPlugin(limitCount, { count: 5, time_window: 60 }, { beside: mounted, route })
     assert.deepEqual(quota(await other.request()), ['5', '4', '60'])
   })
 })
@@ -279,14 +280,27 @@ describe('the configuration of limit-count', () => {
     assert.equal(refused({ count: '10', time_window: '$http_w' }), undefined)
   })
 
-  it('refuses what is not available instead of ignoring it', () => {
-    for (const policy of ['redis', 'redis-cluster', 'redis-sentinel']) {
+  it('needs what the policy needs', () => {
+    for (const [policy, message] of [
+      ['redis', 'then clause did not match'],
+      ['redis-cluster', 'else clause did not match'],
+      ['redis-sentinel', 'else clause did not match'],
+      ['memcached', 'property "policy" validation failed: matches none of the enum values'],
+    ] as const) {
+      assert.equal(refused({ ...window, policy }), message)
+    }
+    assert.equal(refused({ ...window, policy: 'redis', redis_host: '127.0.0.1' }), undefined)
+    const cluster = { policy: 'redis-cluster', redis_cluster_name: 'c' }
+    assert.equal(
+      refused({ ...window, ...cluster, redis_cluster_nodes: ['127.0.0.1:7000', '[::1]:7001'] }),
+      undefined,
+    )
+    for (const node of ['127.0.0.1', 'a:0', 'a:70000', ':1']) {
       assert.match(
-        refused({ ...window, policy }) ?? '',
-        new RegExp(`^policy "${policy}" is not available yet`),
+        refused({ ...window, ...cluster, redis_cluster_nodes: [node] }) ?? '',
+        /is no address; write "host:port"/,
       )
     }
-    assert.match(refused({ ...window, policy: 'memcached' }) ?? '', /matches none of the enum values/)
   })
 
   it('refuses a header prefix that no header could have', () => {

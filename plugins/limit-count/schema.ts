@@ -1,3 +1,7 @@
+import type { KeyType } from '../_shared/limit/key.ts'
+import type { CounterOptions } from '../_shared/limit/quota-counters.ts'
+import { redisProperties, sentinelProperties, sentinelRequirements } from '../_shared/redis/schema.ts'
+
 const HEADER_TOKEN = '^[0-9A-Za-z_-]+$'
 
 const amount = (what: string) =>
@@ -67,7 +71,7 @@ export const schema = {
       type: 'string',
       enum: ['local', 'redis', 'redis-cluster', 'redis-sentinel'],
       default: 'local',
-      description: 'Where counters live. Only `local` is available so far.',
+      description: 'Where counters live: in this node, or in a redis that several nodes share.',
     },
     allow_degradation: {
       type: 'boolean',
@@ -82,10 +86,14 @@ export const schema = {
     sync_interval: {
       type: 'number',
       default: -1,
-      description: 'Seconds between exchanges with a shared store; of no effect with `local`.',
+      description:
+        'With redis and a fixed window: seconds between exchanges, requests being counted here meanwhile; −1 asks redis at every request.',
     },
+    ...redisProperties,
+    ...sentinelProperties,
   },
   anyOf: [{ required: ['count', 'time_window'] }, { required: ['rules'] }],
+  ...sentinelRequirements,
 } as const
 
 const headerName = (name: string, what: string) =>
@@ -108,18 +116,15 @@ export interface Rule {
 }
 
 /** What the schema leaves; spelt by hand, because the derived union of both forms cannot be read by the code that serves both. */
-export interface LimitCountConfig {
+export interface LimitCountConfig extends CounterOptions {
   readonly count?: number | string
   readonly time_window?: number | string
   readonly rules?: readonly Rule[]
-  readonly window_type: 'fixed' | 'sliding'
   readonly group?: string
   readonly key: string
-  readonly key_type: 'var' | 'var_combination' | 'constant'
+  readonly key_type: KeyType
   readonly rejected_code: number
   readonly rejected_msg?: string
-  readonly policy: 'local' | 'redis' | 'redis-cluster' | 'redis-sentinel'
   readonly allow_degradation: boolean
   readonly show_limit_quota_header: boolean
-  readonly sync_interval: number
 }

@@ -25,6 +25,15 @@ export class ExpiringMap<Entry extends Expiring> {
     return this.#entries.get(key)
   }
 
+  delete(key: string): void {
+    this.#entries.delete(key)
+  }
+
+  /** Oldest first. */
+  entries(): IterableIterator<[key: string, entry: Entry]> {
+    return this.#entries.entries()
+  }
+
   /** Stores `entry` as the youngest. With the map full, the oldest entry makes room. */
   insert(key: string, entry: Entry, now: number): void {
     // Deleted first, so that the order of the map stays the order of expiry.

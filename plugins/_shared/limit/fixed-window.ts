@@ -9,16 +9,14 @@ interface Window {
 /** A window opens with the first request of a key and ends `windowMs` later. */
 export class FixedWindow implements QuotaCounter {
   readonly #windows: ExpiringMap<Window>
-  readonly #monotonic: () => number
 
-  /** `capacity` is the number of keys kept; `monotonic` a clock in ms. */
-  constructor(capacity: number, monotonic: () => number) {
+  /** `capacity` is the number of keys kept. */
+  constructor(capacity: number) {
     this.#windows = new ExpiringMap(capacity)
-    this.#monotonic = monotonic
   }
 
-  take(key: string, { limit, windowMs }: Allowance): Quota {
-    const now = this.#monotonic()
+  /** `now` is a monotonic clock in ms. */
+  take(key: string, { limit, windowMs }: Allowance, now: number): Quota {
     const window = this.#windows.get(key)
     if (!window || window.expiresAt <= now) {
       this.#windows.insert(key, { used: 1, expiresAt: now + windowMs }, now)

@@ -16,8 +16,11 @@ export interface Quota {
 /** Counts by key. Implementations bound their memory and forget the oldest first. */
 export interface QuotaCounter {
   /** Uses one unit if the allowance permits it. A refused attempt is not counted. */
-  take(key: string, allowance: Allowance): Quota
+  take(key: string, allowance: Allowance, now: number): Quota
 }
+
+/** The same wherever the counters are kept. A promise rejects when they cannot be reached. */
+export type TakeQuota = (key: string, allowance: Allowance) => Quota | Promise<Quota>
 
 /** Seconds cut, not rounded, to two decimals: `60`, `59.99` (contract §7.8). */
 export function secondsText(ms: number): string {

@@ -16,27 +16,20 @@ interface Pair {
  */
 export class SlidingWindow implements QuotaCounter {
   readonly #pairs: ExpiringMap<Pair>
-  readonly #now: () => number
 
-  /** `capacity` is the number of keys kept; `now` the wall clock in ms since the epoch. */
-  constructor(capacity: number, now: () => number) {
+  /** `capacity` is the number of keys kept. */
+  constructor(capacity: number) {
     this.#pairs = new ExpiringMap(capacity)
-    this.#now = now
   }
 
-  take(key: string, { limit, windowMs }: Allowance): Quota {
-    const now = this.#now()
+  /** `now` is the wall clock in ms since the epoch. */
+  take(key: string, { limit, windowMs }: Allowance, now: number): Quota {
     const pair = this.#pairAt(key, windowMs, now)
     // At most a whole window: the wall clock may have been set back.
     const aheadMs = Math.min(windowMs, (pair.index + 1) * windowMs - now)
-    const perMs = Math.min(pair.previous, limit) / windowMs
-    const weighted = perMs * aheadMs
-    if (pair.current >= limit || weighted + pair.current >= limit) {
-      const waitMs = perMs === 0 ? aheadMs : aheadMs - Math.max(0, limit - pair.current) / perMs
-      return { isAllowed: false, remaining: 0, resetMs: Math.max(0, waitMs) }
-    }
-    pair.current += 1
-    return { isAllowed: true, remaining: Math.floor(limit - pair.current - weighted), resetMs: aheadMs }
+    const quota = weigh({ current: pair.current, previous: pair.previous, aheadMs }, { limit, windowMs })
+    if (quota.isAllowed) pair.current += 1
+    return quota
   }
 
   #pairAt(key: string, windowMs: number, now: number): Pair {
@@ -54,4 +47,24 @@ export class SlidingWindow implements QuotaCounter {
     this.#pairs.insert(key, pair, now)
     return pair
   }
+}
+
+export interface Weighed {
+  /** Counted in the current window before this attempt. */
+  readonly current: number
+  readonly previous: number
+  /** The part of the current window still to come. */
+  readonly aheadMs: number
+}
+
+/** What an attempt comes to; redis-windows.ts decides by the same arithmetic. */
+export function weigh({ current, previous, aheadMs }: Weighed, { limit, windowMs }: Allowance): Quota {
+  const counted = Math.min(previous, limit)
+  const weighted = (counted * aheadMs) / windowMs
+  if (current < limit && weighted + current < limit) {
+    return { isAllowed: true, remaining: Math.floor(limit - current - 1 - weighted), resetMs: aheadMs }
+  }
+  const room = Math.max(0, limit - current)
+  const waitMs = counted === 0 ? aheadMs : aheadMs - (room * windowMs) / counted
+  return { isAllowed: false, remaining: 0, resetMs: Math.max(0, waitMs) }
 }
