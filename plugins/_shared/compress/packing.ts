@@ -50,13 +50,19 @@ export function compilePacking(config: PackingConfig, packing: Packing): PackBod
   }
 }
 
-function isPackable({ response, route }: RequestContext, { statuses, isGlobal }: Packing): boolean {
-  if (isGlobal && route) return false
+function isPackable(context: RequestContext, { statuses, isGlobal }: Packing): boolean {
+  const { response, route } = context
+  if ((isGlobal && route) || isFromGrpc(context)) return false
   const { status, headers, source } = response
   if (NO_WHOLE_BODY.has(status) || (statuses && !statuses.has(status))) return false
   // The gateway's own errors are a line.
   if (source === 'gateway' && status >= 400) return false
   return !headers.has('content-encoding') && !headers.has('content-range') && mayTransform(headers)
+}
+
+/** Plugins behind this one may make something else of the messages, whatever the `Content-Type` says by now. */
+function isFromGrpc(context: RequestContext): boolean {
+  return context.response.source === 'upstream' && /^grpcs?$/.test(String(context.var('upstream_scheme')))
 }
 
 /** RFC 9110 §7.7. */
