@@ -43,8 +43,10 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'serverless-pre-function': () => import('./serverless-pre-function/index.ts'),
   syslog: () => import('./syslog/index.ts'),
   'tcp-logger': () => import('./tcp-logger/index.ts'),
+  'traffic-split': () => import('./traffic-split/index.ts'),
   'ua-restriction': () => import('./ua-restriction/index.ts'),
   'udp-logger': () => import('./udp-logger/index.ts'),
   'uri-blocker': () => import('./uri-blocker/index.ts'),
+  workflow: () => import('./workflow/index.ts'),
   zipkin: () => import('./zipkin/index.ts'),
 }

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { fakeUpstream } from '../../test/support/fake-upstream.ts'
+import { type MountedPlugin, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import type { RequestInit } from '../../test/support/plugin-request.ts'
+import { startGateway } from '../../test/support/start-gateway.ts'
+import trafficSplit from './index.ts'
+
+const mount = (rules: unknown): MountedPlugin =>
+  mountPlugin(trafficSplit, { rules }, { upstreams: ['1', '2'] })
+
+/** Where requests go; `own` is the upstream of the route. */
+async function chosen(mounted: MountedPlugin, count: number, request: RequestInit = {}): Promise<string> {
+  const names: string[] = []
+  for (let i = 0; i < count; i++) {
+    const { context } = await mounted.request(request)
+    names.push(context.chosenUpstream?.name.replace('upstreams/', '') ?? 'own')
+  }
+  return names.join(' ')
+}
+
+const byId = (id: string | number, weight?: number) => ({
+  upstream_id: id,
+  ...(weight !== undefined && { weight }),
+})
+
+describe('traffic-split', () => {
+  it('spreads requests by weight, evenly, and to the upstream of the route too', async () => {
+    const two = mount([{ weighted_upstreams: [byId('2', 2), byId('1', 1)] }])
+    assert.equal(await chosen(two, 6), '2 1 2 2 1 2')
+    const own = mount([{ weighted_upstreams: [byId(1, 3), { weight: 1 }] }])
+    assert.equal((await chosen(own, 400)).match(/own/g)?.length, 100)
+  })
+
+  it('gives nothing to a weight of 0, and all to the route when there is no other', async () => {
+    const some = mount([{ weighted_upstreams: [byId('1', 0), byId('2')] }])
+    assert.equal(await chosen(some, 3), '2 2 2')
+    const none = mount([{ weighted_upstreams: [byId('1', 0)] }])
+    assert.equal(await chosen(none, 2), 'own own')
+  })
+
+  it('goes by the first rule of which one condition holds', async () => {
+    const beta = { vars: [['arg_v', '==', 'beta']] }
+    const staff = {
+      vars: [
+        ['http_x_staff', '==', '1'],
+        ['arg_v', '==', 'next'],
+      ],
+    }
+    const mounted = mount([
+      { match: [beta, staff], weighted_upstreams: [byId('1')] },
+      { match: [{ vars: [['arg_v', '==', 'next']] }], weighted_upstreams: [byId('2')] },
+    ])
+    assert.equal(await chosen(mounted, 1, { target: '/?v=beta' }), '1')
+    assert.equal(await chosen(mounted, 1, { target: '/?v=next', headers: { 'X-Staff': '1' } }), '1')
+    assert.equal(await chosen(mounted, 1, { target: '/?v=next' }), '2')
+    assert.equal(await chosen(mounted, 1), 'own')
+  })
+
+  it('does nothing without rules, and sends to the route without upstreams', async () => {
+    assert.equal(await chosen(mountPlugin(trafficSplit, {}), 1), 'own')
+    assert.equal(await chosen(mount([{}]), 1), 'own')
+  })
+
+  it('answers 503 for the share of an upstream that is not there, and counts it', async () => {
+    const mounted = mount([{ weighted_upstreams: [byId('gone'), byId('1')] }])
+    const statuses: number[] = []
+    for (let i = 0; i < 4; i++) statuses.push((await mounted.request()).status)
+    assert.deepEqual(statuses, [503, 200, 503, 200])
+    assert.match(mounted.metrics.expose(), /traffic_split_missing_total\{upstream_id="gone"\} 2/)
+  })
+
+  it('refuses what it cannot use', () => {
+    const bad = { rules: [{ match: [{ vars: [['a', 'no such operator', 1]] }] }] }
+    assert.match(refusal(trafficSplit, bad) ?? '', /^failed to validate the 'vars' expression: /)
+    const many = { rules: [{ weighted_upstreams: Array.from({ length: 21 }, () => ({})) }] }
+    assert.match(refusal(trafficSplit, many) ?? '', /expect array to have at most 20 items/)
+    const weight = { rules: [{ weighted_upstreams: [{ weight: -1 }] }] }
+    assert.match(refusal(trafficSplit, weight) ?? '', /expected -1 to be at least 0/)
+  })
+
+  it('reaches configured upstreams and its own, as they come and go', async (t) => {
+    const [route, configured, own] = await Promise.all(
+      ['route', 'configured', 'own'].map((name) => fakeUpstream(t, (_, response) => response.end(name))),
+    )
+    const nodes = (upstream: typeof route) =>
+      ({ type: 'roundrobin', nodes: { [upstream!.address]: 1 } }) as const
+    const gateway = await startGateway(t)
+    await gateway.put('upstreams', 'c', nodes(configured))
+    const shares = [{ upstream_id: 'c' }, { upstream: nodes(own) }, {}]
+    await gateway.put('routes', '1', {
+      uri: '/*',
+      plugins: { 'traffic-split': { rules: [{ weighted_upstreams: shares }] } },
+      upstream: nodes(route),
+    })
+    const ask = async () => (await fetch(gateway.proxyUrl)).text()
+    assert.deepEqual(
+      new Set([await ask(), await ask(), await ask()]),
+      new Set(['route', 'configured', 'own']),
+    )
+    const refused = await gateway.admin('DELETE', 'upstreams/c')
+    assert.match(String(refused.body['error_msg']), /plugin in route \[1\] is still using it now/)
+    await gateway.admin('DELETE', 'upstreams/c?force=true')
+    const statuses: number[] = []
+    for (let i = 0; i < 6; i++) statuses.push((await fetch(gateway.proxyUrl)).status)
+    assert.deepEqual(statuses.filter((status) => status === 503).length, 2)
+    assert.ok(gateway.logs.some(({ upstream_id }) => upstream_id === 'c'))
+  })
+})

@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { fakeUpstream } from '../../test/support/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { startGateway } from '../../test/support/start-gateway.ts'
+import limitCount from '../limit-count/index.ts'
+import workflow from './index.ts'
+
+const mount = (rules: unknown) => mountPlugin(workflow, { rules }, { others: [limitCount] })
+const returning = (code: number) => [['return', { code }]]
+
+describe('workflow', () => {
+  it('answers with the code of the first rule whose case holds', async () => {
+    const mounted = mount([
+      { case: [['uri', '==', '/secret']], actions: returning(403) },
+      { case: [['uri', '~~', '^/s']], actions: returning(404) },
+    ])
+    const answer = await mounted.request({ target: '/secret' })
+    assert.equal(answer.status, 403)
+    assert.equal(answer.body, '{"error_msg":"rejected by workflow"}\n')
+    assert.equal((await mounted.request({ target: '/some' })).status, 404)
+    assert.equal((await mounted.request({ target: '/other' })).status, 200)
+  })
+
+  it('takes a rule without a case for one that always holds, and only its first action', async () => {
+    const mounted = mount([
+      {
+        actions: [
+          ['return', { code: 410 }],
+          ['return', { code: 411 }],
+        ],
+      },
+    ])
+    assert.equal((await mounted.request()).status, 410)
+  })
+
+  it('limits by the plugin that a rule names, with its headers', async () => {
+    const limit = ['limit-count', { count: 1, time_window: 60, rejected_code: 429 }]
+    const mounted = mount([{ case: [['arg_v', '==', '1']], actions: [limit] }])
+    const first = await mounted.request({ target: '/?v=1' })
+    assert.equal(first.status, 200)
+    assert.equal(first.headers.get('x-ratelimit-remaining'), '0')
+    assert.equal((await mounted.request({ target: '/?v=1' })).status, 429)
+    const other = await mounted.request({ target: '/?v=2' })
+    assert.equal(other.status, 200)
+    assert.equal(other.headers.has('x-ratelimit-remaining'), false)
+  })
+
+  const refused: [rule: Record<string, unknown>, message: RegExp][] = [
+    [{ actions: [['fault-injection', {}]] }, /^unsupported action: fault-injection$/],
+    [{ actions: [['__proto__', {}]] }, /^unsupported action: __proto__$/],
+    [{ actions: [['return', {}]] }, /^failed to validate the 'return' action: property "code" is required$/],
+    [
+      { actions: [['return', { code: 700 }]] },
+      /^failed to validate the 'return' action: property "code" validation failed: expected 700 to be at most 599$/,
+    ],
+    [
+      { actions: [['return', { code: '403' }]] },
+      /^failed to validate the 'return' action: property "code" validation failed: wrong type: expected integer, got string$/,
+    ],
+    [
+      { actions: [['limit-count', { count: 0, time_window: 60 }]] },
+      /^failed to validate the 'limit-count' action: .*count/,
+    ],
+    [
+      { case: [['a', 'no such operator', 1]], actions: returning(403) },
+      /^failed to validate the 'case' expression: /,
+    ],
+    [{ case: [['uri', '==', '/']] }, /"actions" is required/],
+  ]
+  for (const [rule, message] of refused) {
+    it(`refuses ${JSON.stringify(rule)}`, () => {
+      let problem = ''
+      try {
+        mount([rule])
+      } catch (error) {
+        problem = (error as Error).message.replace(/^.*? err: /, '')
+      }
+      assert.match(problem, message)
+    })
+  }
+
+  it('refuses to be without rules', () => {
+    assert.equal(refusal(workflow, {}), 'property "rules" is required')
+  })
+
+  it('decides before the upstream is asked', async (t) => {
+    const upstream = await fakeUpstream(t)
+    const gateway = await startGateway(t)
+    const limit = ['limit-count', { count: 1, time_window: 60, rejected_code: 429 }]
+    await gateway.put('routes', '1', {
+      uri: '/*',
+      plugins: {
+        workflow: {
+          rules: [
+            { case: [['uri', '==', '/no']], actions: returning(403) },
+            { case: [['uri', '==', '/once']], actions: [limit] },
+          ],
+        },
+      },
+      upstream: { type: 'roundrobin', nodes: { [upstream.address]: 1 } },
+    })
+    const statuses: number[] = []
+    for (const path of ['/no', '/once', '/once', '/yes']) {
+      statuses.push((await fetch(gateway.proxyUrl + path)).status)
+    }
+    assert.deepEqual(statuses, [403, 200, 429, 200])
+    assert.equal(upstream.requests.length, 2)
+  })
+})
