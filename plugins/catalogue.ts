@@ -3,6 +3,7 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
   'basic-auth': () => import('./basic-auth/index.ts'),
+  'body-transformer': () => import('./body-transformer/index.ts'),
   brotli: () => import('./brotli/index.ts'),
   'client-control': () => import('./client-control/index.ts'),
   'consumer-restriction': () => import('./consumer-restriction/index.ts'),
