@@ -151,7 +151,7 @@ describe('gatewright check', { concurrency: 2 }, () => {
     const yaml = [
       'apisix: {node_listen: 8000}',
       'plugins: [key-auth, key-atuh]',
-      'nginx_config: {worker_processes: auto}',
+      'nginx_config: {worker_rlimit_nofile: 20480}',
       'deployment: {admin: {admin_key: [{name: ops, key: hush, role: admin}]}}',
     ]
     const folder = folderWith(t, { 'config.yaml': yaml.join('\n') })
@@ -159,7 +159,7 @@ describe('gatewright check', { concurrency: 2 }, () => {
     assert.equal(exitCode, 0)
     assert.match(stdout, /^apisix\.node_listen +\[\{"ip":"0\.0\.0\.0","port":8000\}\] +\(config\.yaml:1\)$/m)
     assert.match(stdout, /^apisix\.status\.port +7085 +\(default\)$/m)
-    assert.match(stderr, /ignored, without meaning here: nginx_config\.worker_processes/)
+    assert.match(stderr, /ignored, without meaning here: nginx_config\.worker_rlimit_nofile/)
     assert.match(stderr, /does not have: key-atuh \(did you mean key-auth\?\)/)
     assert.doesNotMatch(stdout + stderr, /hush|LISTENED/)
     assert.deepEqual(readdirSync(folder), ['config.yaml'])

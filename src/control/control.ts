@@ -63,6 +63,8 @@ export interface ControlSource extends DiscoverySource {
   secrets?(): readonly ShownSecret[]
   readonly health: HealthSource
   readonly debug: DebugSource
+  /** Absent where one process does everything. */
+  workers?(): readonly object[]
 }
 
 /** The control API: what the process holds at this moment, without a key and therefore on loopback by default (contract §8.1). */
@@ -72,6 +74,7 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
     app.get('/v1/sync', (_request, reply) => sendJson(reply, source.sync()))
     if (source.secrets)
       app.get('/v1/secrets', (_request, reply) => sendJson(reply, source.secrets!().map(shownSecret)))
+    if (source.workers) app.get('/v1/workers', (_request, reply) => sendJson(reply, source.workers!()))
     app.get('/v1/server_info', (_request, reply) => sendJson(reply, source.serverInfo()))
     app.post('/v1/gc', (_request, reply) => {
       globalThis.gc?.()

@@ -22,6 +22,7 @@ import { keyOwners } from './key-owners.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
+import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
@@ -53,13 +54,15 @@ export interface Surroundings {
   readonly catalogue: Catalogue
   /** What the settings say about `plugins` now. */
   readPluginList(): PluginList | Promise<PluginList>
+  /** Where the proxy runs in workers; absent where this process does everything. */
+  readonly primary: Primary | undefined
 }
 
 /** Builds every long-lived part; each opens something only when it is started. */
 export function buildComponents(environment: Environment, surroundings: Surroundings): Parts {
   const { settings, metrics, logger } = environment
   const { apisix, plugin_attr, deployment } = settings
-  const { readiness } = surroundings
+  const { readiness, primary } = surroundings
   const publisher = new Publisher({
     prefix: settings.store.prefix,
     environment: environment.compile,
@@ -73,7 +76,13 @@ export function buildComponents(environment: Environment, surroundings: Surround
   })
   environment.published.attach(publisher)
   environment.secrets.listen((references) => publisher.onSecrets(references))
-  const enabled = new EnabledPlugins({ ...environment, ...surroundings, publisher })
+  const enabled = new EnabledPlugins({
+    ...environment,
+    ...surroundings,
+    publisher,
+    ...(primary && { onReload: (names) => primary.enablePlugins(names) }),
+  })
+  primary?.attach(environment, publisher)
   const work: Workshop = {
     environment,
     surroundings,
@@ -94,17 +103,20 @@ export function buildComponents(environment: Environment, surroundings: Surround
     sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
     storeComponent(work),
     enable_export_server &&
-      sideListener(work, 'metrics', { address: export_addr, plugin: metricsPlugin(metrics, export_uri) }),
+      sideListener(work, 'metrics', {
+        address: export_addr,
+        plugin: metricsPlugin(primary ?? metrics, export_uri),
+      }),
     apisix.enable_control && sideListener(work, 'control', { address: apisix.control, plugin: control }),
     apisix.enable_admin && adminComponent(work),
     configComponent(work),
-    deployment.role !== 'control_plane' && proxyComponent(work),
+    deployment.role !== 'control_plane' && (primary ? workersComponent(work, primary) : proxyComponent(work)),
   ].filter((component) => component !== false)
   if (deployment.role === 'control_plane') readiness.release('proxy')
   return { components, publisher, addresses: work.addresses }
 }
 
-function controlOf({ environment, publisher, enabled, link }: Workshop): FastifyPluginCallback {
+function controlOf({ environment, surroundings, publisher, enabled, link }: Workshop): FastifyPluginCallback {
   const { settings, plugins, monitor, discovery, secrets, debug } = environment
   return controlPlugin(
     controlSource({
@@ -117,6 +129,7 @@ function controlOf({ environment, publisher, enabled, link }: Workshop): Fastify
       reloadPlugins: () => enabled.reload(),
       secrets: () => secrets.cache.status(),
       debug,
+      ...(surroundings.primary && { workers: () => surroundings.primary!.status() }),
     }),
   )
 }
@@ -173,6 +186,7 @@ function storeComponent({ environment, surroundings, link }: Workshop): Componen
 
 function adminComponent(work: Workshop): Component {
   const { environment, surroundings, publisher, addresses, link, enabled } = work
+  const applied = appliedSource(publisher)
   let listener: AdminListener | undefined
   return {
     name: 'admin',
@@ -183,7 +197,7 @@ function adminComponent(work: Workshop): Component {
         graph,
         store: environment.secrets.sealed(link.store!),
         create: surroundings.adminApi,
-        applied: appliedSource(publisher),
+        applied: surroundings.primary?.appliedSource(applied) ?? applied,
         consumers: keyOwners(publisher),
         reloadPlugins: () => enabled.reload(),
       })
@@ -196,8 +210,9 @@ function adminComponent(work: Workshop): Component {
   }
 }
 
-function configComponent({ environment, publisher, link, enabled }: Workshop): Component {
+function configComponent({ environment, surroundings, publisher, link, enabled }: Workshop): Component {
   const { settings, logger } = environment
+  const listener = enabled.listener()
   return {
     name: 'configuration',
     rank: RANK.config,
@@ -206,7 +221,7 @@ function configComponent({ environment, publisher, link, enabled }: Workshop): C
       link.following = followStore({
         store: link.store!,
         prefix: `${settings.store.prefix}/`,
-        listener: enabled.listener(),
+        listener: surroundings.primary?.store.listener(listener) ?? listener,
         logger,
       })
       await publisher.firstPublish(signal)
@@ -237,5 +252,21 @@ function proxyComponent(work: Workshop): Component {
       surroundings.readiness.release('proxy')
     },
     stop: (deadline) => plane.stop(deadline, min_drain_ms),
+  }
+}
+
+/** The proxy, in processes of its own. */
+function workersComponent(work: Workshop, primary: Primary): Component {
+  const { environment, addresses, enabled } = work
+  return {
+    name: 'workers',
+    rank: RANK.proxy,
+    start: async () => {
+      enabled.mounting()
+      const { plain, secure } = await primary.start()
+      addresses.proxy = plain
+      if (secure.length > 0) addresses.tls = secure
+    },
+    stop: (deadline) => primary.stop(deadline, environment.settings.gatewright.shutdown.min_drain_ms),
   }
 }

@@ -16,6 +16,8 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly plugins: PluginRegistry
   readonly health: HealthSource
   readonly debug: DebugSource
+  /** Absent where one process does everything. */
+  readonly workers?: () => readonly object[]
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
   /** Absent where no secrets are resolved. */
@@ -30,6 +32,7 @@ export function controlSource(parts: ControlParts): ControlSource {
   return {
     health,
     debug,
+    ...(parts.workers && { workers: parts.workers }),
     sync: () => readSync({ ...parts, now: Date.now }),
     *list(kind) {
       for (const resource of graph.list(kind)) yield shownItem(resource, plugins)

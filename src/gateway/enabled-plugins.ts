@@ -7,7 +7,7 @@ import type { Catalogue, PluginList } from './load-plugins.ts'
 import { PluginReload, type PluginReloadParts } from './plugin-reload.ts'
 import { listenForPluginList, pluginListKey, readPluginList, writePluginList } from './shared-plugin-list.ts'
 
-export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher' | 'logger'> {
+export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher' | 'logger' | 'onReload'> {
   readonly settings: Settings
   readonly catalogue: Catalogue
   readonly plugins: PluginRegistry

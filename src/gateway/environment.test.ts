@@ -21,7 +21,7 @@ function toldPorts(flags: Record<string, unknown>): unknown[] {
   const { settings } = loadSettings({ env: {}, workingDirectory: '/', flags })
   const registry = new PluginRegistry()
   registry.register(plugin)
-  const { hostFor, compile } = createEnvironment(settings, registry, createLogger('silent'))
+  const { hostFor, compile } = createEnvironment(settings, registry, { logger: createLogger('silent') })
   const told: unknown[] = [hostFor(plugin).httpsPort]
   const prepared = registry.prepare(plugin.name, {}, 'resource')
   const config = { tell: (port: unknown) => told.push(port) }

@@ -5,19 +5,21 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import type { AnyPlugin, Clock, PluginHost } from '../plugin/definition.ts'
 import { createHttpClient } from '../plugin/http-client.ts'
 import { InstanceFactory } from '../plugin/instance.ts'
-import { LocalNodeOperations } from '../plugin/node-operations.ts'
+import { LocalNodeOperations, type NodeOperations } from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
 import type { ClientCertificates } from '../upstream/client-certificates.ts'
-import { HealthMonitor } from '../upstream/health/monitor.ts'
+import { HealthMonitor, type HealthMonitorOptions, type HealthRelay } from '../upstream/health/monitor.ts'
 import { probeOverSocket } from '../upstream/health/probe.ts'
+import type { NodeOrigins } from '../upstream/node-feed.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
 import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { Debug } from './debug.ts'
-import { createNodeDiscovery, type NodeDiscovery } from './node-discovery.ts'
+import { createNodeDiscovery, type NodeDiscovery, relayedDiscovery } from './node-discovery.ts'
+import { nodeMetrics } from './node-metrics.ts'
 import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
 import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
 import { backgroundFailure } from './plugin-failures.ts'
@@ -38,6 +40,9 @@ export interface Environment {
   readonly monitor: HealthMonitor | undefined
   /** Closed after the last upstream was disposed. */
   readonly discovery: NodeDiscovery
+  readonly nodeOperations: NodeOperations
+  /** For what is read from configuration; in a worker only the worst, because the primary says the rest. */
+  readonly logConfiguration: Logger
   /** Its cache is closed after the publisher. */
   readonly secrets: GatewaySecrets
   hostFor(plugin: AnyPlugin): PluginHost
@@ -47,50 +52,62 @@ export interface Environment {
   readonly http: ReturnType<typeof createHttpClient>
 }
 
+/** What a process takes from its primary, or has to tell its workers. */
+export interface EnvironmentOptions {
+  readonly logger: Logger
+  /** Told of every change of a node's health. */
+  readonly onNode?: NonNullable<HealthMonitorOptions['onNode']>
+  /** In a worker. */
+  readonly relayed?: Relayed
+}
+
+/** What the primary process does for its workers. */
+export interface Relayed {
+  readonly health: HealthRelay
+  readonly origins: NodeOrigins
+  readonly nodeOperations: NodeOperations
+  /** The metrics of the whole node, for plugins that show them. */
+  exposition(): Promise<string>
+}
+
 const CLOCK: Clock = { now: () => Date.now(), monotonic: () => performance.now() }
 
 /** Builds the shared parts; nothing listens, connects or runs yet. */
-export function createEnvironment(settings: Settings, plugins: PluginRegistry, logger: Logger): Environment {
+export function createEnvironment(
+  settings: Settings,
+  plugins: PluginRegistry,
+  { logger, relayed, onNode }: EnvironmentOptions,
+): Environment {
+  // The primary reads the same configuration, and says what is to be said of it.
+  const configLogger = relayed ? logger.child({}, { level: 'fatal' }) : logger
   const metrics = createMetrics(settings, logger)
+  const pluginMetrics = relayed ? nodeMetrics(metrics, relayed.exposition) : metrics
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
   const httpsPort = firstTlsPort(settings.apisix.ssl)
   const clientCertificates: ClientCertificates = new Map()
+  const discovery = relayed
+    ? relayedDiscovery(relayed.origins, configLogger)
+    : createNodeDiscovery(settings, { logger, metrics })
+  const secrets = openSecrets(settings, { plugins, logger: configLogger, metrics })
   const contexts = createTlsContexts(settings, clientCertificates)
-  const isProxy = settings.deployment.role !== 'control_plane'
-  const pools = isProxy ? createPools(contexts, logger) : createUnusedPools()
-  const discovery = createNodeDiscovery(settings, { logger, metrics })
-  const secrets = openSecrets(settings, { plugins, logger, metrics })
   const upstreams = {
-    ...checkedUpstreams({ settings, metrics, logger }, contexts),
-    pools,
-    random: Math.random,
-    // A control plane has no use for the addresses behind names: it would ask for them in vain.
-    ...(isProxy && { feeds: discovery.feeds }),
+    ...checkedUpstreams({ settings, metrics, logger }, { contexts, relay: relayed?.health, onNode }),
+    ...nodesOf({ settings, discovery, logConfiguration: configLogger }, contexts),
   }
   const http = createHttpClient()
   const hostFor = (plugin: AnyPlugin): PluginHost => ({
     logger: logger.child({ plugin: plugin.name }),
-    metrics,
+    metrics: pluginMetrics,
     clock: CLOCK,
     attr: plugins.attr(plugin.name),
     httpsPort,
     http,
   })
+  const nodeOperations = relayed?.nodeOperations ?? new LocalNodeOperations(hostFor)
   const published = new LivePublishedResources(upstreams)
-  const publicApis = new PublicApis(() => plugins.all(), hostFor)
-  const instances = new InstanceFactory({
-    logger,
-    metrics,
-    clock: CLOCK,
-    attr: (name) => plugins.attr(name),
-    metadata: (name) => metadata.get(name) ?? plugins.defaultMetadata(name),
-    httpsPort,
-    http,
-    nodeOperations: new LocalNodeOperations(hostFor),
-    published,
-    prepare: (name, config) => plugins.prepare(name, config, 'resource'),
-    findPublicApi: (method, uri) => publicApis.find(method, uri),
-    onBackgroundFailure: backgroundFailure(logger, metrics),
+  const instances = createInstances({
+    ...{ settings, logger, plugins, metadata, hostFor, published, http, nodeOperations },
+    metrics: pluginMetrics,
   })
   return {
     settings,
@@ -98,9 +115,11 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     metrics,
     plugins,
     metadata,
-    pools,
+    pools: upstreams.pools,
     monitor: upstreams.monitor,
     discovery,
+    nodeOperations,
+    logConfiguration: configLogger,
     compile: { plugins, instances, upstreams, clientCertificates, secrets: secrets.cache },
     secrets,
     hostFor,
@@ -108,6 +127,30 @@ export function createEnvironment(settings: Settings, plugins: PluginRegistry, l
     http,
     debug: new Debug(settings.gatewright.debug),
   }
+}
+
+type InstanceParts = Omit<
+  Environment,
+  'compile' | 'pools' | 'monitor' | 'discovery' | 'logConfiguration' | 'secrets' | 'debug'
+>
+
+function createInstances(parts: InstanceParts): InstanceFactory {
+  const { settings, logger, metrics, plugins, metadata, hostFor, published, http, nodeOperations } = parts
+  const publicApis = new PublicApis(() => plugins.all(), hostFor)
+  return new InstanceFactory({
+    logger,
+    metrics,
+    clock: CLOCK,
+    attr: (name) => plugins.attr(name),
+    metadata: (name) => metadata.get(name) ?? plugins.defaultMetadata(name),
+    httpsPort: firstTlsPort(settings.apisix.ssl),
+    http,
+    nodeOperations,
+    published,
+    prepare: (name, config) => plugins.prepare(name, config, 'resource'),
+    findPublicApi: (method, uri) => publicApis.find(method, uri),
+    onBackgroundFailure: backgroundFailure(logger, metrics),
+  })
 }
 
 /** APISIX's library counts its own errors: here those are sources of metrics that could not be read. */
@@ -128,10 +171,26 @@ function firstTlsPort({ enable, listen: [first] }: Settings['apisix']['ssl']): n
   return enable && first && first.port !== 0 ? first.port : undefined
 }
 
+function nodesOf(
+  { settings, discovery, logConfiguration }: Pick<Environment, 'settings' | 'discovery' | 'logConfiguration'>,
+  contexts: TlsContexts,
+): Pick<UpstreamEnvironment, 'pools' | 'random' | 'feeds'> {
+  const random = Math.random
+  // It has no use for the addresses behind names: it would ask for them in vain.
+  if (settings.deployment.role === 'control_plane') return { pools: createUnusedPools(), random }
+  return { pools: createPools(contexts, logConfiguration), random, feeds: discovery.feeds }
+}
+
+interface HealthWiring {
+  readonly contexts: TlsContexts
+  readonly relay: HealthRelay | undefined
+  readonly onNode: EnvironmentOptions['onNode']
+}
+
 /** A control plane sends no requests: what its nodes are like is for the data planes to find out. */
 function checkedUpstreams(
   { settings, metrics, logger }: Pick<Environment, 'settings' | 'metrics' | 'logger'>,
-  contexts: TlsContexts,
+  { contexts, relay, onNode }: HealthWiring,
 ): Pick<UpstreamEnvironment, 'observer' | 'monitor'> {
   const { apisix, deployment } = settings
   const observer = countUpstreamEvents(metrics)
@@ -144,7 +203,10 @@ function checkedUpstreams(
     logger,
     secureContext: (tls) => contexts.contextFor(tls),
     onPanic: observer.onPanic,
+    ...(relay && { relay }),
+    ...(onNode && { onNode }),
   })
+  if (relay) return { observer, monitor }
   const prefixes = { metric: settings.plugin_attr.prometheus.metric_prefix, store: settings.store.prefix }
   registerUpstreamStatus(metrics, monitor, prefixes)
   return { observer, monitor }

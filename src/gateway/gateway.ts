@@ -2,6 +2,7 @@ import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import { type Component, startInOrder, stopInOrder } from '../lifecycle/components.ts'
 import { createDeadline } from '../lifecycle/deadline.ts'
 import { createReadiness, type Readiness } from '../lifecycle/readiness.ts'
+import type { WorkerProgram } from '../lifecycle/workers/cluster.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import type { ConfigStore } from '../store/config-store.ts'
@@ -10,6 +11,7 @@ import { buildComponents, type Parts } from './components.ts'
 import { createEnvironment } from './environment.ts'
 import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
+import type { Primary } from './primary.ts'
 
 export interface GatewayOptions {
   /** With the admin keys resolved. */
@@ -21,6 +23,8 @@ export interface GatewayOptions {
   readonly readPluginList?: () => PluginList | Promise<PluginList>
   /** Takes the place of the store that the settings choose; closed with the gateway. */
   readonly store?: ConfigStore
+  /** How a worker is started; without it this process does everything, whatever the settings say about `workers`. */
+  readonly worker?: WorkerProgram
 }
 
 /** Where a running gateway listens; what is switched off is absent. */
@@ -42,6 +46,11 @@ export interface Gateway {
   stop(reason: string): Promise<{ readonly forced: number }>
   /** Whether what nobody caught comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
   isContained(error: unknown): boolean
+  /**
+   * Replaces all workers, one after the other, without losing a request; those that cannot be replaced stay. Rejects then, and where there are
+   * no workers.
+   */
+  swapWorkers(): Promise<void>
   /** Resolves when every change that the store has told of is served. */
   settled(): Promise<void>
 }
@@ -58,6 +67,7 @@ class GatewayProcess implements Gateway {
   readonly #abort = new AbortController()
   readonly #started: Component[] = []
   #parts: Parts | undefined
+  #primary: Primary | undefined
   #onPluginFailure: ReturnType<typeof backgroundFailure> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<{ readonly forced: number }> | undefined
@@ -87,14 +97,32 @@ class GatewayProcess implements Gateway {
     return true
   }
 
+  swapWorkers(): Promise<void> {
+    if (!this.#primary)
+      return Promise.reject(new Error('this process has no workers; set gatewright.workers'))
+    return this.#primary.swapWorkers()
+  }
+
   async settled(): Promise<void> {
     await this.#parts?.publisher.settled()
+  }
+
+  async #createPrimary(): Promise<Primary | undefined> {
+    const { settings, worker } = this.#options
+    if (!worker || settings.gatewright.workers === 1) return undefined
+    const { Primary } = await import('./primary.ts')
+    return new Primary({ program: worker, readiness: this.readiness })
   }
 
   async #startAll(): Promise<void> {
     const { settings, catalogue, adminApi, store, readPluginList } = this.#options
     const plugins = await loadPlugins(catalogue, settings)
-    const environment = createEnvironment(settings, plugins, this.#logger)
+    const primary = await this.#createPrimary()
+    this.#primary = primary
+    const environment = createEnvironment(settings, plugins, {
+      logger: this.#logger,
+      ...(primary && { onNode: primary.health.onNode }),
+    })
     this.#onPluginFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#parts = buildComponents(environment, {
       readiness: this.readiness,
@@ -102,6 +130,7 @@ class GatewayProcess implements Gateway {
       store,
       catalogue,
       readPluginList: readPluginList ?? (() => settings.plugins),
+      primary,
     })
     await startInOrder(this.#parts.components, this.#abort.signal, (component) => {
       this.#started.push(component)

@@ -12,11 +12,14 @@ import { BACKGROUND_CLOCK } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { DnsDiscoverySettings, Settings } from '../settings/settings.ts'
+import type { NodeOrigins } from '../upstream/node-feed.ts'
 import { NodeFeeds } from '../upstream/node-feeds.ts'
 
 /** How the nodes of upstreams are found; closing it ends questions that nobody waits for any more. */
 export interface NodeDiscovery extends Watch {
   readonly feeds: NodeFeeds
+  /** Absent where they are another process's. */
+  readonly origins?: NodeOrigins
   /** What the registry of one `discovery_type` told; `undefined` where it has no view of that. */
   dump(type: string): object | undefined
 }
@@ -70,9 +73,16 @@ export function createNodeDiscovery(
   const feeds = new NodeFeeds({ names, discovery, clock: BACKGROUND_CLOCK, logger })
   return {
     feeds,
+    origins: { names, discovery },
     dump: (type) => discovery.dump(type),
     close: () => clients.forEach((client) => void client.close()),
   }
+}
+
+/** In a worker: asks nothing itself. */
+export function relayedDiscovery(origins: NodeOrigins, logger: Logger): NodeDiscovery {
+  const feeds = new NodeFeeds({ ...origins, clock: BACKGROUND_CLOCK, logger })
+  return { feeds, dump: () => undefined, close: () => undefined }
 }
 
 const NO_SEARCH: Pick<ResolvConf, 'search' | 'ndots'> = { search: [], ndots: 1 }

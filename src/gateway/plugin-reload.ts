@@ -14,6 +14,8 @@ export interface PluginReloadParts {
   readonly logger: Logger
   /** The list as it stands now, wherever it is kept. May throw a {@link SettingsError}. */
   readList(): PluginList | Promise<PluginList>
+  /** Told of what is enabled from now on; a reload has ended when this has. */
+  onReload?(names: readonly string[]): Promise<void>
 }
 
 /** Enables and disables plugins of a running gateway. One list is taken over at a time. */
@@ -73,6 +75,7 @@ export class PluginReload {
     // With its instances the plugin would live on: what names it serves no more than after a restart.
     const ended = removed.length > 0 && publisher.reconsider(mentions(removed), { keepsLastGood: false })
     await Promise.all([ended, added.length > 0 && publisher.reconsider(mentions(added))])
+    await this.#parts.onReload?.(names)
     logger.info({ added, removed }, 'other plugins are enabled')
   }
 

@@ -60,6 +60,7 @@ export const DEFAULTS = {
     worker_startup_time_threshold: 60,
   },
   nginx_config: {
+    worker_processes: 1,
     http: {
       real_ip_header: 'X-Real-IP',
       real_ip_from: ['127.0.0.1', 'unix:'],
@@ -117,7 +118,6 @@ export const DEFAULTS = {
   gatewright: {
     data_dir: './data',
     store: 'auto',
-    workers: 1,
     log: { level: 'info', access_log: 'stdout', audit_log: 'log' },
     shutdown: { min_drain_ms: 0, max_drain_ms: 9000, plugin_close_ms: 2000 },
     limits: {

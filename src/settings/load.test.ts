@@ -122,20 +122,19 @@ describe('loadSettings', () => {
       t,
       [
         'nginx_config:',
-        '  worker_processes: auto',
+        '  worker_processes: 3',
         '  event: {worker_connections: 1}',
         '  http: {access_log: x, real_ip_header: X-Forwarded-For, real_ip_recursive: "on"}',
         '  http_server_configuration_snippet: "x"',
       ].join('\n'),
     )
     assert.deepEqual(ignored, [
-      'nginx_config.worker_processes',
       'nginx_config.event',
       'nginx_config.http.access_log',
       'nginx_config.http_server_configuration_snippet',
     ])
     assert.equal(settings.nginx_config.http.real_ip_header, 'X-Forwarded-For')
-    assert.equal('worker_processes' in settings.nginx_config, false)
+    assert.equal(settings.gatewright.workers, 3)
   })
 
   it('says which accepted keys have no effect yet, and only when they ask for something', (t) => {

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { VERSION } from '../lib/version.ts'
 import { isMap } from './key-spec.ts'
@@ -57,6 +58,10 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
     gatewright: {
       ...gatewright,
       data_dir: resolve(workingDirectory, gatewright.data_dir),
+      workers:
+        deployment.role === 'control_plane'
+          ? 1
+          : toWorkers(gatewright.workers ?? tree.nginx_config.worker_processes),
       plugin_paths: gatewright.plugin_paths.map((path) => resolve(workingDirectory, path)),
       log: { ...gatewright.log, audit_log: auditTarget(gatewright.log.audit_log, workingDirectory) },
       server_header:
@@ -65,6 +70,10 @@ export function normalize(merged: MutableTree, workingDirectory: string): Omit<S
           : gatewright.server_header,
     },
   }
+}
+
+function toWorkers(value: number | 'auto'): number {
+  return value === 'auto' ? availableParallelism() : value
 }
 
 /** Times and sizes as the numbers that they stand for. */

@@ -122,6 +122,8 @@ export interface SslSettings {
 
 /** The keys of `nginx_config` that mean something without nginx; all others are listed as ignored. */
 export interface NginxSettings {
+  /** As written; `gatewright.workers` is what counts. */
+  readonly worker_processes: number | 'auto'
   readonly http: {
     /** The header that carries the client's address when the peer is in `real_ip_from`. */
     readonly real_ip_header: string
@@ -260,7 +262,8 @@ export interface GatewrightSettings {
   readonly data_dir: string
   /** Overrides the choice of the store; `auto` follows the rest of the file. */
   readonly store: 'auto' | 'embedded' | 'etcd' | 'memory'
-  readonly workers: 1
+  /** Worker processes; 1 is one process that does everything. `auto` and `nginx_config.worker_processes` are already applied. */
+  readonly workers: number
   readonly log: {
     readonly level: LogLevelName
     /** `stdout`, `off`, or the path of a file. */

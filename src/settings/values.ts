@@ -40,6 +40,13 @@ export const SECONDS = leaf(
 const DAY_MS = 86_400_000
 
 /** As nginx writes it. */
+export const WORKERS = leaf(
+  'a whole number, 1–256, or "auto"',
+  (value) =>
+    value === 'auto' || (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 256),
+)
+
+/** As nginx writes it. */
 export const TIME = leaf('a time such as 10s, 500ms or 1m, above 0 and at most 1d', (value) => {
   const ms = parseTime(value)
   return ms !== undefined && ms > 0 && ms <= DAY_MS

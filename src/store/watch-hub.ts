@@ -51,8 +51,9 @@ export class WatchHub {
     }
   }
 
-  close(): void {
-    for (const watcher of [...this.#watchers]) this.#end(watcher, { reason: 'closed' })
+  /** Ends all watches. */
+  close(cause: WatchEnd = { reason: 'closed' }): void {
+    for (const watcher of [...this.#watchers]) this.#end(watcher, cause)
   }
 
   #replay(watcher: Watcher): void {

@@ -1,5 +1,5 @@
 import { key, leaf, listOf, section, union } from '../key-spec.ts'
-import { choice, FLAG, integer, TEXT } from '../values.ts'
+import { choice, FLAG, integer, TEXT, WORKERS } from '../values.ts'
 
 const MAX_MS = 24 * 60 * 60 * 1000
 const MAX_COUNT = 2 ** 31 - 1
@@ -15,11 +15,8 @@ export const GATEWRIGHT_KEYS = {
     'where configuration is kept; `auto` follows the rest of the file, see "Which store"',
   ),
   workers: key(
-    leaf(
-      '1 (more than one process is not supported yet; start several gateways on one etcd instead)',
-      (value) => value === 1,
-    ),
-    'number of worker processes; only 1 in this version',
+    WORKERS,
+    'worker processes, or `auto` for one per core; 1 is one process that does everything. Unset follows `nginx_config.worker_processes`; a control plane has none. See docs/operate/workers.md',
   ),
   log: key(
     section({

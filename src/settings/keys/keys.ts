@@ -11,6 +11,7 @@ import {
   TEXTS,
   TIME,
   TIME_OR_NONE,
+  WORKERS,
 } from '../values.ts'
 import { APISIX_KEYS } from './apisix.ts'
 import { DEPLOYMENT_KEYS } from './deployment.ts'
@@ -67,7 +68,16 @@ const DISCOVERY = section({ dns: key(DNS, 'services in DNS, for `discovery_type:
 export const ROOT: SectionSpec = section({
   apisix: key(section(APISIX_KEYS), 'the data plane'),
   nginx_config: key(
-    section({ http: key(REAL_IP_HTTP, 'HTTP') }, { rest: 'ignored' }),
+    section(
+      {
+        worker_processes: key(
+          WORKERS,
+          'worker processes, where `gatewright.workers` is not set (APISIX: auto)',
+        ),
+        http: key(REAL_IP_HTTP, 'HTTP'),
+      },
+      { rest: 'ignored' },
+    ),
     'what of nginx has a meaning here',
   ),
   graphql: inert(

@@ -4,7 +4,26 @@ import type { UpstreamTls } from '../../model/types.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Probe } from './active.ts'
 import { Gate } from './gate.ts'
+import type { HealthChange } from './node-health.ts'
+import type { ReportKind } from './status.ts'
 import type { UpstreamHealth } from './upstream-health.ts'
+
+/** The word of who owns a node's health, in a process that does not. */
+export interface HealthRelay {
+  /** Something was seen of a node in traffic. */
+  report(report: RelayedReport): void
+  /** What the owner last said of a node; healthy when it said nothing. */
+  find(upstream: string, node: string): HealthChange | undefined
+}
+
+export interface RelayedReport {
+  readonly upstream: string
+  /** As {@link UpstreamHealth.keyed} names it. */
+  readonly node: string
+  readonly kind: ReportKind
+  readonly limit: number
+  readonly detail: string
+}
 
 export interface HealthMonitorOptions {
   readonly clock: Clock
@@ -18,6 +37,10 @@ export interface HealthMonitorOptions {
   readonly secureContext?: (tls: UpstreamTls) => SecureContext
   /** Told each time all nodes of an upstream come to be used because none is healthy. */
   readonly onPanic: (upstream: string) => void
+  /** Present where another process owns the health of nodes: nothing is probed here, and what traffic shows is reported. */
+  readonly relay?: HealthRelay
+  /** Told of each change of a node, and with `undefined` when one begins anew or is not checked any more. */
+  readonly onNode?: (upstream: string, node: string, change: HealthChange | undefined) => void
 }
 
 /** Probes at once in the whole process. */

@@ -35,6 +35,15 @@ export interface HealthOwner {
   now(): number
   /** Told of every change of a status. */
   onChange(health: NodeHealth, change: HealthChange): void
+  /** Present where another process owns the health of the node: takes a report to it. */
+  readonly forward?: ((health: NodeHealth, report: PassiveReport) => void) | undefined
+}
+
+/** What traffic said about a node. */
+export interface PassiveReport {
+  readonly kind: ReportKind
+  readonly limit: number
+  readonly detail: string
 }
 
 /** The health of one node of one upstream; lives as long as the node's address and the upstream's `checks` stay the same. */
@@ -69,11 +78,26 @@ export class NodeHealth {
   /** Counts a report; `limit` of them in a row make the switch. */
   report(kind: ReportKind, limit: number, { source, detail }: HealthCause): void {
     const before = this.#state
-    this.#state = advance(before, kind, limit)
+    const after = advance(before, kind, limit)
+    if (this.#owner.forward) {
+      if (after !== before) this.#owner.forward(this, { kind, limit, detail })
+      return
+    }
+    this.#state = after
     const { status, counter } = this.#state
     if (status === before.status) return
     const reason = `${source} check: ${detail} (${kind} ${counter[kind]} of ${limit})`
     this.#lastChange = { from: before.status, to: status, reason, atMs: this.#owner.now() }
     this.#owner.onChange(this, this.#lastChange)
+  }
+
+  /** Takes over what the owner in another process says; `undefined`: it began anew. */
+  adopt(change: HealthChange | undefined): void {
+    const from = this.#state.status
+    const to = change?.to ?? INITIAL_HEALTH.status
+    if (from === to) return
+    this.#state = { ...INITIAL_HEALTH, status: to }
+    this.#lastChange = change
+    this.#owner.onChange(this, { reason: 'it is checked anew', atMs: this.#owner.now(), ...change, from, to })
   }
 }

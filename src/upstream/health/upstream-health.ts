@@ -43,6 +43,18 @@ export class UpstreamHealth implements HealthOwner {
     return this.#members.keys()
   }
 
+  /** Where the primary process probes: what traffic shows goes there. */
+  get forward(): HealthOwner['forward'] {
+    const { relay } = this.#monitor.options
+    if (!relay) return undefined
+    return ({ target }, report) => relay.report({ upstream: this.name, node: keyOf(target), ...report })
+  }
+
+  /** Those that are published now, by a name that is the same in all processes of this gateway. */
+  *keyed(): Iterable<readonly [node: string, health: NodeHealth]> {
+    for (const health of this.#members.keys()) yield [keyOf(health.target), health]
+  }
+
   now(): number {
     return this.#monitor.options.now()
   }
@@ -68,15 +80,15 @@ export class UpstreamHealth implements HealthOwner {
   publish({ members }: PreparedHealth): void {
     const before = this.#members
     this.#members = members
-    for (const [health, check] of before) if (!members.has(health)) check.stop()
-    for (const [health, check] of members) if (!before.has(health)) check.start()
+    for (const [health, check] of before) if (!members.has(health)) this.#end(health, check)
+    for (const [health, check] of members) if (!before.has(health)) this.#begin(health, check)
     this.#recovering = this.#recovering.filter(({ health }) => members.has(health))
     this.#monitor.add(this)
   }
 
   /** Ends all checks. Idempotent; requests under way may still report. */
   stop(): void {
-    for (const check of this.#members.values()) check.stop()
+    for (const [health, check] of this.#members) this.#end(health, check)
     this.#members = new Map()
     this.#monitor.remove(this)
   }
@@ -105,24 +117,41 @@ export class UpstreamHealth implements HealthOwner {
     onPanic(this.name)
   }
 
-  onChange(health: NodeHealth, { from, to, reason }: HealthChange): void {
-    const { logger, clock } = this.#monitor.options
-    const facts = { upstream: this.name, node: health.target.address, from, to, reason }
-    if (isUsable(from) === isUsable(to)) {
-      logger.info(facts, 'the health of a node changed')
-      return
-    }
+  onChange(health: NodeHealth, change: HealthChange): void {
+    const { clock, onNode } = this.#monitor.options
+    const { from, to } = change
+    onNode?.(this.name, keyOf(health.target), change)
+    this.#logChange(health, change)
+    if (isUsable(from) === isUsable(to)) return
     this.#recovering = this.#recovering.filter((one) => one.health !== health)
     if (isUsable(to)) {
       health.share = SMALLEST_SHARE
       this.#recovering.push({ health, sinceMs: clock.nowMs() })
       this.#isPanicking = false
-      logger.warn(facts, 'a node is healthy again')
-    } else {
-      health.share = 0
-      logger.warn(facts, 'a node is unhealthy')
-    }
+    } else health.share = 0
     this.#members.get(health)?.onStatusChange()
+  }
+
+  #logChange({ target }: NodeHealth, { from, to, reason }: HealthChange): void {
+    const { logger, relay } = this.#monitor.options
+    // Whoever owns the health has said so.
+    if (relay) return
+    const facts = { upstream: this.name, node: target.address, from, to, reason }
+    if (isUsable(from) === isUsable(to)) logger.info(facts, 'the health of a node changed')
+    else logger.warn(facts, isUsable(to) ? 'a node is healthy again' : 'a node is unhealthy')
+  }
+
+  #begin(health: NodeHealth, check: ActiveCheck): void {
+    const { relay, onNode } = this.#monitor.options
+    const node = keyOf(health.target)
+    if (relay) health.adopt(relay.find(this.name, node))
+    else check.start()
+    onNode?.(this.name, node, health.lastChange)
+  }
+
+  #end(health: NodeHealth, check: ActiveCheck): void {
+    check.stop()
+    this.#monitor.options.onNode?.(this.name, keyOf(health.target), undefined)
   }
 
   #newMember(target: HealthTarget, spec: UpstreamSpec): { health: NodeHealth; check: ActiveCheck } {

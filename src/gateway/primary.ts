@@ -1,0 +1,186 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import type { Deadline } from '../lifecycle/deadline.ts'
+import type { Readiness } from '../lifecycle/readiness.ts'
+import { becomePrimary, type WorkerProgram } from '../lifecycle/workers/cluster.ts'
+import { WorkerPool } from '../lifecycle/workers/pool.ts'
+import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
+import type { ListenAddress, Settings } from '../settings/settings.ts'
+import { AppliedWaiters } from '../snapshot/applied.ts'
+import type { Publisher } from '../snapshot/publisher.ts'
+import type { AppliedSource } from './applied-source.ts'
+import { answerDiscovery } from './discovery-feed.ts'
+import type { Environment } from './environment.ts'
+import { HealthFeed } from './health-feed.ts'
+import { answerNodeOperations } from './node-operation-feed.ts'
+import { type ShownWorker, showWorkers } from './shown-workers.ts'
+import { StoreFeed } from './store-feed.ts'
+import { WorkerMetrics } from './worker-metrics.ts'
+import { type WorkerAddresses, type WorkerStart, withChosenPorts, workerSettings } from './worker-start.ts'
+
+/** What is not ready as long as a worker keeps crashing. */
+const CRASH_LOOP = 'worker_crash_loop'
+const READY_TIMEOUT_MS = 30_000
+
+export interface PrimaryOptions {
+  readonly program: WorkerProgram
+  readonly readiness: Readiness
+}
+
+/** The workers of a node, and what the primary process does for them. */
+export class Primary {
+  readonly store = new StoreFeed()
+  readonly health = new HealthFeed()
+  readonly #options: PrimaryOptions
+  readonly #applied = new AppliedWaiters()
+  readonly #revisions = new WeakMap<WorkerProcess, number>()
+  #workshop: Workshop | undefined
+
+  constructor(options: PrimaryOptions) {
+    this.#options = options
+  }
+
+  /** Called once, before the start. */
+  attach(environment: Environment, publisher: Publisher): void {
+    const { settings, logger } = environment
+    const fork = becomePrimary(this.#options.program)
+    const { workers, shutdown } = settings.gatewright
+    const pool = new WorkerPool<WorkerAddresses>({
+      size: workers,
+      clock: SYSTEM_CLOCK,
+      logger,
+      fork,
+      attach: (worker) => this.#answer(worker),
+      describe: () => this.#describe(),
+      readyTimeoutMs: READY_TIMEOUT_MS,
+      drainMs: shutdown.max_drain_ms,
+      onServing: (_worker, addresses) => this.#take(addresses),
+      onChange: () => this.#onChange(),
+      onGone: (worker) => this.#workshop?.metrics.onGone(worker),
+    })
+    const metrics = new WorkerMetrics(environment.metrics, pool)
+    this.#workshop = { environment, publisher, pool, metrics, settings, addresses: undefined }
+    metrics.count()
+  }
+
+  /** Resolves with where the workers listen, when all of them do. */
+  async start(): Promise<{ plain: readonly ListenAddress[]; secure: readonly ListenAddress[] }> {
+    const workshop = this.#workshop!
+    workshop.settings = await withChosenPorts(workshop.settings)
+    await workshop.pool.start()
+    this.#onChange()
+    return workshop.addresses!
+  }
+
+  async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
+    this.#applied.close()
+    return this.#workshop!.pool.stop(deadline, minDrainMs)
+  }
+
+  /** Replaces all workers without losing a request; see {@link WorkerPool.swap}. */
+  swapWorkers(): Promise<void> {
+    return this.#workshop!.pool.swap()
+  }
+
+  /** As the publisher's, for the requests of all workers. */
+  appliedSource(own: AppliedSource): AppliedSource {
+    return {
+      ...own,
+      waitFor: async (revision, signal) => {
+        await own.waitFor(revision, signal)
+        await this.#applied.waitFor(revision, signal)
+      },
+      status: () => {
+        const { observed, published } = own.status()
+        return { observed, published: Math.min(published, this.#appliedByAll() ?? published) }
+      },
+    }
+  }
+
+  /** Resolves when the requests of all workers meet these plugins. */
+  async enablePlugins(names: readonly string[]): Promise<void> {
+    const { pool } = this.#workshop!
+    const { worker: spare } = pool.spare
+    const told = spare ? [...pool.serving, spare] : pool.serving
+    const { logger } = this.#workshop!.environment
+    const tell = async ({ link, pid }: WorkerProcess): Promise<void> => {
+      try {
+        await link.ask('plugins', names)
+      } catch (error) {
+        logger.error({ worker: pid, err: error }, 'a worker did not take over the list of plugins')
+      }
+    }
+    await Promise.all(told.map(tell))
+  }
+
+  exposeInSlices(): AsyncGenerator<string, void, undefined> {
+    return this.#workshop!.metrics.exposeInSlices()
+  }
+
+  /** What the control API shows. */
+  status(): readonly ShownWorker[] {
+    const { pool } = this.#workshop!
+    return showWorkers(pool, {
+      nowMs: SYSTEM_CLOCK.nowMs(),
+      revisionOf: (worker) => this.#revisions.get(worker),
+    })
+  }
+
+  #answer(worker: WorkerProcess): void {
+    const { environment, metrics } = this.#workshop!
+    const { monitor, discovery, nodeOperations, plugins } = environment
+    const { link } = worker
+    link.on('applied', (revision: number) => {
+      this.#revisions.set(worker, revision)
+      this.#onApplied()
+    })
+    link.on('exposition', () => metrics.expose())
+    answerNodeOperations(link, nodeOperations, (name) => plugins.get(name))
+    if (discovery.origins) answerDiscovery(link, discovery.origins)
+    link.on('counted', (text: string) => metrics.keep(worker, text))
+    link.on('feed', () => {
+      if (monitor) this.health.attach(link, monitor)
+      this.store.attach(link)
+    })
+  }
+
+  #describe(): WorkerStart {
+    const { settings, environment } = this.#workshop!
+    return {
+      settings: workerSettings(settings),
+      plugins: environment.plugins.all().map(({ name }) => name),
+    }
+  }
+
+  #take(addresses: WorkerAddresses): void {
+    this.#workshop!.addresses ??= addresses
+  }
+
+  #onChange(): void {
+    const { pool } = this.#workshop!
+    const { readiness } = this.#options
+    if (pool.serving.length > 0) readiness.release('proxy')
+    else readiness.block('proxy')
+    if (pool.isLooping) readiness.block(CRASH_LOOP)
+    else readiness.release(CRASH_LOOP)
+    this.#onApplied()
+  }
+
+  #onApplied(): void {
+    this.#applied.publish(this.#appliedByAll() ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** The revision that all who serve have come to; `undefined` when nobody serves. */
+  #appliedByAll(): number | undefined {
+    const revisions = this.#workshop!.pool.serving.map((worker) => this.#revisions.get(worker) ?? 0)
+    return revisions.length > 0 ? Math.min(...revisions) : undefined
+  }
+}
+
+interface Workshop {
+  readonly environment: Environment
+  readonly publisher: Publisher
+  readonly pool: WorkerPool<WorkerAddresses>
+  readonly metrics: WorkerMetrics
+  settings: Settings
+  addresses: WorkerAddresses | undefined
+}

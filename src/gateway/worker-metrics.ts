@@ -1,0 +1,89 @@
+import type { WorkerPool } from '../lifecycle/workers/pool.ts'
+import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
+import { MergedExposition } from '../observe/merged-exposition.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+
+type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places'>
+
+/** A worker that does not answer in this time is shown as it last was. */
+const ANSWER_LIMIT_MS = 1000
+
+/** The metrics of a node: those of the primary process and of all workers, those that have ended included. */
+export class WorkerMetrics {
+  readonly #own: MetricRegistry
+  readonly #pool: CountedPool
+  readonly #last = new Map<WorkerProcess, string>()
+  #ended = new MergedExposition()
+
+  constructor(own: MetricRegistry, pool: CountedPool) {
+    this.#own = own
+    this.#pool = pool
+  }
+
+  /** Adds the series about the workers themselves. */
+  count(): void {
+    const serving = this.#own.gauge({
+      name: 'gatewright_workers_serving',
+      help: 'Workers that take connections',
+      labels: [],
+    })
+    const restarts = this.#own.counter({
+      name: 'gatewright_worker_restarts_total',
+      help: 'Worker processes that ended without being told to',
+      labels: [],
+    })
+    let told = 0
+    this.#own.beforeCollect(() => {
+      serving.labels().set(this.#pool.serving.length)
+      const all = this.#pool.places.reduce((sum, place) => sum + place.restarts, 0)
+      restarts.labels().inc(all - told)
+      told = all
+    })
+  }
+
+  /** What it counted stays counted, as far as it was told. */
+  onGone(worker: WorkerProcess): void {
+    const text = this.#last.get(worker)
+    this.#last.delete(worker)
+    if (text !== undefined) this.#ended.add(text, true)
+  }
+
+  /** The last word of a worker that drained. */
+  keep(worker: WorkerProcess, text: string): void {
+    this.#last.set(worker, text)
+  }
+
+  async expose(): Promise<string> {
+    await Promise.all([...this.#pool.serving, ...this.#pool.replaced].map((worker) => this.#ask(worker)))
+    const merged = new MergedExposition()
+    for await (const text of this.#texts()) merged.add(text)
+    return merged.expose()
+  }
+
+  async *exposeInSlices(): AsyncGenerator<string, void, undefined> {
+    yield await this.expose()
+  }
+
+  async *#texts(): AsyncGenerator<string> {
+    let own = ''
+    for await (const piece of this.#own.exposeInSlices()) own += piece
+    yield own
+    yield this.#ended.expose()
+    yield* this.#last.values()
+  }
+
+  async #ask(worker: WorkerProcess): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), ANSWER_LIMIT_MS)
+    })
+    try {
+      const text = await Promise.race([worker.link.ask<string>('metrics'), late])
+      if (text !== undefined && worker.state !== 'gone') this.#last.set(worker, text)
+    } catch {
+      // It has just ended: what it said last counts.
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import { createServer } from 'node:net'
+import type { ListenAddress, Settings } from '../settings/settings.ts'
+
+/** What a worker is made with. */
+export interface WorkerStart {
+  /** Without what only the primary process needs: keys of the admin API, access to etcd. */
+  readonly settings: Settings
+  /** Names of the plugins that are enabled. */
+  readonly plugins: readonly string[]
+}
+
+/** Where a worker listens. */
+export interface WorkerAddresses {
+  readonly plain: readonly ListenAddress[]
+  readonly secure: readonly ListenAddress[]
+}
+
+/** How long a worker may take to end. */
+export interface DrainOrder {
+  readonly deadlineMs: number
+  readonly minDrainMs: number
+}
+
+/** The settings of one worker out of several. */
+export function workerSettings(settings: Settings): Settings {
+  const { deployment, gatewright, store } = settings
+  const { limits, workers } = gatewright
+  const { user: _user, password: _password, ...etcd } = deployment.etcd
+  return {
+    ...settings,
+    store: store.type === 'etcd' ? { ...store, etcd } : store,
+    deployment: { ...deployment, etcd, admin: { ...deployment.admin, admin_key: [], admin_api_mtls: {} } },
+    gatewright: {
+      ...gatewright,
+      limits: {
+        ...limits,
+        max_connections: Math.ceil(limits.max_connections / workers),
+        max_connections_per_client: Math.ceil(limits.max_connections_per_client / workers),
+      },
+    },
+  }
+}
+
+/** The settings with a free port wherever one is to be chosen: all workers, and those that come later, must have the same one. */
+export async function withChosenPorts(settings: Settings): Promise<Settings> {
+  const { apisix } = settings
+  const chosen = async <A extends ListenAddress>(addresses: readonly A[]): Promise<A[]> =>
+    Promise.all(
+      addresses.map(async (one) => (one.port === 0 ? { ...one, port: await freePort(one.ip) } : one)),
+    )
+  const ssl = apisix.ssl.enable ? { ...apisix.ssl, listen: await chosen(apisix.ssl.listen) } : apisix.ssl
+  return { ...settings, apisix: { ...apisix, node_listen: await chosen(apisix.node_listen), ssl } }
+}
+
+function freePort(ip: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, ip, () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}

@@ -1,0 +1,223 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import { stopInOrder } from '../lifecycle/components.ts'
+import { createDeadline } from '../lifecycle/deadline.ts'
+import { EXIT_CODE } from '../lifecycle/exit-code.ts'
+import { channelToPrimary, ignoreGroupSignals, leavePrimary } from '../lifecycle/workers/cluster.ts'
+import { Link } from '../lifecycle/workers/link.ts'
+import { createLogger, type Logger } from '../observe/logger.ts'
+import { createRouter } from '../router/match.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { Plan } from '../snapshot/plan.ts'
+import { Publisher } from '../snapshot/publisher.ts'
+import { type Following, followStore } from '../store/follow.ts'
+import { RelayStore } from '../store/relay-store.ts'
+import { DataPlane } from './data-plane.ts'
+import { relayedOrigins } from './discovery-feed.ts'
+import { createEnvironment, type Environment } from './environment.ts'
+import { RelayedHealth } from './health-feed.ts'
+import { removeSeriesOfTheGone } from './known-owners.ts'
+import { type Catalogue, loadPlugins } from './load-plugins.ts'
+import { relayedNodeOperations } from './node-operation-feed.ts'
+import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
+import { PluginReload } from './plugin-reload.ts'
+import { feedStore } from './store-feed.ts'
+import type { DrainOrder, WorkerAddresses, WorkerStart } from './worker-start.ts'
+
+/** After an uncaught exception nothing can be relied on: how long requests under way may still take. */
+const AFTER_UNCAUGHT_MS = 200
+
+/** Runs this process as a worker of the primary that started it; resolves with the exit code. */
+export function runWorker(loadCatalogue: (settings: Settings) => Promise<Catalogue>): Promise<number> {
+  ignoreGroupSignals()
+  const link = new Link(channelToPrimary())
+  const worker: { parts?: WorkerParts } = {}
+  link.on('ping', () => true)
+  link.on('prepare', async ({ settings, plugins }: WorkerStart) => {
+    const catalogue = await loadCatalogue(settings)
+    worker.parts = await WorkerParts.create(link, { settings, plugins, catalogue })
+    await worker.parts.prepare()
+  })
+  link.on('listen', () => worker.parts!.listen())
+  link.on('metrics', () => worker.parts!.expose())
+  link.on('plugins', (names: readonly string[]) => worker.parts!.enable(names))
+  link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
+  return new Promise((resolve) => {
+    const end = async (exitCode: number, limitMs: number | undefined): Promise<void> => {
+      const { parts } = worker
+      if (parts) {
+        const deadlineMs = limitMs ?? parts.settings.gatewright.shutdown.max_drain_ms
+        await parts.stop({ deadlineMs, minDrainMs: 0 }).catch(() => undefined)
+      }
+      resolve(exitCode)
+    }
+    link.on('bye', () => void leavePrimary())
+    // In good order after `bye`, else because the primary is gone: nobody hands over connections any more.
+    link.onClose(() => void end(EXIT_CODE.clean, undefined))
+    const onUncaught = (error: unknown): void => {
+      if (worker.parts?.contains(error)) return
+      worker.parts?.logger.fatal({ err: error }, 'uncaught failure in a worker: it ends')
+      void end(EXIT_CODE.uncaught, AFTER_UNCAUGHT_MS)
+    }
+    process.on('uncaughtException', onUncaught)
+    process.on('unhandledRejection', onUncaught)
+  })
+}
+
+interface WorkerSource {
+  readonly settings: Settings
+  readonly plugins: readonly string[]
+  readonly catalogue: Catalogue
+}
+
+/** The data plane of one worker; what it knows comes from the primary. */
+class WorkerParts {
+  readonly settings: Settings
+  readonly logger: Logger
+  readonly #link: Link
+  readonly #environment: Environment
+  readonly #store: RelayStore
+  readonly #publisher: Publisher
+  readonly #plane: DataPlane
+  readonly #reload: PluginReload
+  readonly #onBackgroundFailure: ReturnType<typeof backgroundFailure>
+  readonly #abort = new AbortController()
+  #enabled: readonly string[]
+  #following: Following | undefined
+  #stopping: Promise<{ forced: number }> | undefined
+
+  private constructor(link: Link, source: WorkerSource, environment: Environment) {
+    const { settings, catalogue, plugins } = source
+    this.#link = link
+    this.settings = settings
+    this.logger = environment.logger
+    this.#enabled = plugins
+    this.#environment = environment
+    this.#store = new RelayStore({ logger: environment.logConfiguration })
+    feedStore(link, this.#store)
+    this.#publisher = createPublisher(environment, (revision) => link.tell('applied', revision))
+    this.#plane = new DataPlane(environment, this.#publisher)
+    this.#onBackgroundFailure = backgroundFailure(environment.logger, environment.metrics)
+    this.#reload = new PluginReload({
+      catalogue,
+      attributes: settings.plugin_attr,
+      plugins: environment.plugins,
+      publisher: this.#publisher,
+      logger: environment.logConfiguration,
+      readList: () => this.#enabled,
+    })
+  }
+
+  static async create(link: Link, source: WorkerSource): Promise<WorkerParts> {
+    const { settings, catalogue, plugins } = source
+    const logger = createLogger(settings.gatewright.log.level).child({ worker: process.pid })
+    const registry = await loadPlugins(catalogue, { ...settings, plugins })
+    const health = new RelayedHealth(link)
+    const environment = createEnvironment(settings, registry, {
+      logger,
+      relayed: {
+        health,
+        origins: relayedOrigins(link),
+        nodeOperations: relayedNodeOperations(link),
+        exposition: () => link.ask<string>('exposition'),
+      },
+    })
+    if (environment.monitor) health.attach(environment.monitor)
+    return new WorkerParts(link, source, environment)
+  }
+
+  /** Everything but the listeners: compiles the configuration as the primary tells it, from now on. */
+  async prepare(): Promise<void> {
+    const { settings, logConfiguration } = this.#environment
+    // Everything that hears of it is there.
+    this.#link.tell('feed')
+    this.#following = followStore({
+      store: this.#store,
+      prefix: `${settings.store.prefix}/`,
+      listener: this.#publisher,
+      logger: logConfiguration,
+    })
+    await this.#publisher.firstPublish(this.#abort.signal)
+  }
+
+  async listen(): Promise<WorkerAddresses> {
+    this.#reload.mounting()
+    return this.#plane.start()
+  }
+
+  /** The metrics of this process. */
+  async expose(): Promise<string> {
+    let text = ''
+    for await (const piece of this.#environment.metrics.exposeInSlices()) text += piece
+    return text
+  }
+
+  async enable(names: readonly string[]): Promise<void> {
+    this.#enabled = names
+    await this.#reload.reload()
+  }
+
+  /** Whether what nobody caught comes from a plugin, and so concerns nothing else. */
+  contains(error: unknown): boolean {
+    const plugin = pluginThatThrew(error)
+    if (plugin === undefined) return false
+    this.#onBackgroundFailure(plugin, error)
+    return true
+  }
+
+  /** Ends in good order until the deadline; resolves with how much was cut. Idempotent. */
+  stop(order: DrainOrder): Promise<{ forced: number }> {
+    this.#stopping ??= this.#stop(order)
+    return this.#stopping
+  }
+
+  async #stop({ deadlineMs, minDrainMs }: DrainOrder): Promise<{ forced: number }> {
+    this.#abort.abort(new Error('the worker stops'))
+    const deadline = createDeadline(deadlineMs, SYSTEM_CLOCK)
+    const nothing = async () => undefined
+    try {
+      const { forced, problems } = await stopInOrder(
+        [
+          { name: 'proxy', rank: 1, start: nothing, stop: (until) => this.#plane.stop(until, minDrainMs) },
+          { name: 'configuration', rank: 0, start: nothing, stop: () => this.#close() },
+        ],
+        deadline,
+        SYSTEM_CLOCK,
+      )
+      for (const problem of problems) this.logger.error(problem, 'a part of a worker did not stop cleanly')
+      this.#link.tell('counted', await this.expose())
+      return { forced }
+    } finally {
+      deadline.dispose()
+    }
+  }
+
+  async #close(): Promise<number> {
+    const { secrets, discovery } = this.#environment
+    await this.#following?.close()
+    await this.#store.close()
+    await this.#publisher.settled()
+    this.#publisher.close()
+    secrets.cache.close()
+    discovery.close()
+    return 0
+  }
+}
+
+function createPublisher(environment: Environment, onApplied: (revision: number) => void): Publisher {
+  const { settings, metadata, compile, secrets, metrics, pools } = environment
+  const publisher = new Publisher({
+    prefix: settings.store.prefix,
+    environment: compile,
+    router: createRouter<Plan>(settings.apisix.router.http),
+    metadata,
+    logger: environment.logConfiguration,
+    now: () => Date.now(),
+    decrypt: secrets.decrypt,
+    secrets: secrets.cache,
+    onPublish: ({ revision }) => onApplied(revision),
+  })
+  environment.published.attach(publisher)
+  secrets.listen((references) => publisher.onSecrets(references))
+  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools })
+  return publisher
+}

@@ -1,0 +1,306 @@
+import type { Clock } from '../../lib/clock.ts'
+import type { Logger } from '../../observe/logger.ts'
+import type { Deadline } from '../deadline.ts'
+import { CrashHistory } from './crash-history.ts'
+import { type ForkedProcess, WorkerProcess } from './worker-process.ts'
+
+export interface PoolOptions<Addresses> {
+  /** At least 1. */
+  readonly size: number
+  readonly clock: Clock
+  readonly logger: Logger
+  fork(): ForkedProcess
+  /** Before the worker is asked for anything: what the primary answers it. */
+  attach(worker: WorkerProcess): void
+  /** What a worker is made with, asked for at each start. */
+  describe(worker: WorkerProcess): unknown
+  /** How long a worker may take to get ready. */
+  readonly readyTimeoutMs: number
+  /** How long it may take to drain when another took its place. */
+  readonly drainMs: number
+  /** A worker listens. */
+  onServing(worker: WorkerProcess, addresses: Addresses): void
+  /** Whether any worker serves, or the names of what keeps crashing, may have changed. */
+  onChange(): void
+  onGone(worker: WorkerProcess): void
+}
+
+/** A worker's place, over all processes that were in it. */
+export interface Place {
+  readonly id: number
+  readonly worker: WorkerProcess | undefined
+  /** Processes that ended in it without being told to. */
+  readonly restarts: number
+  readonly isLooping: boolean
+}
+
+class Slot implements Place {
+  readonly id: number
+  readonly history = new CrashHistory()
+  readonly #clock: Clock
+  worker: WorkerProcess | undefined
+  restarts = 0
+  cancelRestart: (() => void) | undefined
+
+  constructor(id: number, clock: Clock) {
+    this.id = id
+    this.#clock = clock
+  }
+
+  get isLooping(): boolean {
+    return this.history.isLoop(this.#clock.nowMs())
+  }
+}
+
+/** Keep-alive connections of a worker that is replaced get so much time to be told with an answer that they end. */
+const SWAP_MIN_DRAIN_MS = 1000
+const LOOP_CHECK_MS = 1000
+
+/**
+ * Keeps a number of workers serving: one that ends is replaced, by a standby that has everything but its listeners, so that neither the start of a
+ * process nor the size of the configuration counts; one that keeps crashing is started later each time; one that hangs is killed.
+ */
+export class WorkerPool<Addresses> {
+  readonly #options: PoolOptions<Addresses>
+  readonly #slots: readonly Slot[]
+  readonly #spareSlot: Slot
+  readonly #draining = new Set<Promise<number>>()
+  readonly #beingReplaced = new Set<WorkerProcess>()
+  readonly #abandoned = new WeakSet<WorkerProcess>()
+  #generation = 1
+  #isStarted = false
+  #isStopping = false
+  #swapping: Promise<void> | undefined
+  #nextSwap: Promise<void> | undefined
+  #cancelLoopCheck: (() => void) | undefined
+
+  constructor(options: PoolOptions<Addresses>) {
+    this.#options = options
+    this.#slots = Array.from({ length: options.size }, (_, index) => new Slot(index + 1, options.clock))
+    this.#spareSlot = new Slot(0, options.clock)
+  }
+
+  get places(): readonly Place[] {
+    return this.#slots
+  }
+
+  /** Counts swaps, from 1. */
+  get generation(): number {
+    return this.#generation
+  }
+
+  /** Those that drain because another took their place. */
+  get replaced(): Iterable<WorkerProcess> {
+    return this.#beingReplaced
+  }
+
+  get spare(): Place {
+    return this.#spareSlot
+  }
+
+  /** Those that take connections. */
+  get serving(): readonly WorkerProcess[] {
+    return this.#slots.flatMap(({ worker }) => (worker?.state === 'serving' ? [worker] : []))
+  }
+
+  get isLooping(): boolean {
+    return this.#slots.some(({ isLooping }) => isLooping)
+  }
+
+  /** Resolves when all serve; rejects with the first reason why one does not. */
+  async start(): Promise<void> {
+    await Promise.all(
+      this.#slots.map(async (slot) => {
+        slot.worker = this.#fork()
+        await this.#serve(slot.worker)
+      }),
+    )
+    this.#isStarted = true
+    // One that ended between its own start and that of the slowest.
+    for (const slot of this.#slots) if (slot.worker?.state === 'gone') this.#crashed(slot, 'ended')
+    this.#fillSpare()
+  }
+
+  /**
+   * Replaces all workers by new ones, one after the other: each serves before the one that it replaces drains. Resolves when all new ones serve.
+   * Rejects when one cannot; those that were not replaced by then stay. Called while it runs, it is done once more afterwards.
+   */
+  swap(): Promise<void> {
+    if (!this.#swapping) {
+      this.#swapping = this.#swapAll().finally(() => {
+        this.#swapping = undefined
+      })
+      return this.#swapping
+    }
+    this.#nextSwap ??= this.#swapping
+      .catch(() => undefined)
+      .then(() => {
+        this.#nextSwap = undefined
+        return this.swap()
+      })
+    return this.#nextSwap
+  }
+
+  /** Drains all, within the deadline. Resolves with how much was cut, when no process is left. */
+  async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
+    this.#isStopping = true
+    this.#cancelLoopCheck?.()
+    for (const slot of [...this.#slots, this.#spareSlot]) slot.cancelRestart?.()
+    const order = { deadlineMs: deadline.remainingMs(), minDrainMs }
+    const all = this.#slots.flatMap(({ worker }) => (worker ? [this.#end(worker, order)] : []))
+    const { worker: spare } = this.#spareSlot
+    if (spare) this.#abandon(spare)
+    const cut = () => {
+      for (const worker of this.#beingReplaced) worker.kill()
+    }
+    deadline.signal.addEventListener('abort', cut, { once: true })
+    const counts = await Promise.all([...all, ...this.#draining])
+    deadline.signal.removeEventListener('abort', cut)
+    await spare?.ended
+    return counts.reduce((sum, count) => sum + count, 0)
+  }
+
+  #end(worker: WorkerProcess, order: Parameters<WorkerProcess['drain']>[0]): Promise<number> {
+    if (worker.state === 'serving') return worker.drain(order)
+    this.#abandon(worker)
+    return worker.ended.then(() => 0)
+  }
+
+  #fork(): WorkerProcess {
+    const { clock, fork, logger } = this.#options
+    const worker = new WorkerProcess(fork(), this.#generation, {
+      clock,
+      onGone: (gone, how) => this.#onGone(gone, how),
+      onHang: ({ pid }) => logger.error({ worker: pid }, 'a worker does not answer: it is killed'),
+    })
+    this.#options.attach(worker)
+    return worker
+  }
+
+  async #serve(worker: WorkerProcess): Promise<void> {
+    const { describe, readyTimeoutMs, onServing, onChange } = this.#options
+    if (worker.state === 'starting') await worker.prepare(describe(worker), readyTimeoutMs)
+    const addresses = await worker.listen<Addresses>(readyTimeoutMs)
+    onServing(worker, addresses)
+    onChange()
+  }
+
+  #onGone(worker: WorkerProcess, how: string): void {
+    this.#options.onGone(worker)
+    const slot = [...this.#slots, this.#spareSlot].find((one) => one.worker === worker)
+    if (slot && this.#isStarted) this.#crashed(slot, how)
+    this.#options.onChange()
+  }
+
+  #crashed(slot: Slot, how: string): void {
+    const { clock, logger } = this.#options
+    const worker = slot.worker
+    slot.worker = undefined
+    if (this.#isStopping || (worker && this.#abandoned.has(worker))) return
+    slot.restarts++
+    const { delayMs } = slot.history.add(clock.nowMs())
+    logger.error({ worker: worker?.pid, place: slot.id, how, delayMs }, 'a worker ended: another one starts')
+    this.#options.onChange()
+    this.#watchLoops()
+    const restart = () => (slot === this.#spareSlot ? this.#fillSpare() : void this.#refill(slot))
+    // At once and not with a timer, which a busy process may call late.
+    if (delayMs === 0) restart()
+    else slot.cancelRestart = clock.schedule(delayMs, restart)
+  }
+
+  async #refill(slot: Slot): Promise<void> {
+    if (this.#isStopping) return
+    const worker = this.#takeSpare() ?? this.#fork()
+    slot.worker = worker
+    try {
+      await this.#serve(worker)
+    } catch (error) {
+      this.#options.logger.error({ worker: worker.pid, err: error }, 'a worker did not start')
+      // Its end is what starts the next one.
+      worker.kill()
+    }
+    this.#fillSpare()
+  }
+
+  #takeSpare(): WorkerProcess | undefined {
+    const { worker } = this.#spareSlot
+    if (worker?.state !== 'standby' || worker.generation !== this.#generation) return undefined
+    this.#spareSlot.worker = undefined
+    return worker
+  }
+
+  #fillSpare(): void {
+    if (this.#spareSlot.worker || this.#isStopping || this.#swapping) return
+    const { describe, readyTimeoutMs, logger } = this.#options
+    const worker = this.#fork()
+    this.#spareSlot.worker = worker
+    worker.prepare(describe(worker), readyTimeoutMs).catch((error: unknown) => {
+      if (this.#isStopping || this.#abandoned.has(worker)) return
+      logger.error({ worker: worker.pid, err: error }, 'the standby worker did not start')
+      worker.kill()
+    })
+  }
+
+  /** Ends one that serves nobody; its end is no crash. */
+  #abandon(worker: WorkerProcess): void {
+    this.#abandoned.add(worker)
+    worker.kill()
+  }
+
+  /** A loop ends by the passing of time. */
+  #watchLoops(): void {
+    if (!this.isLooping || this.#isStopping) return
+    this.#cancelLoopCheck?.()
+    this.#cancelLoopCheck = this.#options.clock.schedule(LOOP_CHECK_MS, () => {
+      this.#options.onChange()
+      this.#watchLoops()
+    })
+  }
+
+  async #swapAll(): Promise<void> {
+    if (this.#isStopping) throw new Error('the gateway stops')
+    this.#generation++
+    // It was loaded with what is to be replaced.
+    const { worker: spare } = this.#spareSlot
+    if (spare) this.#abandon(spare)
+    try {
+      for (const slot of this.#slots) await this.#replace(slot)
+    } finally {
+      this.#swapping = undefined
+      this.#fillSpare()
+    }
+  }
+
+  async #replace(slot: Slot): Promise<void> {
+    const fresh = this.#fork()
+    this.#abandoned.add(fresh)
+    try {
+      await this.#serve(fresh)
+    } catch (error) {
+      fresh.kill()
+      throw error
+    }
+    if (this.#isStopping) {
+      fresh.kill()
+      throw new Error('the gateway stops')
+    }
+    const old = slot.worker
+    slot.cancelRestart?.()
+    slot.worker = fresh
+    this.#abandoned.delete(fresh)
+    if (fresh.state === 'gone') this.#crashed(slot, 'ended')
+    if (old) this.#replaced(old)
+  }
+
+  #replaced(old: WorkerProcess): void {
+    this.#abandoned.add(old)
+    this.#beingReplaced.add(old)
+    const { drainMs } = this.#options
+    const drained = this.#end(old, { deadlineMs: drainMs, minDrainMs: SWAP_MIN_DRAIN_MS })
+    this.#draining.add(drained)
+    void drained.finally(() => {
+      this.#draining.delete(drained)
+      this.#beingReplaced.delete(old)
+    })
+  }
+}

@@ -1,0 +1,133 @@
+import type { Clock } from '../../lib/clock.ts'
+import { type Channel, Link } from './link.ts'
+
+/** A process that was just forked: the part of a cluster worker that is needed here. */
+export interface ForkedProcess extends Channel {
+  readonly pid: number
+  /** Calls `listener` once, with what it ended with. */
+  onExit(listener: (how: string) => void): void
+  /** SIGKILL. */
+  kill(): void
+}
+
+export type WorkerState = 'starting' | 'standby' | 'serving' | 'draining' | 'gone'
+
+/** The primary asks so often whether a worker is alive. */
+const HEARTBEAT_MS = 200
+/** So many in a row without an answer: it is hung. Counted in beats of the primary, so that a stall of this process accuses nobody. */
+const MISSED_BEATS = 7
+/** After the deadline of a drain, before it is killed. */
+const DRAIN_GRACE_MS = 800
+
+export interface WorkerOptions {
+  readonly clock: Clock
+  /** Told once, whatever the end was. */
+  onGone(worker: WorkerProcess, how: string): void
+  /** Told before a worker that does not answer is killed. */
+  onHang(worker: WorkerProcess): void
+}
+
+/** One worker process as the primary sees it. */
+export class WorkerProcess {
+  readonly link: Link
+  readonly pid: number
+  readonly generation: number
+  readonly startedAtMs: number
+  readonly #forked: ForkedProcess
+  readonly #options: WorkerOptions
+  readonly #ended: Promise<void>
+  #state: WorkerState = 'starting'
+  #cancelBeat: (() => void) | undefined
+  #missed = 0
+
+  constructor(forked: ForkedProcess, generation: number, options: WorkerOptions) {
+    this.#forked = forked
+    this.#options = options
+    this.pid = forked.pid
+    this.generation = generation
+    this.startedAtMs = options.clock.nowMs()
+    this.link = new Link(forked)
+    this.#ended = new Promise((resolve) => {
+      forked.onExit((how) => {
+        this.#state = 'gone'
+        this.#cancelBeat?.()
+        options.onGone(this, how)
+        resolve()
+      })
+    })
+  }
+
+  get state(): WorkerState {
+    return this.#state
+  }
+
+  /** Everything but listening. Rejects when it cannot, ends or takes longer. */
+  async prepare(body: unknown, limitMs: number): Promise<void> {
+    await this.#bounded(this.link.ask('prepare', body), limitMs)
+    if (this.#state === 'starting') this.#state = 'standby'
+    this.#beat()
+  }
+
+  /** Resolves with where it listens. */
+  async listen<T>(limitMs: number): Promise<T> {
+    const addresses = await this.#bounded(this.link.ask<T>('listen'), limitMs)
+    if (this.#state === 'standby') this.#state = 'serving'
+    return addresses
+  }
+
+  /** Ends it in good order until the deadline; resolves with how much was cut, once it is gone. */
+  async drain(body: { readonly deadlineMs: number; readonly minDrainMs: number }): Promise<number> {
+    if (this.#state === 'gone') return 0
+    this.#state = 'draining'
+    const { clock } = this.#options
+    const cancel = clock.schedule(body.deadlineMs + DRAIN_GRACE_MS, () => this.kill())
+    try {
+      const { forced } = await this.link.ask<{ forced: number }>('drain', body)
+      this.link.tell('bye')
+      await this.#ended
+      return forced
+    } catch {
+      // It ended before it could say how: whatever it was doing is cut.
+      await this.#ended
+      return 1
+    } finally {
+      cancel()
+    }
+  }
+
+  kill(): void {
+    if (this.#state !== 'gone') this.#forked.kill()
+  }
+
+  /** Resolves when the process is gone. */
+  get ended(): Promise<void> {
+    return this.#ended
+  }
+
+  #beat(): void {
+    if (this.#state === 'gone') return
+    if (this.#missed >= MISSED_BEATS) {
+      this.#options.onHang(this)
+      this.kill()
+      return
+    }
+    this.#missed++
+    this.link.ask('ping').then(
+      () => {
+        this.#missed = 0
+      },
+      // It is gone, which is told otherwise.
+      () => undefined,
+    )
+    this.#cancelBeat = this.#options.clock.schedule(HEARTBEAT_MS, () => this.#beat())
+  }
+
+  #bounded<T>(work: Promise<T>, limitMs: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.#options.clock.schedule(limitMs, () =>
+        reject(new Error(`worker ${this.pid} did not get ready within ${limitMs} ms`)),
+      )
+      work.then(resolve, reject).finally(cancel)
+    })
+  }
+}
