@@ -2,6 +2,7 @@ import type { AnyPlugin } from '../src/plugin/api.ts'
 
 /** Every plugin of this gateway by name, loaded when it is enabled. Alphabetical. */
 export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>> = {
+  'api-breaker': () => import('./api-breaker/index.ts'),
   'basic-auth': () => import('./basic-auth/index.ts'),
   'body-transformer': () => import('./body-transformer/index.ts'),
   brotli: () => import('./brotli/index.ts'),
@@ -22,7 +23,9 @@ export const catalogue: Readonly<Record<string, () => Promise<{ default: AnyPlug
   'ip-restriction': () => import('./ip-restriction/index.ts'),
   'jwt-auth': () => import('./jwt-auth/index.ts'),
   'key-auth': () => import('./key-auth/index.ts'),
+  'limit-conn': () => import('./limit-conn/index.ts'),
   'limit-count': () => import('./limit-count/index.ts'),
+  'limit-req': () => import('./limit-req/index.ts'),
   'loki-logger': () => import('./loki-logger/index.ts'),
   mocking: () => import('./mocking/index.ts'),
   'multi-auth': () => import('./multi-auth/index.ts'),

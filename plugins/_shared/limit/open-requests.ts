@@ -7,6 +7,8 @@ export const RENEW_MS = 10_000
 
 interface Holder {
   heardAt: number
+  /** Requests it holds, of all keys. */
+  open: number
 }
 
 interface OpenKey {
@@ -38,6 +40,7 @@ export class OpenRequests {
     if (count > most) return undefined
     const open = known ?? { counts: new Map<Holder, number>(), expiresAt: Number.POSITIVE_INFINITY }
     open.counts.set(holder, (open.counts.get(holder) ?? 0) + 1)
+    holder.open += 1
     if (!known) this.#keys.insert(key, open, now)
     return count
   }
@@ -47,7 +50,10 @@ export class OpenRequests {
     const holder = this.#holders.get(name)
     const open = this.#keys.get(key)
     if (!holder || !open) return
-    const left = (open.counts.get(holder) ?? 0) - 1
+    const count = open.counts.get(holder)
+    if (count === undefined) return
+    holder.open -= 1
+    const left = count - 1
     if (left > 0) open.counts.set(holder, left)
     else open.counts.delete(holder)
     if (open.counts.size === 0) this.#keys.delete(key)
@@ -70,20 +76,20 @@ export class OpenRequests {
       return known
     }
     this.#forgetTheSilent(now)
-    const holder = { heardAt: now }
+    const holder = { heardAt: now, open: 0 }
     this.#holders.set(name, holder)
     return holder
   }
 
   /** A holder joins when a process or an instance starts: rarely, so that all keys can be looked through. */
   #forgetTheSilent(now: number): void {
-    let hasSilent = false
+    let hasLost = false
     for (const [name, holder] of this.#holders) {
       if (!isSilent(holder, now)) continue
       this.#holders.delete(name)
-      hasSilent = true
+      hasLost ||= holder.open > 0
     }
-    if (!hasSilent) return
+    if (!hasLost) return
     for (const [key, open] of this.#keys.entries()) if (countOf(open, now) === 0) this.#keys.delete(key)
   }
 }
