@@ -12,6 +12,7 @@ import { createLogger } from '../observe/logger.ts'
 import { StoreUnavailableError } from './config-store.ts'
 import { EmbeddedStore } from './embedded-store.ts'
 import { storeContract } from './store-contract.ts'
+import { transactionContract } from './transaction-contract.ts'
 
 const logger = createLogger('silent')
 
@@ -66,6 +67,7 @@ function startWriter(directory: string, first: number, maxFileBlocks = 'unlimite
 }
 
 storeContract('embedded', async (t) => openIn(t, temporaryDirectory(t)))
+transactionContract('embedded', async (t) => openIn(t, temporaryDirectory(t)))
 
 describe('EmbeddedStore', () => {
   it('has every acknowledged write after the writer was killed at any instant, again and again', async (t) => {

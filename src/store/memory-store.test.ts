@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { eventually, record } from '../../test/support/watch-recording.ts'
 import { createLogger } from '../observe/logger.ts'
 import { MemoryStore } from './memory-store.ts'
 import { storeContract } from './store-contract.ts'
+import { transactionContract } from './transaction-contract.ts'
 
 const logger = createLogger('silent')
 
-storeContract('memory', async (t) => {
+const open = async (t: TestContext) => {
   const store = new MemoryStore({ logger })
   t.after(() => store.close())
   return store
-})
+}
+
+storeContract('memory', open)
+transactionContract('memory', open)
 
 describe('MemoryStore', () => {
   it('ends a watch as compacted when its revision has fallen out of the history', async () => {

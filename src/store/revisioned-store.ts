@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
 import {
-  type ConfigStore,
   type DeleteResult,
   type Lease,
   type Listing,
@@ -18,6 +17,13 @@ import { asUtf8, checkKey } from './keys.ts'
 import { LeaseTable, type LeaseTime } from './lease-table.ts'
 import type { LeaseRow, StorageMedium } from './storage-medium.ts'
 import type { StoreLog } from './store-log.ts'
+import {
+  checkDistinct,
+  type SharedLease,
+  type Transaction,
+  type TransactionalStore,
+  type TransactionResult,
+} from './transactions.ts'
 import { WatchHub } from './watch-hub.ts'
 import {
   planDelete,
@@ -25,7 +31,9 @@ import {
   planExpire,
   planKeepAlive,
   planPut,
+  planRemaining,
   planRevoke,
+  planTransaction,
 } from './write-plans.ts'
 
 export interface RevisionedStoreOptions {
@@ -51,7 +59,7 @@ interface Waiting {
  * Everything a one-process store owes (revisions, conflicts, leases, watches) on top of any {@link StorageMedium}. Writes that
  * arrive while a commit is under way form the next group and share its commit.
  */
-export class RevisionedStore implements ConfigStore {
+export class RevisionedStore implements TransactionalStore {
   readonly name: string
   readonly isReadOnly = false
   readonly #medium: StorageMedium
@@ -101,16 +109,32 @@ export class RevisionedStore implements ConfigStore {
     return this.#write((draft) => planDeletePrefix(draft, prefix))
   }
 
+  async transact(transaction: Transaction): Promise<TransactionResult> {
+    const { conditions, puts = [], deletes = [] } = transaction
+    for (const { key } of [...conditions, ...puts]) checkKey(key)
+    for (const key of deletes) checkKey(key)
+    checkDistinct(transaction)
+    return this.#write((draft) => planTransaction(draft, transaction))
+  }
+
   async grantLease(ttlSeconds: number): Promise<Lease> {
     if (!(ttlSeconds >= 1))
       throw new RangeError(`a lease of ${ttlSeconds} seconds is too short; use at least 1`)
     const id = randomBytes(8).toString('hex')
     const deadlineMs = this.#time.wallNowMs() + ttlSeconds * 1000
     await this.#write((draft) => draft.setLease(id, { id, ttlSeconds, deadlineMs }))
+    return this.openLease(id)
+  }
+
+  openLease(id: string): SharedLease {
     return {
       id,
       keepAlive: () => this.#write((draft) => planKeepAlive(draft, id, this.#time.wallNowMs())),
       revoke: () => this.#write((draft) => planRevoke(draft, id)),
+      remainingSeconds: () =>
+        this.#write((draft) => planRemaining(draft, id) - this.#time.wallNowMs()).then((ms) =>
+          Math.max(0, ms / 1000),
+        ),
     }
   }
 

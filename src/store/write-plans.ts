@@ -6,7 +6,9 @@ import {
   RevisionConflictError,
 } from './config-store.ts'
 import { type Draft, toItem } from './draft.ts'
-import type { LeaseRow } from './storage-medium.ts'
+import { asUtf8 } from './keys.ts'
+import type { LeaseRow, StoredRecord } from './storage-medium.ts'
+import type { Condition, Transaction, TransactionResult } from './transactions.ts'
 
 /**
  * What each write does to a draft. A plan checks everything before it changes anything, so one that throws leaves the draft as it
@@ -39,6 +41,39 @@ export function planDeletePrefix(draft: Draft, prefix: string): DeleteResult {
     deleted.map((item) => item.key),
   )
   return { revision, deleted }
+}
+
+export function planTransaction(draft: Draft, transaction: Transaction): TransactionResult {
+  const { conditions, puts = [], deletes = [] } = transaction
+  const present = conditions.map(({ key }) => draft.get(key))
+  if (!conditions.every((condition, index) => holds(condition, present[index]))) {
+    return {
+      isDone: false,
+      revision: draft.revision,
+      present: present.map((record) => record && { ...record }),
+    }
+  }
+  for (const { leaseId } of puts) {
+    if (leaseId !== undefined && draft.lease(leaseId) === undefined) throw leaseLost(leaseId)
+  }
+  const records = puts.map((put) => ({ ...put, value: asUtf8(put.value) }))
+  const revision = draft.write(
+    records,
+    deletes.filter((key) => draft.get(key)),
+  )
+  return { isDone: true, revision }
+}
+
+function holds(condition: Condition, record: StoredRecord | undefined): boolean {
+  if ('leaseId' in condition) return record?.leaseId === condition.leaseId
+  return (record?.modRevision ?? 0) === condition.modRevision
+}
+
+/** When the lease ends by itself, in ms since the epoch. */
+export function planRemaining(draft: Draft, leaseId: string): number {
+  const row = draft.lease(leaseId)
+  if (!row) throw leaseLost(leaseId)
+  return row.deadlineMs
 }
 
 export function planKeepAlive(draft: Draft, leaseId: string, nowMs: number): void {

@@ -1,5 +1,6 @@
 import type { Etcd3, IDuplexStream, ILeaseKeepAliveRequest, ILeaseKeepAliveResponse } from 'etcd3'
 import type { Lease } from '../config-store.ts'
+import type { SharedLease } from '../transactions.ts'
 import type { EtcdCalls } from './etcd-calls.ts'
 import { leaseLost } from './etcd-errors.ts'
 
@@ -9,11 +10,24 @@ export async function grantEtcdLease(client: Etcd3, calls: EtcdCalls, ttlSeconds
   const { ID: id } = await calls.run('grant a lease', (limit) =>
     client.leaseClient.leaseGrant({ TTL, ID: '0' }, limit),
   )
+  return openEtcdLease(client, calls, id)
+}
+
+/** A lease that someone granted. */
+export function openEtcdLease(client: Etcd3, calls: EtcdCalls, id: string): SharedLease {
   return {
     id,
     keepAlive: () => calls.run('renew a lease', () => renew(client, id)),
     async revoke() {
       await calls.run('revoke a lease', (limit) => client.leaseClient.leaseRevoke({ ID: id }, limit))
+    },
+    async remainingSeconds() {
+      const { TTL } = await calls.run('read a lease', (limit) =>
+        client.leaseClient.leaseTimeToLive({ ID: id, keys: false }, limit),
+      )
+      // etcd answers −1 for a lease that it does not know.
+      if (Number(TTL) < 0) throw leaseLost()
+      return Number(TTL)
     },
   }
 }

@@ -1,7 +1,8 @@
-import { after, before } from 'node:test'
+import { after, before, type TestContext } from 'node:test'
 import { type RunningEtcd, startEtcd } from '../../../test/support/etcd.ts'
 import { createLogger } from '../../observe/logger.ts'
 import { storeContract } from '../store-contract.ts'
+import { transactionContract } from '../transaction-contract.ts'
 import { EtcdStore } from './etcd-store.ts'
 
 const logger = createLogger('silent')
@@ -15,8 +16,11 @@ after(async () => {
   for (const release of releases) await release()
 })
 
-storeContract('etcd', async (t) => {
+const open = async (t: TestContext) => {
   const store = new EtcdStore({ hosts: [etcd.endpoint], logger })
   t.after(() => store.close())
   return store
-})
+}
+
+storeContract('etcd', open)
+transactionContract('etcd', open)

@@ -1,7 +1,6 @@
 import type { Etcd3, IResponseHeader } from 'etcd3'
 import { type Clock, SYSTEM_CLOCK } from '../../lib/clock.ts'
 import {
-  type ConfigStore,
   type DeleteResult,
   type Lease,
   type Listing,
@@ -14,11 +13,19 @@ import {
 } from '../config-store.ts'
 import { checkKey } from '../keys.ts'
 import type { StoreLog } from '../store-log.ts'
+import {
+  checkDistinct,
+  type SharedLease,
+  type Transaction,
+  type TransactionalStore,
+  type TransactionResult,
+} from '../transactions.ts'
 import { EtcdCalls } from './etcd-calls.ts'
 import { createEtcdClient, DEFAULT_TIMEOUT_MS, describeHosts, type EtcdClientOptions } from './etcd-client.ts'
 import { probeKeyOf, rangeOf, toItem } from './etcd-codec.ts'
-import { grantEtcdLease } from './etcd-lease.ts'
+import { grantEtcdLease, openEtcdLease } from './etcd-lease.ts'
 import { listAtOneRevision } from './etcd-list.ts'
+import { runTransaction } from './etcd-transaction.ts'
 import { EtcdWatch, type Head } from './etcd-watch.ts'
 
 export interface EtcdStoreOptions extends EtcdClientOptions {
@@ -31,7 +38,7 @@ export interface EtcdStoreOptions extends EtcdClientOptions {
 }
 
 /** etcd 3.4 or later through etcd3, whose retries, leases and watcher are not used (node-packages.md §1.6). */
-export class EtcdStore implements ConfigStore {
+export class EtcdStore implements TransactionalStore {
   readonly name = 'etcd'
   readonly isReadOnly = false
   readonly #options: EtcdStoreOptions
@@ -62,7 +69,7 @@ export class EtcdStore implements ConfigStore {
       pageSize,
     )
     this.#clusterId = listing.clusterId
-    return { items: listing.items, revision: listing.revision }
+    return { items: listing.items, revision: listing.revision, source: listing.clusterId }
   }
 
   async get(key: string): Promise<StoredItem | undefined> {
@@ -104,6 +111,18 @@ export class EtcdStore implements ConfigStore {
     if (!(ttlSeconds >= 1))
       throw new RangeError(`a lease of ${ttlSeconds} seconds is too short; use at least 1`)
     return grantEtcdLease(this.#client, this.#calls, ttlSeconds)
+  }
+
+  async transact(transaction: Transaction): Promise<TransactionResult> {
+    const { conditions, puts = [], deletes = [] } = transaction
+    for (const { key } of [...conditions, ...puts]) checkKey(key)
+    for (const key of deletes) checkKey(key)
+    checkDistinct(transaction)
+    return runTransaction(this.#client, this.#calls, transaction)
+  }
+
+  openLease(id: string): SharedLease {
+    return openEtcdLease(this.#client, this.#calls, id)
   }
 
   watch(prefix: string, fromRevision: number, sink: WatchSink): Watch {
