@@ -7,7 +7,7 @@ import {
   type Reply,
   type RequestContext,
 } from '../../src/plugin/api.ts'
-import { announceOtherBody } from '../_shared/body/replace-body.ts'
+import { forgetBody } from '../_shared/body/replace-body.ts'
 import { schema } from './schema.ts'
 import { compileTransform, type Transform, type TransformConfig, TransformError } from './transform.ts'
 
@@ -31,7 +31,7 @@ export default definePlugin<Config>({
       ...(toUpstream && { rewrite: (context) => transformRequest(context, toUpstream, max_req_body_size) }),
       ...(toClient && {
         beforeProxy: asksForPlainBody,
-        headerFilter: announceOtherBody,
+        headerFilter: (context) => forgetBody(context.response.headers),
         bodyFilter: (context) =>
           responseFilter(context, toClient, { maxBytes: max_resp_body_size, logger: host.logger }),
       }),

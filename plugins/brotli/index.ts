@@ -43,12 +43,11 @@ export default definePlugin<BrotliConfig>({
   name: 'brotli',
   priority: 996,
   schema,
-  compile(config, host) {
+  compile(config) {
     const options = optionsOf(config)
     return {
-      bodyFilter: compilePacking(config as PackingConfig, {
+      packBody: compilePacking(config as PackingConfig, {
         coding: 'br',
-        isGlobal: host.owner.kind === 'global_rules',
         makeStream: () => createBrotliCompress(options),
       }),
     }

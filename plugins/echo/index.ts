@@ -5,7 +5,7 @@ import {
   type Headers,
   type RequestContext,
 } from '../../src/plugin/api.ts'
-import { announceOtherBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
 import { checkReplyHeaders, fixedReplyHeaders, replyHeadersSchema } from '../_shared/headers/reply-headers.ts'
 
 const schema = {
@@ -37,7 +37,7 @@ export default definePlugin<EchoConfig>({
     return {
       headerFilter(context) {
         const { response } = context
-        if (isBodyChanged(response.headers)) announceOtherBody(context)
+        if (isBodyChanged(response.headers)) forgetBody(context.response.headers)
         for (const [name, value] of headers) response.headers.set(name, value)
       },
       // A packed body has kept its Content-Encoding, unless the configuration's own headers say something else.

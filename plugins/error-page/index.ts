@@ -1,5 +1,5 @@
 import { definePlugin, type FromSchema, type RequestContext } from '../../src/plugin/api.ts'
-import { announceOtherBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
 
 const schema = { type: 'object', properties: {} } as const
 
@@ -50,7 +50,7 @@ export default definePlugin<FromSchema<typeof schema>>({
       headerFilter(context) {
         const page = pageFor(context, pages())
         if (!page) return
-        announceOtherBody(context)
+        forgetBody(context.response.headers)
         context.response.headers.set('Content-Type', page.contentType)
       },
       bodyFilter(context) {

@@ -34,14 +34,13 @@ export default definePlugin<FromSchema<typeof schema>>({
   name: 'gzip',
   priority: 995,
   schema,
-  compile(config, host) {
+  compile(config) {
     // Flushed at the end of every chunk: an event must not wait for the next one to fill a block.
     const options = { level: config.comp_level, flush: constants.Z_SYNC_FLUSH }
     return {
-      bodyFilter: compilePacking(config as PackingConfig, {
+      packBody: compilePacking(config as PackingConfig, {
         coding: 'gzip',
         statuses: STATUSES,
-        isGlobal: host.owner.kind === 'global_rules',
         makeStream: () => createGzip(options),
       }),
     }

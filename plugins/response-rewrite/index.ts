@@ -8,7 +8,7 @@ import {
   type RequestContext,
   requestSlot,
 } from '../../src/plugin/api.ts'
-import { announceOtherBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
 import { checkHeaders, compileHeaders, type HeadersConfig } from '../_shared/headers/operations.ts'
 import { bodyBytes, compileFilters, filterBody } from './body.ts'
 import { unpackFor } from './content-coding.ts'
@@ -41,7 +41,7 @@ export default definePlugin<ResponseRewriteConfig>({
         if (status !== undefined) response.status = status
         const filter = filterFor?.(response.headers)
         if (filter) {
-          announceOtherBody(context)
+          forgetBody(context.response.headers)
           keepFilter(context, instance, filter)
         }
         changeHeaders?.(response.headers, context)

@@ -33,10 +33,7 @@ export function writeReply(exchange: Exchange, reply: Reply): void {
   context.beginResponse(made)
   runHeaderFilters(globalChain.headerFilter, context, report)
   runHeaderFilters(chain.headerFilter, context, report)
-  const filters = [
-    ...collectBodyFilters(globalChain.bodyFilter, context, report),
-    ...collectBodyFilters(chain.bodyFilter, context, report),
-  ]
+  const filters = collectBodyFilters([globalChain, chain], context, report)
   addDebugHeaders(exchange, made)
   // Ours alone to say, whatever a plugin copied from elsewhere.
   headers.remove('transfer-encoding')

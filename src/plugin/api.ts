@@ -12,8 +12,8 @@ export {
   variableText,
 } from '../lib/template.ts'
 export type { Ref } from '../model/kind.ts'
-export type { Labels } from '../model/types.ts'
 export { parseProto } from '../model/proto.ts'
+export type { Labels } from '../model/types.ts'
 export { compileValidator, type Validator } from '../model/validator.ts'
 export type { Logger } from '../observe/logger.ts'
 export type { Counter, Family, Gauge, Histogram, MetricRegistry } from '../observe/metrics.ts'

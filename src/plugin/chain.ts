@@ -14,6 +14,7 @@ export interface Chain {
   readonly beforeProxy: Steps
   readonly headerFilter: Steps
   readonly bodyFilter: Steps
+  readonly packBody: Steps
   readonly log: Steps
 }
 
@@ -28,6 +29,7 @@ export function buildChain(instances: readonly Instance[]): Chain {
     beforeProxy: of('beforeProxy'),
     headerFilter: of('headerFilter'),
     bodyFilter: of('bodyFilter'),
+    packBody: of('packBody'),
     log: of('log'),
   })
 }

@@ -56,6 +56,11 @@ export interface PluginInstance {
    * as compression: the node is read as fast as the client takes what comes out.
    */
   bodyFilter?: (context: RequestContext) => BodyFilter | BodyStream | undefined
+  /**
+   * As `bodyFilter`, for what makes another form of the same body, such as compression: called after all body filters, of global rules
+   * and routes alike, and given what they all have made, whatever the priority.
+   */
+  packBody?: (context: RequestContext) => BodyStream | undefined
   /** After the response ended, however it ended. Synchronous; what takes longer belongs to a batch the plugin owns. */
   log?: (context: RequestContext) => void
 }

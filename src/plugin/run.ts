@@ -1,4 +1,4 @@
-import type { Steps } from './chain.ts'
+import type { Chain, Steps } from './chain.ts'
 import { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
 import type { Context } from './context/context.ts'
 import { requestSlot } from './context/slot.ts'
@@ -124,22 +124,37 @@ export function runHeaderFilters(steps: Steps, context: Context, report: Failure
   for (const step of steps) runSafely(step, 'headerFilter', { context, report })
 }
 
-/** Asks each instance for a body filter; those that want none cost nothing. */
+/**
+ * Asks each instance for a body filter, in the order in which the body goes through them: chain by chain, and what packs it behind all
+ * that changes it. Instances that want none cost nothing.
+ */
 export function collectBodyFilters(
-  steps: Steps,
+  chains: readonly Chain[],
   context: Context,
   report: FailureReport,
 ): (BodyFilter | BodyStream)[] {
   const filters: (BodyFilter | BodyStream)[] = []
-  for (const step of steps) {
-    const filter = runSafely(step, 'bodyFilter', { context, report }) as BodyFilter | BodyStream | undefined
-    if (!filter) continue
-    if ('stream' in filter) {
-      filter.stream.on('error', (error) => report({ instance: step, phase: 'bodyFilter', error }, context))
+  for (const phase of BODY_PHASES) {
+    for (const chain of chains) {
+      for (const step of chain[phase]) addFilter(filters, step, { phase, context, report })
     }
-    filters.push(filter)
   }
   return filters
+}
+
+const BODY_PHASES = ['bodyFilter', 'packBody'] as const
+
+function addFilter(
+  filters: (BodyFilter | BodyStream)[],
+  step: Instance,
+  { phase, context, report }: { phase: 'bodyFilter' | 'packBody'; context: Context; report: FailureReport },
+): void {
+  const filter = runSafely(step, phase, { context, report }) as BodyFilter | BodyStream | undefined
+  if (!filter) return
+  if ('stream' in filter) {
+    filter.stream.on('error', (error) => report({ instance: step, phase, error }, context))
+  }
+  filters.push(filter)
 }
 
 export function runLog(steps: Steps, context: Context, report: FailureReport): void {
@@ -148,7 +163,7 @@ export function runLog(steps: Steps, context: Context, report: FailureReport): v
 
 function runSafely(
   step: Instance,
-  phase: 'headerFilter' | 'bodyFilter' | 'log',
+  phase: 'headerFilter' | 'bodyFilter' | 'packBody' | 'log',
   { context, report }: { readonly context: Context; readonly report: FailureReport },
 ): unknown {
   if (!mayRun(step, context)) return undefined

@@ -50,10 +50,7 @@ export class Relay {
     addOwnHeaders(this.#exchange, response)
     runHeaderFilters(globalChain.headerFilter, context, report)
     runHeaderFilters(chain.headerFilter, context, report)
-    const filters = [
-      ...collectBodyFilters(globalChain.bodyFilter, context, report),
-      ...collectBodyFilters(chain.bodyFilter, context, report),
-    ]
+    const filters = collectBodyFilters([globalChain, chain], context, report)
     this.#areTrailersTaken = filters.some((filter) => 'takesTrailers' in filter && filter.takesTrailers)
     if (filters.some(isStream)) this.#open(filters)
     else this.#filters = filters as BodyFilter[]

@@ -102,7 +102,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   }
   context.beginResponse(reply ? gatewayResponse(reply) : upstreamResponse(answer))
   runHeaderFilters(chain.headerFilter, context, walk.report)
-  const filters = collectBodyFilters(chain.bodyFilter, context, walk.report)
+  const filters = collectBodyFilters([chain], context, walk.report)
   const bytes = await filtered(reply ? [await replyBody(reply)] : chunksOf(answer), filters)
   context.stats.responseBodyBytes = bytes.length
   context.stats.endedAt = walk.monotonic()

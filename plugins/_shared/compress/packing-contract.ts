@@ -145,20 +145,22 @@ export function describePacking({ plugin, coding, unpack, unpackBegun }: Packer)
       assert.equal(unpack(bytes).toString(), 'data: first\n\ndata: second\n\n')
     })
 
-    it('leaves a body alone that another plugin changes behind it', async (t) => {
+    it('packs what other plugins have made of a body, from a global rule too', async (t) => {
       const html = { 'content-type': 'text/html' }
       const node = await fakeUpstream(t, (_request, response) => response.writeHead(200, html).end(PAGE))
       const filters = [{ regex: 'hello', replace: 'bye', scope: 'global' }]
       const gateway = await startGateway(t, {
+        global_rules: { 1: { plugins: { [plugin.name]: {} } } },
         routes: {
           1: {
             uri: '/*',
-            plugins: { [plugin.name]: {}, 'response-rewrite': { filters }, echo: { after_body: '!' } },
+            plugins: { 'response-rewrite': { filters }, echo: { after_body: '!' } },
             upstream: { nodes: { [node.address]: 1 } },
           },
         },
       })
       const response = await fetch(gateway.proxyUrl, { headers: { 'accept-encoding': coding } })
+      assert.equal(response.headers.get('content-encoding'), coding)
       assert.equal(await response.text(), `${PAGE.replaceAll('hello', 'bye')}!`)
     })
 
@@ -172,6 +174,7 @@ export function describePacking({ plugin, coding, unpack, unpackBegun }: Packer)
       })
       for (const accepted of [coding, 'identity', coding]) {
         const response = await fetch(gateway.proxyUrl, { headers: { 'accept-encoding': accepted } })
+        assert.equal(response.headers.get('content-encoding'), accepted === coding ? coding : null)
         assert.equal(await response.text(), PAGE)
       }
       assert.equal(node.requests.length, 1)

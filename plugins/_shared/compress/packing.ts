@@ -1,6 +1,5 @@
 import type { Transform } from 'node:stream'
 import type { BodyStream, Headers, RequestContext } from '../../../src/plugin/api.ts'
-import { isChangeAnnounced } from '../body/replace-body.ts'
 import { isAccepted } from './accepted.ts'
 
 export interface PackingConfig {
@@ -15,8 +14,6 @@ export interface Packing {
   readonly coding: string
   /** Statuses whose bodies are packed; all that have a whole body unless given. */
   readonly statuses?: ReadonlySet<number>
-  /** Of a global rule: plugins of the route come behind it, and what they keep or change must not be packed. */
-  readonly isGlobal: boolean
   /** Packs one body; has to hand out what it was given so far at the end of every write. */
   makeStream(): Transform
 }
@@ -29,14 +26,13 @@ const NO_WHOLE_BODY: ReadonlySet<number> = new Set([204, 205, 206, 304])
 const STALE = ['content-length', 'accept-ranges', 'content-md5', 'content-digest', 'digest']
 
 /**
- * Compiles the rules by which bodies are packed (contract §7.3) into a `bodyFilter`, which is called when every other plugin has done
- * with the headers.
+ * Compiles the rules by which bodies are packed (contract §7.3) into a `packBody`, which is called when every other plugin has done
+ * with headers and body.
  */
 export function compilePacking(config: PackingConfig, packing: Packing): PackBody {
   const isOfType = compileTypes(config.types)
   const isEligible = (context: RequestContext) =>
     isPackable(context, packing) &&
-    !isChangeAnnounced(context) &&
     isLongEnough(context.response.headers, config.min_length) &&
     isOfType(context.response.headers.get('content-type'))
   return (context) => {
@@ -50,19 +46,12 @@ export function compilePacking(config: PackingConfig, packing: Packing): PackBod
   }
 }
 
-function isPackable(context: RequestContext, { statuses, isGlobal }: Packing): boolean {
-  const { response, route } = context
-  if ((isGlobal && route) || isFromGrpc(context)) return false
+function isPackable({ response }: RequestContext, { statuses }: Packing): boolean {
   const { status, headers, source } = response
   if (NO_WHOLE_BODY.has(status) || (statuses && !statuses.has(status))) return false
   // The gateway's own errors are a line.
   if (source === 'gateway' && status >= 400) return false
   return !headers.has('content-encoding') && !headers.has('content-range') && mayTransform(headers)
-}
-
-/** Plugins behind this one may make something else of the messages, whatever the `Content-Type` says by now. */
-function isFromGrpc(context: RequestContext): boolean {
-  return context.response.source === 'upstream' && /^grpcs?$/.test(String(context.var('upstream_scheme')))
 }
 
 /** RFC 9110 §7.7. */

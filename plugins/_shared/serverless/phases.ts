@@ -5,7 +5,6 @@ import type {
   Reply,
   RequestContext,
 } from '../../../src/plugin/api.ts'
-import { announceChange } from '../body/replace-body.ts'
 import { compileFunctions, type Named } from './functions.ts'
 import { toReply } from './reply.ts'
 import type { Phase, ServerlessConfig } from './schema.ts'
@@ -23,7 +22,6 @@ const PHASES: Readonly<Record<Phase, (work: Work) => PluginInstance>> = {
   before_proxy: (work) => ({ beforeProxy: (context) => answerFrom(work, context) }),
   header_filter: (work) => ({ headerFilter: (context) => callAll(work, context) }),
   body_filter: (work) => ({
-    headerFilter: announceChange,
     bodyFilter: (context) => bodyFilter(work, context),
   }),
   log: (work) => ({ log: (context) => callAll(work, context) }),
