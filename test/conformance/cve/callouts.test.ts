@@ -136,15 +136,7 @@ describe('what went wrong in services asked by other gateways (reliability.md §
 
   it('CVE-2026-31923: a service whose certificate nobody vouches for decides nothing, unless that is wanted', async (t) => {
     const node = await recordingNode(t)
-    const server = createTlsServer(makeCertificate({ names: ['localhost'] }), (_request, response) => {
-      response.end('{"result":{"allow":true}}')
-    })
-    t.after(() => {
-      server.closeAllConnections()
-      server.close()
-    })
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const url = `https://localhost:${(server.address() as AddressInfo).port}`
+    const url = await selfSigned(t, () => '{"result":{"allow":true}}')
     const statusWith = async (plugins: Record<string, Record<string, unknown>>) => {
       const { proxyUrl } = await gatewayBefore(t, node.address, plugins)
       return (await fetch(proxyUrl)).status
@@ -154,4 +146,35 @@ describe('what went wrong in services asked by other gateways (reliability.md §
     assert.equal(node.received.length, 0)
     assert.equal(await statusWith({ 'forward-auth': { uri: url, ssl_verify: false } }), 200)
   })
+
+  it('CVE-2026-31923: a provider whose certificate nobody vouches for identifies nobody, unless that is wanted', async (t) => {
+    const node = await recordingNode(t)
+    const url = await selfSigned(t, (own) =>
+      JSON.stringify({ issuer: own, authorization_endpoint: `${own}/auth` }),
+    )
+    const config = { client_id: 'a', client_secret: 'b', discovery: url, session: { secret: 'x'.repeat(16) } }
+    const statusWith = async (more: object) => {
+      const { proxyUrl } = await gatewayBefore(t, node.address, { 'openid-connect': { ...config, ...more } })
+      const headers = { authorization: 'Bearer x' }
+      return (await fetch(proxyUrl, { redirect: 'manual', headers })).status
+    }
+    assert.equal(await statusWith({}), 503)
+    assert.equal(await statusWith({ bearer_only: true }), 503)
+    assert.equal(await statusWith({ bearer_only: true, use_jwks: true }), 503)
+    assert.equal(await statusWith({ ssl_verify: false }), 302)
+    assert.equal(node.received.length, 0)
+  })
 })
+
+/** An HTTPS server that answers one text to everything, with a certificate of its own making. Gives its URL. */
+async function selfSigned(t: TestContext, answer: (url: string) => string): Promise<string> {
+  const server = createTlsServer(makeCertificate({ names: ['localhost'] }))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const url = `https://localhost:${(server.address() as AddressInfo).port}`
+  server.on('request', (_request, response) => void response.end(answer(url)))
+  return url
+}
