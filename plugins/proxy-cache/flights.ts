@@ -4,7 +4,7 @@ import { ExpiringMap } from '../_shared/limit/expiring-map.ts'
 /** What became of the request that others wait for. `late` is for a waiter whose time is over. */
 export type Outcome = 'stored' | 'failed' | 'late'
 
-/** How long requests for an answer that turned out not to be storable do not wait for each other. */
+/** How long requests do not wait for each other after an answer turned out not to be storable, or too slow. */
 const UNSTORABLE_MS = 10_000
 const MAX_UNSTORABLE = 10_000
 
@@ -46,7 +46,7 @@ export class Flights {
     return flight
   }
 
-  /** Ends a flight; `unstorable` when its answer was of a kind that is not stored. Idempotent. */
+  /** Ends a flight; `unstorable` when there is no use in waiting for the next one of its kind either. Idempotent. */
   settle(flight: Flight, outcome: 'stored' | 'failed' | 'unstorable'): void {
     const open = this.#flights.get(flight.id)
     if (open !== flight) return

@@ -17,6 +17,8 @@ const visits = requestSlot<Visit>('proxy-cache')
 const MS_PER_SECOND = 1000
 const DEFAULT_LOCK_TIMEOUT_S = 5
 const DEFAULT_DISK_TTL_MS = 10_000
+/** A disk that takes longer is not waited for. */
+const FIND_TIMEOUT_MS = 1000
 
 /** Answers requests with what the upstream has answered before (contract §7.3). */
 export default definePlugin<ProxyCacheConfig>({
@@ -80,7 +82,14 @@ function createParts(config: ProxyCacheConfig, host: InstanceHost, zone: Zone) {
   const addressOf = compileAddress(config)
   return {
     rules,
-    lookup: new Lookup({ zone, rules, clock, addressOf, waitMs: waitS * MS_PER_SECOND }),
+    lookup: new Lookup({
+      zone,
+      rules,
+      clock,
+      addressOf,
+      waitMs: waitS * MS_PER_SECOND,
+      findMs: FIND_TIMEOUT_MS,
+    }),
     recorder: new Recorder({ zone, rules, now, maxBodyBytes: config.max_resp_body_size }),
   }
 }

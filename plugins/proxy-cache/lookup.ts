@@ -18,6 +18,8 @@ export interface LookupParts {
   readonly addressOf: (context: RequestContext) => RequestAddress
   /** Longest time that a request waits for another one's answer. */
   readonly waitMs: number
+  /** Longest time that it waits for the store to find one. */
+  readonly findMs: number
 }
 
 type Answer = Reply | undefined
@@ -57,7 +59,7 @@ export class Lookup {
     if (!visit.verdict.mayLookUp) return this.#goOn(visit, context)
     const stored = this.#parts.zone.store.find(visit.address!)
     return stored instanceof Promise
-      ? stored.then((found) => this.#use(found, visit, context))
+      ? inTime(stored, this.#parts.findMs).then((found) => this.#use(found, visit, context))
       : this.#use(stored, visit, context)
   }
 
@@ -89,10 +91,29 @@ export class Lookup {
       return undefined
     }
     visit.hasWaited = true
-    return flight
-      .wait(this.#parts.waitMs)
-      .then((outcome) => (outcome === 'stored' ? this.#find(visit, context) : undefined))
+    return flight.wait(this.#parts.waitMs).then((outcome) => {
+      if (outcome === 'stored') return this.#find(visit, context)
+      // Whoever comes next must not wait in vain again.
+      if (outcome === 'late') flights.settle(flight, 'unstorable')
+      return undefined
+    })
   }
+}
+
+/** What the store finds, or nothing when it takes too long: a disk that hangs must not hold up what the upstream could answer. */
+function inTime(finding: Promise<Stored | undefined>, ms: number): Promise<Stored | undefined> {
+  return new Promise((resolve) => {
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      resolve(undefined)
+    }, ms).unref()
+    void finding.then((stored) => {
+      clearTimeout(timer)
+      if (isLate) stored?.release()
+      else resolve(stored)
+    })
+  })
 }
 
 function hit(stored: Stored, visit: Visit, context: RequestContext): Reply {
