@@ -24,5 +24,10 @@ export type TakeQuota = (key: string, allowance: Allowance) => Quota | Promise<Q
 
 /** Seconds cut, not rounded, to two decimals: `60`, `59.99` (contract §7.8). */
 export function secondsText(ms: number): string {
-  return String(Math.floor(ms / 10) / 100)
+  const hundredths = Math.floor(ms / 10)
+  const rest = hundredths % 100
+  const seconds = String((hundredths - rest) / 100)
+  // Small whole numbers have their texts at hand, fractions are converted digit by digit: bench/plugins.ts.
+  if (rest === 0) return seconds
+  return rest % 10 === 0 ? `${seconds}.${rest / 10}` : `${seconds}.${rest < 10 ? '0' : ''}${rest}`
 }
