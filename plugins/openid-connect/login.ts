@@ -27,7 +27,7 @@ export interface LoginParts {
 }
 
 const LOGIN_SECONDS = 600
-/** Logins that a browser can have begun at a time, in several tabs; when there are more, all before are forgotten. */
+/** Logins that a browser can have begun at a time, in several tabs; of more, the oldest are forgotten. */
 const MAX_PENDING = 6
 
 const random = () => randomBytes(32).toString('base64url')
@@ -59,16 +59,12 @@ export class Logins {
 
   /** The login that a request from the provider belongs to, and what takes its cookie away. */
   finish(context: RequestContext): { login: PendingLogin; cookies: string[] } | undefined {
-    const { cookies, seal, now } = this.#parts
     const state = context.arg('state')
     if (state === undefined) return undefined
     const name = this.#cookieOf(state)
-    const sealed = cookies.read(context, name)
-    const text = sealed === undefined ? undefined : seal.open('login', sealed)
-    if (text === undefined) return undefined
-    const login = JSON.parse(text) as PendingLogin
-    if (login.state !== state || login.expiresAt <= now()) return undefined
-    return { login, cookies: cookies.expire(context, name) }
+    const login = this.#read(context, name)
+    if (login?.state !== state || login.expiresAt <= this.#parts.now()) return undefined
+    return { login, cookies: this.#parts.cookies.expire(context, name) }
   }
 
   hide(context: RequestContext): void {
@@ -79,7 +75,17 @@ export class Logins {
   #forgotten(context: RequestContext): string[] {
     const { cookies } = this.#parts
     const pending = cookies.named(context, this.#prefix)
-    return pending.length < MAX_PENDING ? [] : pending.flatMap((name) => cookies.expire(context, name))
+    if (pending.length < MAX_PENDING) return []
+    const known = pending.map((name) => ({ name, expiresAt: this.#read(context, name)?.expiresAt ?? 0 }))
+    known.sort((one, other) => other.expiresAt - one.expiresAt)
+    return known.slice(MAX_PENDING - 1).flatMap(({ name }) => cookies.expire(context, name))
+  }
+
+  #read(context: RequestContext, name: string): PendingLogin | undefined {
+    const { cookies, seal } = this.#parts
+    const sealed = cookies.read(context, name)
+    const text = sealed === undefined ? undefined : seal.open('login', sealed)
+    return text === undefined ? undefined : (JSON.parse(text) as PendingLogin)
   }
 
   get #prefix(): string {

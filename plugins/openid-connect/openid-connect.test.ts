@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { describe, it } from 'node:test'
+import { describe, it, type TestContext } from 'node:test'
 import { SignJWT } from 'jose'
+import { Browser } from '../../test/support/browser.ts'
 import { refusingAddress } from '../../test/support/fake-upstream.ts'
 import { CLIENT, type IdentityProvider, startIdentityProvider } from '../../test/support/identity-provider.ts'
 import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
@@ -287,6 +288,79 @@ describe('scopes and audiences', () => {
 function audience(rules: Config): Config {
   return { claim_validator: { audience: rules } }
 }
+
+describe('the time of a session', () => {
+  /** A plugin at which somebody has logged in, and how a request of theirs ends. */
+  async function loggedIn(t: TestContext, session: Config) {
+    const provider = await startIdentityProvider(t, ['http://gateway.test/callback'])
+    const plugin = mountPlugin(openidConnect, {
+      ...CLIENT,
+      discovery: provider.discovery,
+      redirect_uri: '/callback',
+      session: { secret: 'x'.repeat(16), ...session },
+    })
+    const jar = new Map<string, string>()
+    const ask = async (target: string) => {
+      const Cookie = [...jar].map(([name, value]) => `${name}=${value}`).join('; ')
+      const answer = await plugin.request({ target, headers: { Cookie } })
+      const lines = answer.headers.all('set-cookie')
+      for (const line of lines) jar.set(line.slice(0, line.indexOf('=')), /=([^;]*)/.exec(line)![1]!)
+      return { status: answer.status, location: answer.headers.get('location')!, lines }
+    }
+    const { location } = await ask('/a')
+    const back = await new Browser().go(location, (next) => next.startsWith('http://gateway.test/'))
+    const { pathname, search } = new URL(back.headers.get('location')!)
+    assert.equal((await ask(`${pathname}${search}`)).location, '/a')
+    return { ask, advanceSeconds: (seconds: number) => plugin.advance(seconds * 1000) }
+  }
+
+  it('is over when nothing comes for idling_timeout', async (t) => {
+    const { ask, advanceSeconds } = await loggedIn(t, { idling_timeout: 100 })
+    for (let i = 0; i < 3; i++) {
+      advanceSeconds(99)
+      const { status, lines } = await ask('/a')
+      assert.deepEqual([status, lines.length], [200, 1])
+    }
+    advanceSeconds(10)
+    assert.deepEqual((await ask('/a')).lines, [])
+    advanceSeconds(100)
+    assert.equal((await ask('/a')).status, 302)
+  })
+
+  it('is over after absolute_timeout, however much comes', async (t) => {
+    const { ask, advanceSeconds } = await loggedIn(t, { absolute_timeout: 300 })
+    for (let i = 0; i < 2; i++) {
+      advanceSeconds(140)
+      assert.equal((await ask('/a')).status, 200)
+    }
+    advanceSeconds(21)
+    assert.equal((await ask('/a')).status, 302)
+  })
+
+  it('has no end when all limits are 0', async (t) => {
+    const none = { idling_timeout: 0, rolling_timeout: 0, absolute_timeout: 0 }
+    const { ask, advanceSeconds } = await loggedIn(t, none)
+    advanceSeconds(500)
+    assert.equal((await ask('/a')).status, 200)
+  })
+})
+
+describe('published keys', () => {
+  it('are asked for once, and again for a token that names another, though not for each such token', async (t) => {
+    const provider = await startIdentityProvider(t)
+    const plugin = bearer(provider, { use_jwks: true })
+    const asked = () => provider.asked.filter((path) => path === '/jwks').length
+    const good = showing(await makeToken(provider))
+    for (let i = 0; i < 3; i++) assert.equal((await plugin.request(good)).status, 200)
+    assert.equal(asked(), 1)
+    const strange = showing(await makeToken(provider, { header: { kid: 'strange' } }))
+    for (let i = 0; i < 3; i++) assert.equal((await plugin.request(strange)).status, 401)
+    assert.equal(asked(), 1)
+    plugin.advance(31_000)
+    for (let i = 0; i < 3; i++) assert.equal((await plugin.request(strange)).status, 401)
+    assert.equal(asked(), 2)
+  })
+})
 
 describe('the configuration', () => {
   const BASE = { ...CLIENT, discovery: 'https://idp.test/.well-known/openid-configuration' }

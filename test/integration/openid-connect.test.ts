@@ -1,8 +1,14 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { Browser } from '../support/browser.ts'
 import { fakeUpstream } from '../support/fake-upstream.ts'
-import { CLIENT, type IdentityProvider, startIdentityProvider } from '../support/identity-provider.ts'
+import {
+  CLIENT,
+  type IdentityProvider,
+  type IdentityProviderOptions,
+  startIdentityProvider,
+} from '../support/identity-provider.ts'
 import { startRedis } from '../support/redis.ts'
 import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
@@ -19,11 +25,15 @@ interface Stage {
 }
 
 /** A gateway with a provider that knows it, and a route that asks for a login. */
-async function startStage(t: TestContext, config: Config = {}): Promise<Stage> {
+async function startStage(
+  t: TestContext,
+  config: Config = {},
+  about: IdentityProviderOptions = {},
+): Promise<Stage> {
   const node = await fakeUpstream(t, (_request, response) => response.end('node'))
   const gateway = await startGateway(t)
   const url = gateway.proxyUrl
-  const provider = await startIdentityProvider(t, [`${url}/callback`, `${url}/app/.apisix/redirect`])
+  const provider = await startIdentityProvider(t, [`${url}/callback`, `${url}/app/.apisix/redirect`], about)
   await putRoute(gateway, node.address, {
     discovery: provider.discovery,
     redirect_uri: '/callback',
@@ -93,6 +103,26 @@ describe('a login', () => {
     const page = await browser.go(`${url}/app/?q`)
     assert.deepEqual([page.url, page.body], [`${url}/app/?q`, 'node'])
   })
+
+  const PROOFS: [method: string, config: (pem: string) => Config][] = [
+    ['client_secret_post', () => ({})],
+    ['client_secret_jwt', () => ({})],
+    ['private_key_jwt', (pem) => ({ client_rsa_private_key: pem, client_rsa_private_key_id: 'own' })],
+  ]
+  for (const [method, config] of PROOFS) {
+    it(`shows the provider who the gateway is by ${method}`, async (t) => {
+      const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      const jwks = { keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'own', use: 'sig' }] }
+      const known = { token_endpoint_auth_method: method, ...(method === 'private_key_jwt' && { jwks }) }
+      const own = config(privateKey.export({ type: 'pkcs1', format: 'pem' }) as string)
+      const { browser, url } = await startStage(
+        t,
+        { token_endpoint_auth_method: method, ...own },
+        { client: known },
+      )
+      assert.equal((await browser.go(`${url}/a`)).body, 'node')
+    })
+  }
 
   it('adds authorization_params, and none of them replaces what ties the login', async (t) => {
     const { browser, url } = await startStage(t, {
@@ -239,17 +269,40 @@ describe('a session', () => {
   })
 
   it('too long for one cookie is spread over several, and the upstream sees none of them', async (t) => {
-    const { browser, node, url } = await startStage(t, {
-      set_raw_id_token_header: true,
-      authorization_params: { claims: JSON.stringify({ id_token: { name: null, email: null } }) },
-      scope: 'openid profile email',
-    })
+    const name = 'J'.repeat(4000)
+    const { browser, node, url } = await startStage(
+      t,
+      { scope: 'openid profile', set_raw_id_token_header: true },
+      { name },
+    )
     await browser.go(`${url}/a`)
     const jar = browser.cookies.get(url)!
+    assert.deepEqual([...jar.keys()].sort(), ['session', 'session2'])
     jar.set('other', 'kept')
     await browser.fetch(`${url}/b`)
-    assert.equal(node.requests.at(-1)?.headers.cookie, 'other=kept')
-    assert.equal(String(node.requests.at(-1)?.headers['x-raw-id-token']).split('.').length, 3)
+    const { headers } = node.requests.at(-1)!
+    assert.equal(headers.cookie, 'other=kept')
+    assert.equal(decoded(headers['x-userinfo'])['name'], name)
+    assert.equal(String(headers['x-raw-id-token']).split('.').length, 3)
+    jar.delete('session2')
+    assert.equal((await browser.fetch(`${url}/b`)).status, 302)
+  })
+
+  it('leaves no secret, no token and no code in the log', async (t) => {
+    const { browser, gateway, node, url } = await startStage(t)
+    const back = await browser.go(`${url}/a`, (next) => next.startsWith(`${url}/callback`))
+    const code = locationOf(back).searchParams.get('code')!
+    await browser.go(locationOf(back).href)
+    await browser.fetch(`${url}/callback?code=forged`)
+    const other = new Browser()
+    const begun = locationOf(await other.fetch(`${url}/a`)).searchParams
+    await other.fetch(`${url}/callback?code=forged&state=${begun.get('state')}`)
+    const log = JSON.stringify(gateway.logs)
+    assert.match(log, /a login failed/)
+    const token = String(node.requests[0]?.headers['x-access-token'])
+    for (const secret of [CLIENT.client_secret, SESSION.secret, token, code, begun.get('state')!]) {
+      assert.equal(log.includes(secret), false, secret)
+    }
   })
 
   it('ends with the logout, here and at the provider', async (t) => {

@@ -16,13 +16,24 @@ export interface IdentityProvider {
   machineToken(format: 'jwt' | 'opaque'): Promise<string>
 }
 
+export interface IdentityProviderOptions {
+  /** What the provider knows of the gateway beyond its id and secret. */
+  readonly client?: Readonly<Record<string, unknown>>
+  /** Whoever comes is called so. */
+  readonly name?: string
+}
+
 export const CLIENT = { client_id: 'gateway', client_secret: 'gateway-secret-0123456789' }
 const MACHINES = { jwt: 'urn:jwt', opaque: 'urn:opaque' }
+
+/** One pair for all providers of a test file: making it takes a quarter of a second. */
+let keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | undefined
 
 /** A whole OpenID provider on a free port, at which everybody who comes is `jack` and agrees to everything. `redirectUris` are the gateway's. */
 export async function startIdentityProvider(
   t: Pick<TestContext, 'after'>,
   redirectUris: readonly string[] = ['http://127.0.0.1/callback'],
+  { client = {}, name = 'Jack' }: IdentityProviderOptions = {},
 ): Promise<IdentityProvider> {
   const asked: string[] = []
   let answer = (_request: IncomingMessage, response: ServerResponse) => void response.end()
@@ -36,9 +47,10 @@ export async function startIdentityProvider(
     server.close()
   })
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  keys ??= generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { privateKey, publicKey } = keys
   const jwk = { ...privateKey.export({ format: 'jwk' }), kid: 'k1', alg: 'RS256', use: 'sig' }
-  const provider = new Provider(issuer, configuration(jwk, redirectUris))
+  const provider = new Provider(issuer, configuration(jwk, redirectUris, { client, name }))
   const serve = provider.callback()
   answer = (request, response) => {
     if (request.url!.startsWith('/agree/')) void agree(provider, request, response)
@@ -64,7 +76,11 @@ export async function startIdentityProvider(
   }
 }
 
-function configuration(jwk: object, redirectUris: readonly string[]) {
+function configuration(
+  jwk: object,
+  redirectUris: readonly string[],
+  { client, name }: Required<IdentityProviderOptions>,
+) {
   return {
     jwks: { keys: [jwk] },
     clients: [
@@ -73,6 +89,7 @@ function configuration(jwk: object, redirectUris: readonly string[]) {
         redirect_uris: redirectUris,
         post_logout_redirect_uris: redirectUris.map((uri) => new URL('/bye', uri).href),
         grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+        ...client,
       },
     ],
     cookies: { keys: ['cookie-key'] },
@@ -80,7 +97,7 @@ function configuration(jwk: object, redirectUris: readonly string[]) {
     interactions: { url: (_context: unknown, { uid }: { uid: string }) => `/agree/${uid}` },
     findAccount: (_context: unknown, id: string) => ({
       accountId: id,
-      claims: () => ({ sub: id, name: 'Jack', email: 'jack@a.test' }),
+      claims: () => ({ sub: id, name, email: 'jack@a.test' }),
     }),
     claims: { openid: ['sub'], profile: ['name'], email: ['email'] },
     scopes: ['openid', 'offline_access', 'profile', 'email', 'read'],
