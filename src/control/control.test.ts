@@ -23,7 +23,11 @@ async function serve(t: TestContext, plugin: FastifyPluginCallback): Promise<str
 describe('the status listener', () => {
   it('is live whatever happens and ready only without reasons', async (t) => {
     const readiness = { isDraining: false, blocking: ['config', 'proxy'], reasons: () => readiness.blocking }
-    const url = await serve(t, statusPlugin(readiness))
+    const remarks: string[] = []
+    const url = await serve(
+      t,
+      statusPlugin(readiness, () => remarks),
+    )
     const ready = async () => {
       const response = await fetch(`${url}/status/ready`)
       return [response.status, await response.json()]
@@ -39,6 +43,9 @@ describe('the status listener', () => {
     ])
     readiness.blocking = []
     assert.deepEqual(await ready(), [200, { status: 'ok' }])
+    remarks.push('serves from disk')
+    assert.deepEqual(await ready(), [200, { status: 'ok', remarks: ['serves from disk'] }])
+    remarks.length = 0
     readiness.isDraining = true
     assert.deepEqual(await ready(), [
       503,
@@ -75,6 +82,7 @@ describe('the control API', () => {
   const counter = { success: 0, http_failure: 0, tcp_failure: 0, timeout_failure: 0 }
   const node = { ip: '10.0.0.1', port: 80, hostname: '10.0.0.1', status: 'healthy' as const, counter }
   const report: HealthReport = { name: '/apisix/upstreams/1', type: 'http', nodes: [node] }
+  let isHeld = false
   const source: ControlSource = {
     sync: () => ({
       observed_revision: 9,
@@ -92,6 +100,7 @@ describe('the control API', () => {
         },
       ],
     }),
+    confirmStore: () => isHeld,
     debug: {
       settings: { timeline: 0, plugins_header: false, rejected_by_header: false },
       set: () => {},
@@ -126,6 +135,15 @@ describe('the control API', () => {
     assert.deepEqual(await get(`${url}/v1/services`), [200, []])
     assert.deepEqual(await get(`${url}/v1/route/2`), [404, { error_msg: 'route[2] not found' }])
     assert.deepEqual(await get(`${url}/v1/upstream/1`), [404, { error_msg: 'upstream[1] not found' }])
+  })
+
+  it('confirms a store that was held back, and refuses to where none is', async (t) => {
+    const url = await serve(t, controlPlugin(source))
+    const confirm = () => fetch(`${url}/v1/sync/confirm`, { method: 'POST' })
+    assert.equal((await confirm()).status, 409)
+    isHeld = true
+    const confirmed = await confirm()
+    assert.deepEqual([confirmed.status, await confirmed.json()], [200, source.sync()])
   })
 
   it('shows the state of synchronisation, the schemas and what registries told, as lines', async (t) => {

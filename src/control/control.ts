@@ -63,6 +63,8 @@ export interface ControlSource extends DiscoverySource {
   secrets?(): readonly ShownSecret[]
   readonly health: HealthSource
   readonly debug: DebugSource
+  /** Follows a store that was held back. False when none is. */
+  confirmStore(): boolean
   /** Absent where one process does everything. */
   workers?(): readonly object[]
 }
@@ -72,6 +74,10 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
   return (app, _options, done) => {
     app.get('/v1/schema', (_request, reply) => sendJson(reply, source.schema()))
     app.get('/v1/sync', (_request, reply) => sendJson(reply, source.sync()))
+    app.post('/v1/sync/confirm', (_request, reply) => {
+      if (source.confirmStore()) return sendJson(reply, source.sync())
+      return refuse(reply, 409, 'nothing waits for a confirmation: the store is followed')
+    })
     if (source.secrets)
       app.get('/v1/secrets', (_request, reply) => sendJson(reply, source.secrets!().map(shownSecret)))
     if (source.workers) app.get('/v1/workers', (_request, reply) => sendJson(reply, source.workers!()))

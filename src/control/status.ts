@@ -8,9 +8,13 @@ export interface ReadinessView {
 }
 
 /**
- * `GET /status` answers 200 as long as the process lives; `GET /status/ready` 200 or 503 with the reasons (contract §8.2, whose Content-Type it keeps).
+ * `GET /status` answers 200 as long as the process lives; `GET /status/ready` 200 or 503 with the reasons (contract §8.2, whose Content-Type it keeps),
+ * and remarks: what a person should know although it serves.
  */
-export function statusPlugin(readiness: ReadinessView): FastifyPluginCallback {
+export function statusPlugin(
+  readiness: ReadinessView,
+  remarks: () => readonly string[] = () => [],
+): FastifyPluginCallback {
   return (app, _options, done) => {
     app.addHook('onSend', (_request, reply, payload, next) => {
       if (!reply.hasHeader('content-type')) reply.type('text/plain; charset=utf-8')
@@ -20,7 +24,8 @@ export function statusPlugin(readiness: ReadinessView): FastifyPluginCallback {
     app.get('/status', (_request, reply) => reply.send(JSON.stringify({ status: 'ok' })))
     app.get('/status/ready', (_request, reply) => {
       const answer = readinessAnswer(readiness)
-      return reply.code(answer.status === 'ok' ? 200 : 503).send(JSON.stringify(answer))
+      const shown = remarks().length > 0 ? { ...answer, remarks: remarks() } : answer
+      return reply.code(answer.status === 'ok' ? 200 : 503).send(JSON.stringify(shown))
     })
     done()
   }

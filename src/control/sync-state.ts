@@ -31,6 +31,27 @@ export interface StoreState {
   readonly rolled_back?: { readonly from_revision: number; readonly to_revision: number; readonly at: string }
 }
 
+/** What serves was found on disk, because the store has not answered since the start. */
+export interface FromDiskState {
+  readonly revision: number
+  /** ISO 8601. */
+  readonly saved_at: string
+  readonly age_ms: number
+  /** Which of the two files. */
+  readonly generation: 'current' | 'previous'
+}
+
+/** The store went back in time and is not followed, because most routes would vanish. */
+export interface HeldState {
+  /** Of the store. */
+  readonly revision: number
+  /** ISO 8601. */
+  readonly since: string
+  /** Routes that serve, and those of them that the store does not hold any more. */
+  readonly routes: number
+  readonly vanishing: number
+}
+
 /** How far configuration has come, from the store to the requests. */
 export interface SyncState {
   /** Latest revision that the store has told of. */
@@ -45,6 +66,8 @@ export interface SyncState {
   readonly published_at?: string
   /** Absent before the store is open. */
   readonly store?: StoreState
+  readonly from_disk?: FromDiskState
+  readonly held?: HeldState
   readonly quarantined: readonly QuarantinedResource[]
   /** Upstreams for which names or registries gave no nodes; absent when there are none. */
   readonly without_nodes?: readonly { readonly upstream: string; readonly reason: string }[]

@@ -10,7 +10,7 @@ import type { ListenAddress } from '../settings/settings.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import { Publisher } from '../snapshot/publisher.ts'
 import type { ConfigStore } from '../store/config-store.ts'
-import { type Following, type FollowStatus, followStore } from '../store/follow.ts'
+import type { Following, FollowStatus } from '../store/follow.ts'
 import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
 import { appliedSource } from './applied-source.ts'
 import { controlSource } from './control-source.ts'
@@ -20,10 +20,12 @@ import type { Environment } from './environment.ts'
 import { healthSource } from './health-source.ts'
 import { keyOwners } from './key-owners.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
+import { LastGood } from './last-good.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
+import { pluginListKey } from './shared-plugin-list.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
 const RANK = { status: 0, store: 1, side: 2, config: 3, proxy: 4 } as const
@@ -90,6 +92,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     enabled,
     addresses: { proxy: [] },
     link: new StoreLink(),
+    lastGood: new LastGood({ settings, logger, metrics }),
   }
   const { export_addr, export_uri, enable_export_server, metric_prefix } = plugin_attr.prometheus
   registerProcessMetrics(metrics, {
@@ -100,7 +103,10 @@ export function buildComponents(environment: Environment, surroundings: Surround
   removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
   const control = controlOf(work)
   const components = [
-    sideListener(work, 'status', { address: apisix.status, plugin: statusPlugin(readiness) }),
+    sideListener(work, 'status', {
+      address: apisix.status,
+      plugin: statusPlugin(readiness, () => work.lastGood.remarks()),
+    }),
     storeComponent(work),
     enable_export_server &&
       sideListener(work, 'metrics', {
@@ -116,7 +122,8 @@ export function buildComponents(environment: Environment, surroundings: Surround
   return { components, publisher, addresses: work.addresses }
 }
 
-function controlOf({ environment, surroundings, publisher, enabled, link }: Workshop): FastifyPluginCallback {
+function controlOf(work: Workshop): FastifyPluginCallback {
+  const { environment, surroundings, publisher, enabled, link, lastGood } = work
   const { settings, plugins, monitor, discovery, secrets, debug } = environment
   return controlPlugin(
     controlSource({
@@ -126,6 +133,8 @@ function controlOf({ environment, surroundings, publisher, enabled, link }: Work
       feeds: discovery.feeds,
       dumpDiscovery: (type) => discovery.dump(type),
       store: () => link.status(),
+      lastGood: () => lastGood.status(),
+      confirmStore: () => lastGood.confirm(),
       reloadPlugins: () => enabled.reload(),
       secrets: () => secrets.cache.status(),
       debug,
@@ -152,6 +161,7 @@ interface Workshop {
   readonly enabled: EnabledPlugins
   readonly addresses: Addresses
   readonly link: StoreLink
+  readonly lastGood: LastGood
 }
 
 function sideListener(
@@ -170,14 +180,16 @@ function sideListener(
   }
 }
 
-function storeComponent({ environment, surroundings, link }: Workshop): Component {
+function storeComponent({ environment, surroundings, link, lastGood }: Workshop): Component {
   return {
     name: 'store',
     rank: RANK.store,
     start: async () => {
       link.store = surroundings.store ?? (await openStore(environment.settings, environment.logger))
+      await lastGood.open(link.store)
     },
     stop: async () => {
+      await lastGood.close()
       await link.store?.close()
       return 0
     },
@@ -210,15 +222,16 @@ function adminComponent(work: Workshop): Component {
   }
 }
 
-function configComponent({ environment, surroundings, publisher, link, enabled }: Workshop): Component {
+function configComponent(work: Workshop): Component {
+  const { environment, surroundings, publisher, link, lastGood, enabled } = work
   const { settings, logger } = environment
   const listener = enabled.listener()
   return {
     name: 'configuration',
     rank: RANK.config,
     start: async (signal) => {
-      await enabled.start(link.store!)
-      link.following = followStore({
+      await enabled.start(link.store!, lastGood.savedValue(pluginListKey(settings.store.prefix)))
+      link.following = lastGood.follow({
         store: link.store!,
         prefix: `${settings.store.prefix}/`,
         listener: surroundings.primary?.store.listener(listener) ?? listener,

@@ -20,6 +20,7 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly workers?: () => readonly object[]
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
+  confirmStore(): boolean
   /** Absent where no secrets are resolved. */
   readonly secrets?: () => readonly ShownSecret[]
 }
@@ -56,6 +57,7 @@ export function controlSource(parts: ControlParts): ControlSource {
     }),
     serverInfo: () => info,
     reloadPlugins: () => parts.reloadPlugins(),
+    confirmStore: () => parts.confirmStore(),
     ...(parts.secrets && { secrets: parts.secrets }),
     dumpDiscovery: (type) => parts.dumpDiscovery(type),
   }

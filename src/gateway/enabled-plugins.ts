@@ -1,8 +1,10 @@
+import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import type { FollowListener } from '../store/follow.ts'
+import type { SavedValue } from './last-good.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { PluginReload, type PluginReloadParts } from './plugin-reload.ts'
 import { listenForPluginList, pluginListKey, readPluginList, writePluginList } from './shared-plugin-list.ts'
@@ -41,19 +43,24 @@ export class EnabledPlugins {
     })
   }
 
-  /** Before the store is followed, so that nothing is compiled with another list. A store that does not answer is no reason not to start. */
-  async start(store: ConfigStore): Promise<void> {
+  /**
+   * Before the store is followed, so that nothing is compiled with another list. A store that does not answer is no reason not to
+   * start: what was `saved` counts, or else what the settings say.
+   */
+  async start(store: ConfigStore, saved?: SavedValue): Promise<void> {
     const { settings, logger } = this.#parts
     this.#store = store
     if (this.#isDecidedHere) return
     try {
-      await this.#adopt((await store.get(pluginListKey(settings.store.prefix)))?.value)
+      const asked = store.get(pluginListKey(settings.store.prefix))
+      await this.#adopt((await (saved ? within(asked, saved.waitMs) : asked))?.value)
     } catch (error) {
       const reason = (error as Error).message
       logger.warn(
         { reason },
-        'the list of plugins in the store is not known yet; that of the settings counts',
+        `the list of plugins in the store is not known yet; that ${saved ? 'which was saved' : 'of the settings'} counts`,
       )
+      if (saved) await this.#adopt(saved.value)
     }
   }
 
@@ -110,5 +117,18 @@ export class EnabledPlugins {
         'the list of plugins in the store cannot be taken over; what was enabled stays',
       )
     }
+  }
+}
+
+/** Rejects when the answer takes longer; what comes of it then is nobody's any more. */
+async function within<T>(answer: Promise<T>, limitMs: number): Promise<T> {
+  let cancel = () => {}
+  const late = new Promise<never>((_, reject) => {
+    cancel = SYSTEM_CLOCK.schedule(limitMs, () => reject(new Error(`no answer within ${limitMs} ms`)))
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    cancel()
   }
 }

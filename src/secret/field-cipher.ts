@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
+import { NONCE_BYTES, TAG_BYTES } from './gcm.ts'
 
 /** Keeps single texts of stored documents encrypted (contract §1.9, decision 13). */
 export interface FieldCipher {
@@ -87,8 +88,6 @@ function cbcSeal(keyText: string): Seal {
 }
 
 const OWN_PREFIX = '$gw-enc:v1:'
-const NONCE_BYTES = 12
-const TAG_BYTES = 16
 
 /** AES-256-GCM with a fresh nonce: prefix, then nonce, tag and cipher text in base64. */
 function gcmSeal(key: Uint8Array): Seal {

@@ -246,6 +246,17 @@ export interface LimitSettings {
   readonly max_connections_per_client: number
 }
 
+/** The configuration that is kept in `data_dir` for a start without its store (docs/operate/static-stability.md). */
+export interface LastGoodSettings {
+  readonly enabled: boolean
+  /** Least time between two saves. */
+  readonly min_interval_ms: number
+  /** How long a start waits for the store. */
+  readonly start_wait_ms: number
+  /** Share of the routes that a store that went back in time may take away unasked. */
+  readonly hold_above_percent: number
+}
+
 /** What is shown of the plugins' work. */
 export interface DebugSettings {
   /** How many of the newest requests keep a timeline; 0 keeps none. */
@@ -279,6 +290,7 @@ export interface GatewrightSettings {
     /** Longest time one plugin's `onClose` may take. */
     readonly plugin_close_ms: number
   }
+  readonly last_good: LastGoodSettings
   readonly limits: LimitSettings
   /** Absolute folders with plugins of the user's own. */
   readonly plugin_paths: readonly string[]

@@ -110,6 +110,18 @@ describe('Publisher', () => {
     assert.ok(world.match('/u')!.upstream)
   })
 
+  it('takes another version of the same revision when the store tells it as a change, as after a restore', async () => {
+    const world = compileWorld()
+    await world.write({ 'routes/1': { uri: '/a', upstream } })
+    const { key, createRevision, modRevision } = world.publisher.graph.get('routes', '1')!
+    const value = JSON.stringify({ uri: '/restored', upstream })
+    const item = { key, value, createRevision, modRevision }
+    world.publisher.onEvents([{ type: 'put', item }], modRevision)
+    await world.publisher.settled()
+    assert.equal(world.match('/a'), undefined)
+    assert.equal(world.match('/restored')?.route.id, '1')
+  })
+
   it('sets aside what cannot be used, keeps its last good version and lets the others live', async () => {
     const { plugin, released } = observed('p')
     const world = compileWorld([plugin])

@@ -161,7 +161,7 @@ export class Publisher {
   /** Changes in the order they were made. */
   onEvents(events: readonly StoreEvent[], revision: number): void {
     for (const event of events) {
-      if (event.type === 'put') this.#gather(event.item.key, event.item)
+      if (event.type === 'put') this.#gather(event.item.key, event.item, true)
       else this.#gather(event.key, undefined)
     }
     this.#observe(revision)
@@ -218,12 +218,12 @@ export class Publisher {
     this.#retirement.flush()
   }
 
-  #gather(key: string, item: StoredItem | undefined): void {
+  #gather(key: string, item: StoredItem | undefined, isTold = false): void {
     const address = addressOf(key, this.#options.prefix)
     if (!address || (item && isMarker(item))) return
     const forced = this.#gathered.get(key)
     if (forced?.isForced && forced.item?.modRevision === item?.modRevision) return
-    this.#gathered.set(key, { address, item })
+    this.#gathered.set(key, { address, item, isTold })
   }
 
   #observe(revision: number): void {
@@ -285,7 +285,7 @@ export class Publisher {
     if (references.length > 0) await this.#options.secrets?.ask(references, SECRETS_WAIT_MS)
   }
 
-  #apply(key: string, { address, item, isForced = false, endsLastGood = false }: Change): void {
+  #apply(key: string, { address, item, isTold, isForced = false, endsLastGood = false }: Change): void {
     const name = nameOf(address)
     if (!item) {
       this.#accept(name)
@@ -298,8 +298,8 @@ export class Publisher {
     const isRefused = this.#quarantine.get(name)?.modRevision === item.modRevision
     const isServing = this.graph.get(address.kind, address.id)?.modRevision === item.modRevision
     // What was to be compiled again may have changed in the round before this one.
-    if (isForced ? !isRefused && !isServing : isRefused) return
-    if (!isForced && isServing) {
+    if (isForced ? !isRefused && !isServing : isRefused && !isTold) return
+    if (!isForced && !isTold && isServing) {
       this.#accept(name)
       if (address.kind === 'ssls') this.#compiler.restoreSsl(address.id)
       return

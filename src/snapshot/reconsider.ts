@@ -10,6 +10,8 @@ export interface Change {
   readonly item: StoredItem | undefined
   /** Compile it although its revision is known: something that it refers to has changed. */
   readonly isForced?: boolean
+  /** The store told it as a change: of a store that was restored, even a known revision may be another version. */
+  readonly isTold?: boolean
   /** What serves now may not go on if this fails. */
   readonly endsLastGood?: boolean
 }

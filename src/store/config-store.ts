@@ -13,6 +13,8 @@ export interface StoredItem {
 export interface Listing {
   readonly items: readonly StoredItem[]
   readonly revision: number
+  /** Names the history that the revision counts in, where the store can be replaced by another: etcd's cluster. */
+  readonly source?: string
 }
 
 export type StoreEvent =

@@ -58,6 +58,7 @@ export class ConfigsStore implements ConfigStore {
   #revision = 1
   #isReplacing = false
   #isClosed = false
+  #onReplaced = () => {}
 
   constructor({ logger }: { readonly logger: StoreLog }) {
     this.#hub = new WatchHub(new EventHistory(this.#revision), logger)
@@ -65,6 +66,15 @@ export class ConfigsStore implements ConfigStore {
 
   get configs(): Configs {
     return this.#configs
+  }
+
+  /** The one who is told after each replacement, also when no item changed. */
+  listen(onReplaced: () => void): void {
+    this.#onReplaced = onReplaced
+  }
+
+  get revision(): number {
+    return this.#revision
   }
 
   /**
@@ -140,10 +150,12 @@ export class ConfigsStore implements ConfigStore {
     }
     this.#checkOpen()
     this.#configs = next
-    if (events.length === 0) return 0
-    this.#items = items
-    this.#revision = revision
-    this.#hub.publish([{ revision, events }])
+    if (events.length > 0) {
+      this.#items = items
+      this.#revision = revision
+      this.#hub.publish([{ revision, events }])
+    }
+    this.#onReplaced()
     return events.length
   }
 

@@ -199,6 +199,20 @@ describe('followStore', () => {
     assert.equal(told.batches.at(-1)?.origin, 'watch')
   })
 
+  it('says so when the store is another one, even if its revisions are higher', async (t) => {
+    const store = new FaultyStore()
+    store.listing = { ...listingOf(9, { '/a': ['other', 2] }), source: 'new' }
+    const startFrom = { ...listingOf(5, { '/a': ['old', 2], '/b': ['old', 3] }), source: 'old' }
+    const { told, following, clock } = follow(t, store, { startFrom })
+    await clock.advance(0)
+    assert.deepEqual(
+      told.batches.map(({ revision, origin }) => [revision, origin]),
+      [[9, 'rolled-back']],
+    )
+    assert.equal(following.status().rolledBack?.fromRevision, 5)
+    assert.equal(following.status().source, 'new')
+  })
+
   it('lists again when events of a lower revision arrive', async (t) => {
     const store = new FaultyStore()
     const { clock, following } = follow(t, store)

@@ -46,6 +46,8 @@ export interface FollowStatus {
   readonly sinceMs: number
   /** The last revision seen; 0 before the first list. */
   readonly revision: number
+  /** The {@link Listing.source} of the newest list. */
+  readonly source?: string
   /** The last sign of life of the store, in ms since the epoch; absent before the first one. */
   readonly lastHeardMs?: number
   /** The last failure, kept after recovery. */
@@ -75,6 +77,8 @@ class Follower implements Following {
   readonly #wallNowMs: () => number
   readonly #known = new KnownItems()
   #status: FollowStatus
+  /** Of the newest listing. */
+  #source: string | undefined
   #hasState = false
   /** What is known cannot be continued by a watch. */
   #mustList = true
@@ -115,6 +119,7 @@ class Follower implements Following {
 
   #startFrom(listing: Listing): void {
     this.#known.load(listing)
+    this.#source = listing.source
     this.#hasState = true
     this.#status = { ...this.#status, revision: listing.revision }
   }
@@ -139,20 +144,27 @@ class Follower implements Following {
     const events = this.#hasState ? this.#known.eventsTo(listing) : []
     const isFirst = !this.#hasState
     this.#known.load(listing)
+    this.#source = listing.source
     this.#hasState = true
     this.#wasRolledBack = false
-    this.#setStatus({ isReachable: true, revision: listing.revision, lastHeardMs: this.#wallNowMs() })
+    this.#setStatus({
+      isReachable: true,
+      revision: listing.revision,
+      lastHeardMs: this.#wallNowMs(),
+      ...(listing.source !== undefined && { source: listing.source }),
+    })
     if (isFirst) this.#tell((listener) => listener.onState(listing))
     else if (events.length > 0) this.#tell((listener) => listener.onEvents(events, listing.revision, origin))
   }
 
   #originOf(listing: Listing): EventOrigin {
     const fromRevision = this.#status.revision
-    if (!this.#wasRolledBack && listing.revision >= fromRevision) return 'relist'
+    const isOther = this.#source !== undefined && listing.source !== this.#source
+    if (!this.#wasRolledBack && !isOther && listing.revision >= fromRevision) return 'relist'
     const rolledBack = { fromRevision, toRevision: listing.revision, atMs: this.#wallNowMs() }
     this.#options.logger.error(
       rolledBack,
-      'the configuration store went back in time: it was restored or emptied',
+      'the configuration store went back in time: it was restored, emptied or replaced',
     )
     this.#setStatus({ rolledBack })
     return 'rolled-back'

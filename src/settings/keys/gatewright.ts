@@ -40,6 +40,21 @@ export const GATEWRIGHT_KEYS = {
     }),
     'stop',
   ),
+  last_good: key(
+    section({
+      enabled: key(FLAG, 'save what etcd, or a whole configuration that was handed over, says'),
+      min_interval_ms: key(integer(0, MAX_MS), 'least milliseconds between two saves'),
+      start_wait_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds that a start waits for the store, before it serves what was saved',
+      ),
+      hold_above_percent: key(
+        integer(0, 100),
+        'a store that was restored, emptied or replaced is not followed when more than this share of the routes would vanish, until it is confirmed; 100 follows always',
+      ),
+    }),
+    'the last good configuration in `data_dir`, see docs/operate/static-stability.md',
+  ),
   limits: key(
     section({
       max_header_bytes: key(integer(1024, 1024 * 1024), 'bytes of request line and headers together'),
