@@ -7,6 +7,7 @@ import {
   requestSlot,
 } from '../../src/plugin/api.ts'
 import { checkReplyHeaders, compileReplyHeaders } from '../_shared/headers/reply-headers.ts'
+import { failureNotes } from '../_shared/limit/failures.ts'
 import { type CircuitState, Circuits, type Thresholds } from './circuit.ts'
 import { type ApiBreakerConfig, schema } from './schema.ts'
 
@@ -39,9 +40,10 @@ export default definePlugin<ApiBreakerConfig>({
     }
     const failures = new Set(unhealthy.http_statuses)
     const successes = new Set(healthy.http_statuses)
+    const noteUntold = failureNotes('api-breaker', host, true)
     const tell = (act: 'fail' | 'succeed', context: RequestContext) => {
       const told = operate({ act, key: keyOf(context), ...thresholds })
-      if (told instanceof Promise) told.catch((err) => host.logger.warn({ err }, 'a result was not counted'))
+      if (told instanceof Promise) told.catch(noteUntold)
     }
     return {
       access(context) {
@@ -50,7 +52,7 @@ export default definePlugin<ApiBreakerConfig>({
           return state === 'open' ? makeReply(context) : undefined
         }
         const state = operate({ act: 'ask', key: keyOf(context), ...thresholds })
-        return state instanceof Promise ? state.then(answer) : answer(state)
+        return state instanceof Promise ? state.then(answer, noteUntold) : answer(state)
       },
       log(context) {
         const status = upstreamStatus(context)
