@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { describe, it, type TestContext } from 'node:test'
+import { after, describe, it } from 'node:test'
 import { SignJWT } from 'jose'
 import { Browser } from '../../test/support/browser.ts'
 import { refusingAddress } from '../../test/support/fake-upstream.ts'
@@ -12,6 +12,19 @@ type Config = Record<string, unknown>
 
 const NOW = Date.UTC(2026, 0, 1) / 1000
 const PEM = { type: 'spki', format: 'pem' } as const
+
+const releases: (() => void)[] = []
+after(() => {
+  for (const release of releases) release()
+})
+let known: Promise<IdentityProvider> | undefined
+
+/** One for the tests that do not mind what others ask it. */
+function theProvider(): Promise<IdentityProvider> {
+  const owner = { after: (release: () => void) => void releases.push(release) }
+  known ??= startIdentityProvider(owner, ['http://gateway.test/callback'])
+  return known
+}
 
 function bearer(provider: Pick<IdentityProvider, 'discovery'>, config: Config) {
   return mountPlugin(openidConnect, {
@@ -41,8 +54,8 @@ function makeToken(
 const showing = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } })
 
 describe('a bearer token checked by its signature', () => {
-  it('is accepted by the published keys or by a configured one, and goes on to the upstream', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is accepted by the published keys or by a configured one, and goes on to the upstream', async () => {
+    const provider = await theProvider()
     const token = await makeToken(provider)
     const ways = [{ use_jwks: true }, { public_key: provider.publicKey.export(PEM) }]
     for (const way of ways) {
@@ -53,14 +66,14 @@ describe('a bearer token checked by its signature', () => {
     }
   })
 
-  it('that the provider itself has made is accepted', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('that the provider itself has made is accepted', async () => {
+    const provider = await theProvider()
     const token = await provider.machineToken('jwt')
     assert.equal((await bearer(provider, { use_jwks: true }).request(showing(token))).status, 200)
   })
 
-  it('may come as X-Access-Token, and takes the place of Authorization when told to', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('may come as X-Access-Token, and takes the place of Authorization when told to', async () => {
+    const provider = await theProvider()
     const token = await makeToken(provider)
     const plugin = bearer(provider, { use_jwks: true, access_token_in_authorization_header: true })
     const { sent } = await plugin.request({ headers: { 'X-Access-Token': token } })
@@ -120,8 +133,8 @@ describe('a bearer token checked by its signature', () => {
     ['of nothing', 'the token is malformed', async () => ''],
   ]
   for (const [what, reason, make] of WRONG) {
-    it(`${what} is refused`, async (t) => {
-      const provider = await startIdentityProvider(t)
+    it(`${what} is refused`, async () => {
+      const provider = await theProvider()
       const token = await make(provider)
       for (const way of [{ use_jwks: true }, { public_key: provider.publicKey.export(PEM) }]) {
         const config = { ...way, token_signing_alg_values_expected: 'RS256' }
@@ -133,8 +146,8 @@ describe('a bearer token checked by its signature', () => {
     })
   }
 
-  it('is accepted a little late, as iat_slack says', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is accepted a little late, as iat_slack says', async () => {
+    const provider = await theProvider()
     const token = await makeToken(provider, { claims: { exp: NOW - 100 } })
     assert.equal((await bearer(provider, { use_jwks: true }).request(showing(token))).status, 200)
     assert.equal(
@@ -143,8 +156,8 @@ describe('a bearer token checked by its signature', () => {
     )
   })
 
-  it('of a listed issuer is accepted, without a look at the discovery document', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('of a listed issuer is accepted, without a look at the discovery document', async () => {
+    const provider = await theProvider()
     const rules = { claim_validator: { issuer: { valid_issuers: ['https://a.test', 'https://b.test'] } } }
     const plugin = bearer(
       { discovery: `http://${await refusingAddress()}/` },
@@ -155,8 +168,8 @@ describe('a bearer token checked by its signature', () => {
     assert.equal((await plugin.request(showing(await makeToken(provider)))).status, 401)
   })
 
-  it('that stands twice proves nothing', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('that stands twice proves nothing', async () => {
+    const provider = await theProvider()
     const token = `Bearer ${await makeToken(provider)}`
     const answer = await bearer(provider, { use_jwks: true }).request({
       headers: { Authorization: [token, token] },
@@ -171,8 +184,8 @@ function unsigned(token: string, alg: string): string {
 }
 
 describe('a bearer token that the provider is asked about', () => {
-  it('is accepted when it is active, and the answer goes to the upstream', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is accepted when it is active, and the answer goes to the upstream', async () => {
+    const provider = await theProvider()
     const plugin = bearer(provider, {})
     const { status, sent } = await plugin.request(showing(await provider.machineToken('opaque')))
     assert.equal(status, 200)
@@ -181,8 +194,8 @@ describe('a bearer token that the provider is asked about', () => {
     assert.equal(user['client_id'], CLIENT.client_id)
   })
 
-  it('is asked about once as long as it lives, unless told otherwise', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is asked about once as long as it lives, unless told otherwise', async () => {
+    const provider = await theProvider()
     const token = showing(await provider.machineToken('opaque'))
     const asked = async (config: Config, advanceMs: number) => {
       const plugin = bearer(provider, config)
@@ -198,8 +211,8 @@ describe('a bearer token that the provider is asked about', () => {
     assert.equal(await asked({ jwt_verification_cache_ignore: true }, 0), 2)
   })
 
-  it('is refused when the provider does not know it', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is refused when the provider does not know it', async () => {
+    const provider = await theProvider()
     const answer = await bearer(provider, { realm: 'mine' }).request(showing('unknown'))
     assert.equal(answer.status, 401)
     const challenge =
@@ -207,16 +220,16 @@ describe('a bearer token that the provider is asked about', () => {
     assert.equal(answer.headers.get('www-authenticate'), challenge)
   })
 
-  it('is not decided about by a provider that does not know the gateway', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is not decided about by a provider that does not know the gateway', async () => {
+    const provider = await theProvider()
     const plugin = bearer(provider, { client_secret: 'wrong' })
     assert.equal((await plugin.request(showing('x'))).status, 503)
   })
 })
 
 describe('a request without bearer token', () => {
-  it('is told to bring one', async (t) => {
-    const provider = await startIdentityProvider(t)
+  it('is told to bring one', async () => {
+    const provider = await theProvider()
     const plugin = bearer(provider, { use_jwks: true })
     for (const headers of [{}, { Authorization: 'Basic x' }]) {
       const answer = await plugin.request({ headers })
@@ -274,8 +287,8 @@ describe('scopes and audiences', () => {
     ['other clients', audience({ match_with_client_id: true }), { aud: ['a', 'b'] }, 'mismatched audience'],
   ]
   for (const [what, config, claims, error] of RULES) {
-    it(`${what}: ${error === undefined ? 'accepted' : 'refused'}`, async (t) => {
-      const provider = await startIdentityProvider(t)
+    it(`${what}: ${error === undefined ? 'accepted' : 'refused'}`, async () => {
+      const provider = await theProvider()
       const answer = await bearer(provider, { use_jwks: true, ...config }).request(
         showing(await makeToken(provider, { claims })),
       )
@@ -291,8 +304,8 @@ function audience(rules: Config): Config {
 
 describe('the time of a session', () => {
   /** A plugin at which somebody has logged in, and how a request of theirs ends. */
-  async function loggedIn(t: TestContext, session: Config) {
-    const provider = await startIdentityProvider(t, ['http://gateway.test/callback'])
+  async function loggedIn(session: Config) {
+    const provider = await theProvider()
     const plugin = mountPlugin(openidConnect, {
       ...CLIENT,
       discovery: provider.discovery,
@@ -314,8 +327,8 @@ describe('the time of a session', () => {
     return { ask, advanceSeconds: (seconds: number) => plugin.advance(seconds * 1000) }
   }
 
-  it('is over when nothing comes for idling_timeout', async (t) => {
-    const { ask, advanceSeconds } = await loggedIn(t, { idling_timeout: 100 })
+  it('is over when nothing comes for idling_timeout', async () => {
+    const { ask, advanceSeconds } = await loggedIn({ idling_timeout: 100 })
     for (let i = 0; i < 3; i++) {
       advanceSeconds(99)
       const { status, lines } = await ask('/a')
@@ -327,8 +340,8 @@ describe('the time of a session', () => {
     assert.equal((await ask('/a')).status, 302)
   })
 
-  it('is over after absolute_timeout, however much comes', async (t) => {
-    const { ask, advanceSeconds } = await loggedIn(t, { absolute_timeout: 300 })
+  it('is over after absolute_timeout, however much comes', async () => {
+    const { ask, advanceSeconds } = await loggedIn({ absolute_timeout: 300 })
     for (let i = 0; i < 2; i++) {
       advanceSeconds(140)
       assert.equal((await ask('/a')).status, 200)
@@ -337,9 +350,9 @@ describe('the time of a session', () => {
     assert.equal((await ask('/a')).status, 302)
   })
 
-  it('has no end when all limits are 0', async (t) => {
+  it('has no end when all limits are 0', async () => {
     const none = { idling_timeout: 0, rolling_timeout: 0, absolute_timeout: 0 }
-    const { ask, advanceSeconds } = await loggedIn(t, none)
+    const { ask, advanceSeconds } = await loggedIn(none)
     advanceSeconds(500)
     assert.equal((await ask('/a')).status, 200)
   })

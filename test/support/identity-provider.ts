@@ -1,7 +1,6 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TestContext } from 'node:test'
 import Provider from 'oidc-provider'
 
 export interface IdentityProvider {
@@ -14,6 +13,11 @@ export interface IdentityProvider {
   readonly asked: readonly string[]
   /** A token for a machine: a JWT for the audience `api` with scope `read`, or one that means nothing to others. */
   machineToken(format: 'jwt' | 'opaque'): Promise<string>
+}
+
+/** Whoever runs the clean-up: a test's context, or `{ after }` of a file. */
+export interface ProviderOwner {
+  after(release: () => void): void
 }
 
 export interface IdentityProviderOptions {
@@ -31,7 +35,7 @@ let keys: { readonly privateKey: KeyObject; readonly publicKey: KeyObject } | un
 
 /** A whole OpenID provider on a free port, at which everybody who comes is `jack` and agrees to everything. `redirectUris` are the gateway's. */
 export async function startIdentityProvider(
-  t: Pick<TestContext, 'after'>,
+  owner: ProviderOwner,
   redirectUris: readonly string[] = ['http://127.0.0.1/callback'],
   { client = {}, name = 'Jack' }: IdentityProviderOptions = {},
 ): Promise<IdentityProvider> {
@@ -42,7 +46,7 @@ export async function startIdentityProvider(
     answer(request, response)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
+  owner.after(() => {
     server.closeAllConnections()
     server.close()
   })
