@@ -5,6 +5,7 @@ import type { PluginChecker } from '../../src/snapshot/validate.ts'
 import type { ConfigStore } from '../../src/store/config-store.ts'
 import type { AppliedRevisions } from './applied.ts'
 import type { AuditSink } from './audit.ts'
+import type { ClusterView } from './cluster.ts'
 import type { KeyOwner, RecentClaims } from './duplicate-keys.ts'
 
 export type { AdminScope } from '../../src/settings/settings.ts'
@@ -73,6 +74,8 @@ export interface AdminDeps {
   readonly recentClaims?: RecentClaims
   /** What the local data plane serves; without it no write can wait for that. */
   readonly applied?: AppliedRevisions | undefined
+  /** The nodes that share the store; without it no write can wait for them. */
+  readonly cluster?: ClusterView | undefined
   /** Told of every write and of refused access; absent when nobody wants to know. */
   readonly audit?: AuditSink | undefined
   /** Bytes; default {@link DEFAULT_BODY_LIMIT}. */

@@ -1,6 +1,7 @@
 import { type Answer, keyNotFound, Refusal, refuse } from './answer.ts'
 import { bareStatus } from './bare-status.ts'
 import { type Call, type Endpoint, MAX_ID_LENGTH } from './call.ts'
+import { showCluster } from './cluster.ts'
 import { createConfigsRoutes } from './configs.ts'
 import { remove } from './delete.ts'
 import type { AdminDeps } from './deps.ts'
@@ -32,6 +33,7 @@ export function createDispatch(deps: AdminDeps): Dispatch {
   const special: Readonly<Record<string, Endpoint>> = {
     'GET plugins/list': { answer: plugins.list, isVersioned: false, touches: 'nothing' },
     'GET plugins': { answer: plugins.describe, isVersioned: true, touches: 'nothing' },
+    'GET cluster': { answer: (call) => showCluster(deps, call), isVersioned: false },
     'GET openapi.json': { answer: createOpenApi(deps), isVersioned: false, touches: 'nothing' },
     'GET schema': { answer: (call) => showSchema(call, plugins), isVersioned: true, touches: 'nothing' },
     'POST schema/validate': { answer: validateAgainstSchema, isVersioned: false, touches: 'nothing' },

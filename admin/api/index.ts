@@ -19,6 +19,7 @@ import { openVisit, type Visit } from './visit.ts'
 
 export type { AppliedRevisions } from './applied.ts'
 export type { AuditEntry, AuditSink } from './audit.ts'
+export type { ClusterNode, ClusterView } from './cluster.ts'
 export type { AdminDeps, AdminKey, Dependent, PluginCatalogue, PluginDescription } from './deps.ts'
 
 /** The version whose dialect is spoken: clients read it from the `Server` header (decisions 8). */

@@ -3,6 +3,7 @@ import { RevisionConflictError } from '../../src/store/config-store.ts'
 import { type Answer, refuse, withEtag } from './answer.ts'
 import { waitUntilApplied } from './applied.ts'
 import type { Call } from './call.ts'
+import { waitForCluster } from './cluster.ts'
 import type { AdminDeps } from './deps.ts'
 import { DryStore } from './dry-store.ts'
 import { changedMeanwhile } from './precondition.ts'
@@ -36,9 +37,9 @@ export async function perform(operation: Operation, { deps, resource, call }: Wo
   const answer = await conditional(() => operation({ ...deps, store }, resource, call), { deps, call })
   if (options.isDryRun || answer.written === undefined) return answer
   const tagged = call.method === 'DELETE' ? answer : withEtag(answer, answer.written.after)
-  return options.wait === undefined
-    ? tagged
-    : waitUntilApplied(deps, { answer: tagged, written: answer.written, timeoutMs: options.wait.timeoutMs })
+  if (options.wait === undefined) return tagged
+  const waiting = { answer: tagged, written: answer.written, timeoutMs: options.wait.timeoutMs }
+  return options.wait.for === 'cluster' ? waitForCluster(deps, waiting) : waitUntilApplied(deps, waiting)
 }
 
 /** A credential lets its bearer pass as the consumer: who may not change that one may not add to it either. */

@@ -6,8 +6,8 @@ import { type Precondition, readPrecondition } from './precondition.ts'
 export interface WriteOptions {
   /** Check everything and answer as if it were done, but store nothing. */
   readonly isDryRun: boolean
-  /** Answer when the local data plane serves the change, or after this time. */
-  readonly wait: { readonly timeoutMs: number } | undefined
+  /** Answer when the local data plane serves the change, or all of the cluster, or after this time. */
+  readonly wait: { readonly for: 'applied' | 'cluster'; readonly timeoutMs: number } | undefined
   readonly precondition: Precondition | undefined
 }
 
@@ -37,11 +37,14 @@ function readDryRun(query: URLSearchParams): boolean {
 function readWait(query: URLSearchParams): WriteOptions['wait'] {
   const wait = query.get('wait')
   if (wait === null) return undefined
-  if (wait !== 'applied') {
-    throw refuse(400, `invalid argument wait: ${JSON.stringify(wait)} is not supported; use applied`)
+  if (wait !== 'applied' && wait !== 'cluster') {
+    throw refuse(
+      400,
+      `invalid argument wait: ${JSON.stringify(wait)} is not supported; use applied or cluster`,
+    )
   }
   const timeout = query.get('timeout')
-  return { timeoutMs: timeout === null ? DEFAULT_TIMEOUT_MS : readTimeout(timeout) }
+  return { for: wait, timeoutMs: timeout === null ? DEFAULT_TIMEOUT_MS : readTimeout(timeout) }
 }
 
 function readTimeout(text: string): number {

@@ -13,6 +13,7 @@ import type { Graph } from '../snapshot/graph.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import { adminTls } from './admin-tls.ts'
 import type { AppliedSource } from './applied-source.ts'
+import type { Cluster } from './cluster/cluster.ts'
 import type { Environment } from './environment.ts'
 import type { KeyOwners } from './key-owners.ts'
 
@@ -32,6 +33,7 @@ export interface AdminApiDeps {
   readonly applied: AppliedSource
   readonly consumers: KeyOwners
   readonly hasStreams: boolean
+  readonly cluster: Pick<Cluster, 'list'>
   readonly audit: Pick<AuditLog, 'write'> | undefined
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
@@ -40,7 +42,7 @@ export interface AdminApiDeps {
 export type CreateAdminApi = (deps: AdminApiDeps) => FastifyPluginAsync
 
 export interface AdminParts
-  extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'consumers' | 'reloadPlugins'> {
+  extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'cluster' | 'consumers' | 'reloadPlugins'> {
   readonly create: CreateAdminApi
 }
 
@@ -54,7 +56,7 @@ export class AdminListener {
 
   constructor(
     { settings, plugins, logger }: Environment,
-    { graph, store, create, applied, consumers, reloadPlugins }: AdminParts,
+    { graph, store, create, applied, cluster, consumers, reloadPlugins }: AdminParts,
   ) {
     const { admin } = settings.deployment
     const own = logger.child({ listener: 'admin' })
@@ -81,6 +83,7 @@ export class AdminListener {
         clock: { now: () => Date.now() },
         logger: own,
         applied,
+        cluster,
         consumers,
         hasStreams: settings.apisix.proxy_mode !== 'http',
         audit: this.#audit,

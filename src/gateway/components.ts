@@ -5,6 +5,7 @@ import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
 import type { Component } from '../lifecycle/components.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
 import { createRouter } from '../router/match.ts'
 import type { ListenAddress } from '../settings/settings.ts'
 import type { Plan } from '../snapshot/plan.ts'
@@ -12,7 +13,8 @@ import { Publisher } from '../snapshot/publisher.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import type { Following, FollowStatus } from '../store/follow.ts'
 import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
-import { appliedSource } from './applied-source.ts'
+import { type AppliedSource, appliedSource } from './applied-source.ts'
+import { Cluster } from './cluster/cluster.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
@@ -25,10 +27,11 @@ import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
+import { registerRuntimeMetrics } from './runtime-metrics.ts'
 import { pluginListKey } from './shared-plugin-list.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
-const RANK = { status: 0, store: 1, side: 2, config: 3, proxy: 4 } as const
+const RANK = { status: 0, store: 1, side: 2, config: 3, proxy: 4, cluster: 5 } as const
 
 /** What one gateway is made of. */
 export interface Parts {
@@ -85,7 +88,15 @@ export function buildComponents(environment: Environment, surroundings: Surround
     ...(primary && { onReload: (names) => primary.enablePlugins(names) }),
   })
   primary?.attach(environment, publisher)
+  const applied = primary?.appliedSource(appliedSource(publisher)) ?? appliedSource(publisher)
   const work: Workshop = {
+    applied,
+    cluster: new Cluster({
+      ...environment,
+      publisher,
+      applied,
+      workers: () => primary?.status().length ?? 1,
+    }),
     environment,
     surroundings,
     publisher,
@@ -97,6 +108,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
   const { export_addr, export_uri, enable_export_server, metric_prefix } = plugin_attr.prometheus
   registerProcessMetrics(metrics, {
     publisher,
+    readiness,
     isStoreReachable: () => work.link.following?.status().isReachable ?? false,
     prefix: metric_prefix,
   })
@@ -108,6 +120,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       plugin: statusPlugin(readiness, () => work.lastGood.remarks()),
     }),
     storeComponent(work),
+    runtimeComponent(metrics),
     enable_export_server &&
       sideListener(work, 'metrics', {
         address: export_addr,
@@ -117,6 +130,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     apisix.enable_admin && adminComponent(work),
     configComponent(work),
     deployment.role !== 'control_plane' && (primary ? workersComponent(work, primary) : proxyComponent(work)),
+    clusterComponent(work),
   ].filter((component) => component !== false)
   if (deployment.role === 'control_plane') readiness.release('proxy')
   return { components, publisher, addresses: work.addresses }
@@ -138,6 +152,7 @@ function controlOf(work: Workshop): FastifyPluginCallback {
       reloadPlugins: () => enabled.reload(),
       secrets: () => secrets.cache.status(),
       debug,
+      nodeId: environment.nodeId,
       ...(surroundings.primary && { workers: () => surroundings.primary!.status() }),
     }),
   )
@@ -158,6 +173,8 @@ interface Workshop {
   readonly environment: Environment
   readonly surroundings: Surroundings
   readonly publisher: Publisher
+  readonly applied: AppliedSource
+  readonly cluster: Cluster
   readonly enabled: EnabledPlugins
   readonly addresses: Addresses
   readonly link: StoreLink
@@ -196,9 +213,23 @@ function storeComponent({ environment, surroundings, link, lastGood }: Workshop)
   }
 }
 
+function runtimeComponent(metrics: MetricRegistry): Component {
+  let runtime: { close(): void } | undefined
+  return {
+    name: 'runtime metrics',
+    rank: RANK.store,
+    start: async () => {
+      runtime = registerRuntimeMetrics(metrics, 'main')
+    },
+    stop: async () => {
+      runtime?.close()
+      return 0
+    },
+  }
+}
+
 function adminComponent(work: Workshop): Component {
   const { environment, surroundings, publisher, addresses, link, enabled } = work
-  const applied = appliedSource(publisher)
   let listener: AdminListener | undefined
   return {
     name: 'admin',
@@ -209,7 +240,8 @@ function adminComponent(work: Workshop): Component {
         graph,
         store: environment.secrets.sealed(link.store!),
         create: surroundings.adminApi,
-        applied: surroundings.primary?.appliedSource(applied) ?? applied,
+        applied: work.applied,
+        cluster: work.cluster,
         consumers: keyOwners(publisher),
         reloadPlugins: () => enabled.reload(),
       })
@@ -219,6 +251,16 @@ function adminComponent(work: Workshop): Component {
       await listener?.close()
       return 0
     },
+  }
+}
+
+/** Last to start and first to stop: who is on the list serves. */
+function clusterComponent({ cluster, link }: Workshop): Component {
+  return {
+    name: 'cluster',
+    rank: RANK.cluster,
+    start: async () => cluster.start(link.store!),
+    stop: () => cluster.stop().then(() => 0),
   }
 }
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { ControlSource, ServerInfo, ShownSecret } from '../control/control.ts'
 import type { HealthSource } from '../control/healthcheck.ts'
@@ -12,6 +11,8 @@ import { shownItem, shownMetadata } from './shown-item.ts'
 import { readSync, type SyncParts } from './sync-source.ts'
 
 export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
+  /** Of this start of the gateway. */
+  readonly nodeId: string
   readonly publisher: Publisher
   readonly plugins: PluginRegistry
   readonly health: HealthSource
@@ -29,7 +30,7 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
 export function controlSource(parts: ControlParts): ControlSource {
   const { publisher, plugins, health, debug } = parts
   const { graph } = publisher
-  const info = describeProcess()
+  const info = describeProcess(parts.nodeId)
   return {
     health,
     debug,
@@ -63,12 +64,12 @@ export function controlSource(parts: ControlParts): ControlSource {
   }
 }
 
-function describeProcess(): ServerInfo {
+function describeProcess(id: string): ServerInfo {
   return {
     // Nothing here depends on it; APISIX says this too where it does not know.
     etcd_version: 'unknown',
     hostname: hostname(),
-    id: randomUUID(),
+    id,
     version: VERSION,
     boot_time: Math.floor(Date.now() / 1000 - process.uptime()),
   }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
@@ -28,6 +29,8 @@ import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer
 
 /** What everything in one gateway shares. */
 export interface Environment {
+  /** Of this start of the gateway. */
+  readonly nodeId: string
   readonly settings: Settings
   readonly logger: Logger
   readonly metrics: MetricRegistry
@@ -110,6 +113,7 @@ export function createEnvironment(
     metrics: pluginMetrics,
   })
   return {
+    nodeId: randomUUID(),
     settings,
     logger,
     metrics,
@@ -131,7 +135,7 @@ export function createEnvironment(
 
 type InstanceParts = Omit<
   Environment,
-  'compile' | 'pools' | 'monitor' | 'discovery' | 'logConfiguration' | 'secrets' | 'debug'
+  'nodeId' | 'compile' | 'pools' | 'monitor' | 'discovery' | 'logConfiguration' | 'secrets' | 'debug'
 >
 
 function createInstances(parts: InstanceParts): InstanceFactory {

@@ -29,6 +29,9 @@ export async function openStore({ store }: Settings, logger: Logger): Promise<Co
 /** Longest time for one call; APISIX's 30 s would keep a client of the admin API waiting that long for its 503. */
 const CALL_TIMEOUT_MS = 5000
 
+/** A watch is given up after two of these without a sign of life: a member that hangs is left within 5 s, and none is asked much. */
+const LIVENESS_INTERVAL_MS = 2000
+
 async function openEtcd(etcd: EtcdSettings, logger: Logger): Promise<ConfigStore> {
   const { EtcdStore } = await import('../store/etcd/etcd-store.ts')
   const { host: hosts, user, password, tls, timeout } = etcd
@@ -36,6 +39,7 @@ async function openEtcd(etcd: EtcdSettings, logger: Logger): Promise<ConfigStore
     hosts,
     tls,
     timeoutMs: Math.min(timeout * 1000, CALL_TIMEOUT_MS),
+    livenessIntervalMs: LIVENESS_INTERVAL_MS,
     logger,
     ...(user !== undefined && { user }),
     ...(password !== undefined && { password }),

@@ -33,6 +33,8 @@ export class Primary {
   readonly #options: PrimaryOptions
   readonly #applied = new AppliedWaiters()
   readonly #revisions = new WeakMap<WorkerProcess, number>()
+  /** Those that have been told something, whatever they do. */
+  readonly #living = new Set<WorkerProcess>()
   #workshop: Workshop | undefined
 
   constructor(options: PrimaryOptions) {
@@ -98,9 +100,6 @@ export class Primary {
 
   /** Resolves when the requests of all workers meet these plugins. */
   async enablePlugins(names: readonly string[]): Promise<void> {
-    const { pool } = this.#workshop!
-    const { worker: spare } = pool.spare
-    const told = spare ? [...pool.serving, spare] : pool.serving
     const { logger } = this.#workshop!.environment
     const tell = async ({ link, pid }: WorkerProcess): Promise<void> => {
       try {
@@ -109,7 +108,7 @@ export class Primary {
         logger.error({ worker: pid, err: error }, 'a worker did not take over the list of plugins')
       }
     }
-    await Promise.all(told.map(tell))
+    await Promise.all([...this.#living].map(tell))
   }
 
   exposeInSlices(): AsyncGenerator<string, void, undefined> {
@@ -129,6 +128,8 @@ export class Primary {
     const { environment, metrics } = this.#workshop!
     const { monitor, discovery, nodeOperations, plugins } = environment
     const { link } = worker
+    this.#living.add(worker)
+    link.onClose(() => this.#living.delete(worker))
     link.on('applied', (revision: number) => {
       this.#revisions.set(worker, revision)
       this.#onApplied()

@@ -30,16 +30,21 @@ const AFTER_UNCAUGHT_MS = 200
 export function runWorker(loadCatalogue: (settings: Settings) => Promise<Catalogue>): Promise<number> {
   ignoreGroupSignals()
   const link = new Link(channelToPrimary())
-  const worker: { parts?: WorkerParts } = {}
+  const worker: { parts?: WorkerParts; prepared?: Promise<void> } = {}
   link.on('ping', () => true)
-  link.on('prepare', async ({ settings, plugins }: WorkerStart) => {
+  const prepare = async ({ settings, plugins }: WorkerStart): Promise<void> => {
     const catalogue = await loadCatalogue(settings)
     worker.parts = await WorkerParts.create(link, { settings, plugins, catalogue })
     await worker.parts.prepare()
+  }
+  link.on('prepare', (start: WorkerStart) => {
+    worker.prepared = prepare(start)
+    return worker.prepared
   })
   link.on('listen', () => worker.parts!.listen())
   link.on('metrics', () => worker.parts!.expose())
-  link.on('plugins', (names: readonly string[]) => worker.parts!.enable(names))
+  // It may have begun with the list as it was before.
+  link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
   return new Promise((resolve) => {
     const end = async (exitCode: number, limitMs: number | undefined): Promise<void> => {

@@ -12,6 +12,21 @@ const PAIR = makeCertificate({ names: ['shop.test'] })
 /** What is enabled for the examples, so that their answers stay when the catalogue grows. */
 const ENABLED = ['key-auth', 'limit-count', 'prometheus', 'request-id']
 
+/** The only node of the cluster. */
+const NODE = {
+  id: '3c1e5f0a-5b1c-4d0e-9a55-0f6c2a7e1b11',
+  hostname: 'gateway-1',
+  version: '0.1.0',
+  role: 'traditional',
+  workers: 2,
+  started_at_ms: 1_700_000_000_000,
+  reported_at_ms: 1_700_000_000_000,
+  applied_revision: 121,
+  observed_revision: 121,
+  quarantined: [{ kind: 'routes', id: '7', reason: 'unknown plugin [mine]', revision: 118 }],
+  quarantined_total: 1,
+} as const
+
 async function somePlugins(): Promise<PluginRegistry> {
   const registry = new PluginRegistry()
   for (const name of ENABLED) registry.register((await catalogue[name]!()).default)
@@ -33,6 +48,7 @@ export async function startForExamples(group: string): Promise<Admin> {
   const admin = await startAdmin({
     plugins: await somePlugins(),
     applied,
+    cluster: { list: async () => [NODE] },
     hasStreams: true,
     ...(store && { store }),
   })

@@ -68,7 +68,7 @@ export const REFUSALS: Readonly<Record<number, string>> = {
   405: 'The kind does not have this method, or the store is read-only.',
   412: 'The resource is not at the revision that `If-Match` or `If-None-Match` asks for. Nothing was written.',
   413: 'The body is too large.',
-  422: 'With `wait=applied`: stored, but it cannot be used, so the last good version goes on serving.',
+  422: 'With `wait=applied` or `wait=cluster`: stored, but it cannot be used, so the last good version goes on serving.',
   429: 'Too many wrong keys from this address; `Retry-After` says when to try again.',
   503: 'The store does not answer, or the value changed while it was being replaced. Try again.',
 }

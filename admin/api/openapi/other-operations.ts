@@ -114,6 +114,14 @@ export const OTHER_OPERATIONS: readonly Operation[] = [
   {
     ...READ,
     method: 'get',
+    path: '/cluster',
+    group: 'cluster',
+    summary: 'The gateways that share the store, and how far each is',
+    answers: { 200: { type: 'object', required: ['total', 'newest_revision', 'list'] } },
+  },
+  {
+    ...READ,
+    method: 'get',
     path: '/openapi.json',
     group: 'openapi',
     summary: 'This description',

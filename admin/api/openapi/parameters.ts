@@ -41,10 +41,14 @@ export const PARAMETERS = {
     type: 'string',
     enum: ['true', 'false'],
   }),
-  wait: query('wait', '`applied` answers when this gateway serves the change.', {
-    type: 'string',
-    enum: ['applied'],
-  }),
+  wait: query(
+    'wait',
+    '`applied` answers when this gateway serves the change, `cluster` when every gateway on the same store does.',
+    {
+      type: 'string',
+      enum: ['applied', 'cluster'],
+    },
+  ),
   timeout: query('timeout', 'How long `wait` may take, `500ms` or `5s`; at most `60s`, `5s` by default.'),
   subsystem: query('subsystem', 'For which listeners.', {
     type: 'string',

@@ -66,12 +66,12 @@ describe('?wait=applied', () => {
           answer: `invalid argument timeout: ${JSON.stringify(timeout)} is no time such as 5s or 500ms, at most 60s`,
         }),
       ),
-      ...['cluster', 'true', ''].map(
+      ...['everyone', 'true', ''].map(
         (wait): Row => ({
           rule: `takes no wait=${wait}`,
           request: ['PUT', `/routes/1?wait=${wait}`, ROUTE],
           status: 400,
-          answer: `invalid argument wait: ${JSON.stringify(wait)} is not supported; use applied`,
+          answer: `invalid argument wait: ${JSON.stringify(wait)} is not supported; use applied or cluster`,
         }),
       ),
     ],

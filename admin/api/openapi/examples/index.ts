@@ -1,4 +1,5 @@
 import type { ExampleGroup } from '../example.ts'
+import { CLUSTER } from './cluster.ts'
 import { CONFIGS } from './configs.ts'
 import { CONFIGS_VALIDATE } from './configs-validate.ts'
 import { CONSUMER_GROUPS } from './consumer-groups.ts'
@@ -44,5 +45,6 @@ export const EXAMPLE_GROUPS: readonly ExampleGroup[] = [
   SCHEMA,
   CONFIGS_VALIDATE,
   CONFIGS,
+  CLUSTER,
   OPENAPI,
 ]
