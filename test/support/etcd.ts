@@ -140,7 +140,7 @@ async function launchEtcd({
 const servers = new Set<ChildProcess>()
 
 /** A test file that fails early must not leave servers behind. */
-function endWithThisProcess(server: ChildProcess): void {
+export function endWithThisProcess(server: ChildProcess): void {
   if (servers.size === 0) {
     process.once('exit', () => {
       for (const left of servers) left.kill('SIGKILL')
@@ -159,7 +159,7 @@ async function isHealthy(endpoint: string): Promise<boolean> {
 }
 
 /** One request, a POST when there is a body. The certificate is etcd's own, so it is not checked. */
-async function ask(url: string, body?: unknown): Promise<unknown> {
+export async function ask(url: string, body?: unknown): Promise<unknown> {
   const { request } = url.startsWith('https:') ? https : http
   const method = body === undefined ? 'GET' : 'POST'
   const asked = request(url, {
@@ -177,7 +177,8 @@ async function ask(url: string, body?: unknown): Promise<unknown> {
   return JSON.parse(text)
 }
 
-async function freePort(): Promise<number> {
+/** One that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
