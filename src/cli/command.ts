@@ -19,6 +19,8 @@ export interface LaunchedGateway {
   stop(reason: string): Promise<{ readonly forced: number }>
   /** Whether an uncaught failure comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
   isContained(error: unknown): boolean
+  /** Replaces all workers without losing a request. Rejects when that is not possible. */
+  swapWorkers?(): Promise<void>
 }
 
 /** Where a command writes and what it reads; the process's own, or a test's. */

@@ -42,6 +42,10 @@ export async function serve(
     const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]
     for (const line of lines) context.note(line)
   }
+  const unwatch = onSwapSignal(context, async () => {
+    if (!gateway?.swapWorkers) throw new Error('there is no gateway yet')
+    await gateway.swapWorkers()
+  })
   return runUntilStopped(
     { start, stop: async (reason) => (await gateway?.stop(reason)) ?? { forced: 0 } },
     {
@@ -52,7 +56,19 @@ export async function serve(
       isContained: (error) => gateway?.isContained(error) ?? false,
       onProblem: (problem) => context.note(problemLine(problem, settings)),
     },
-  )
+  ).finally(unwatch)
+}
+
+/** SIGUSR2 replaces the workers; in a process that does everything it changes nothing. */
+function onSwapSignal({ events, note }: CliContext, swap: () => Promise<void>): () => void {
+  const onSignal = (): void => {
+    swap().then(
+      () => note('all workers were replaced'),
+      (error: Error) => note(`the workers were not replaced: ${error.message}`),
+    )
+  }
+  events.on('SIGUSR2', onSignal)
+  return () => void events.off('SIGUSR2', onSignal)
 }
 
 function problemLine({ kind, error }: RunProblem, settings: Settings): string {

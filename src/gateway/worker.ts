@@ -20,6 +20,7 @@ import { type Catalogue, loadPlugins } from './load-plugins.ts'
 import { relayedNodeOperations } from './node-operation-feed.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
+import { registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
 import type { DrainOrder, WorkerAddresses, WorkerStart } from './worker-start.ts'
 
@@ -85,6 +86,7 @@ class WorkerParts {
   readonly #plane: DataPlane
   readonly #reload: PluginReload
   readonly #onBackgroundFailure: ReturnType<typeof backgroundFailure>
+  readonly #runtime: { close(): void }
   readonly #abort = new AbortController()
   #enabled: readonly string[]
   #following: Following | undefined
@@ -97,6 +99,7 @@ class WorkerParts {
     this.logger = environment.logger
     this.#enabled = plugins
     this.#environment = environment
+    this.#runtime = registerRuntimeMetrics(environment.metrics, 'worker')
     this.#store = new RelayStore({ logger: environment.logConfiguration })
     feedStore(link, this.#store)
     this.#publisher = createPublisher(environment, (revision) => link.tell('applied', revision))
@@ -204,6 +207,7 @@ class WorkerParts {
     this.#publisher.close()
     secrets.cache.close()
     discovery.close()
+    this.#runtime.close()
     return 0
   }
 }

@@ -1,0 +1,169 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { ADMIN_KEY } from './start-gateway.ts'
+import { eventually } from './watch-recording.ts'
+
+const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
+const TSX = import.meta.resolve('tsx')
+const ANY = { ip: '127.0.0.1', port: 0 }
+
+export interface NodeOptions {
+  readonly workers: number
+  /** Sections of the settings file that replace the ones here. */
+  readonly settings?: Readonly<Record<string, unknown>>
+  /** Own keys of the settings. */
+  readonly gatewright?: Readonly<Record<string, unknown>>
+  /** Plugins of the user's own: JavaScript by name. */
+  readonly plugins?: Readonly<Record<string, string>>
+}
+
+/** A worker as the control API shows it. */
+export interface ShownWorker {
+  readonly place?: number
+  readonly state: string
+  readonly pid?: number
+  readonly generation?: number
+  readonly revision?: number
+  readonly restarts: number
+  readonly crash_loop: boolean
+}
+
+/** A gateway as it runs for users: `gatewright start`, with its workers, in processes of their own. */
+export interface SpawnedNode {
+  readonly pid: number
+  readonly proxyUrl: string
+  readonly proxyPort: number
+  readonly statusUrl: string
+  readonly controlUrl: string
+  readonly metricsUrl: string
+  readonly directory: string
+  /** What it has printed, both streams. */
+  output(): string
+  admin(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>
+  /** Writes a route and waits until all workers serve it. */
+  route(id: string, document: Readonly<Record<string, unknown>>): Promise<void>
+  workers(): Promise<readonly ShownWorker[]>
+  /** Those that take connections; waits until there are as many as asked for. */
+  serving(count?: number): Promise<readonly ShownWorker[]>
+  readiness(): Promise<{ status: number; text: string }>
+  metrics(): Promise<string>
+  signal(name: NodeJS.Signals): void
+  /** Resolves with its exit code, or the signal that ended it. */
+  readonly exited: Promise<number | string | null>
+}
+
+/** Starts one and waits until it serves; it is killed when the test ends, its workers with it. */
+export async function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOptions): Promise<SpawnedNode> {
+  const { child, directory, output, exited } = launch(t, options)
+  const ended = exited.then((how) => {
+    throw new Error(`the gateway ended with ${how}:\n${output()}`)
+  })
+  ended.catch(() => undefined)
+  const find = (name: string) =>
+    new RegExp(`^  ${name} +(http://127\\.0\\.0\\.1:\\d+)`, 'm').exec(output())?.[1]
+  await Promise.race([eventually('the gateway serves', () => find('metrics'), 60_000), ended])
+  const proxyUrl = find('proxy')!
+  const controlUrl = find('control')!
+  const workers = async () => (await (await fetch(`${controlUrl}/v1/workers`)).json()) as ShownWorker[]
+  const admin = async (method: string, path: string, body?: unknown) => {
+    const response = await fetch(`${find('admin')}/apisix/admin/${path}`, {
+      method,
+      headers: { 'x-api-key': ADMIN_KEY, 'content-type': 'application/json' },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return { status: response.status, body: /^[[{]/.test(text) ? JSON.parse(text) : text }
+  }
+  return {
+    pid: child.pid!,
+    proxyUrl,
+    proxyPort: Number(new URL(proxyUrl).port),
+    statusUrl: find('status')!,
+    controlUrl,
+    metricsUrl: `${find('metrics')}/apisix/prometheus/metrics`,
+    directory,
+    output,
+    admin,
+    route: async (id, document) => {
+      const { status, body } = await admin('PUT', `routes/${id}?wait=applied`, document)
+      if (status >= 300) throw new Error(`the route was refused: ${status} ${JSON.stringify(body)}`)
+    },
+    workers,
+    serving: async (count = options.workers) => {
+      let found: readonly ShownWorker[] = []
+      await eventually(
+        `${count} workers serve`,
+        async () => {
+          found = (await workers()).filter(({ state }) => state === 'serving')
+          return found.length === count
+        },
+        30_000,
+      )
+      return found
+    },
+    readiness: async () => {
+      const response = await fetch(`${find('status')}/status/ready`)
+      return { status: response.status, text: await response.text() }
+    },
+    metrics: async () => (await fetch(`${find('metrics')}/apisix/prometheus/metrics`)).text(),
+    signal: (name) => void child.kill(name),
+    exited,
+  }
+}
+
+interface Launched {
+  readonly child: ChildProcess
+  readonly directory: string
+  readonly exited: Promise<number | string | null>
+  output(): string
+}
+
+function launch(t: Pick<TestContext, 'after'>, options: NodeOptions): Launched {
+  const directory = mkdtempSync(join(tmpdir(), 'gatewright-node-'))
+  writeFileSync(join(directory, 'config.yaml'), JSON.stringify(settingsOf(options)))
+  for (const [name, code] of Object.entries(options.plugins ?? {})) {
+    mkdirSync(join(directory, 'plugins', name), { recursive: true })
+    writeFileSync(join(directory, 'plugins', name, 'index.js'), code)
+  }
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+  const child = spawn(process.execPath, ['--import', TSX, MAIN, 'start', '-c', 'config.yaml'], {
+    cwd: directory,
+    // A group of its own, so that whatever a test leaves behind can be ended.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout.on('data', (chunk) => (text += chunk))
+  child.stderr.on('data', (chunk) => (text += chunk))
+  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  t.after(async () => {
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // Nobody is left of the group, as it should be.
+    }
+    await exited
+    rmSync(directory, { recursive: true, force: true })
+  })
+  return { child, directory, exited, output: () => text }
+}
+
+function settingsOf({ workers, settings, gatewright, plugins }: NodeOptions): object {
+  return {
+    apisix: { node_listen: [ANY], ssl: { enable: false }, status: ANY, control: ANY },
+    plugin_attr: { prometheus: { export_addr: ANY } },
+    deployment: {
+      admin: { admin_listen: ANY, admin_key: [{ name: 'admin', key: ADMIN_KEY, role: 'admin' }] },
+    },
+    ...settings,
+    gatewright: {
+      ...{ store: 'memory', workers, data_dir: 'data', log: { access_log: 'off' } },
+      ...(plugins && { plugin_paths: ['plugins'] }),
+      ...gatewright,
+    },
+  }
+}
