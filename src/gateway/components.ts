@@ -5,7 +5,6 @@ import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
 import type { Component } from '../lifecycle/components.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
-import type { MetricRegistry } from '../observe/metrics.ts'
 import { createRouter } from '../router/match.ts'
 import type { ListenAddress } from '../settings/settings.ts'
 import type { Plan } from '../snapshot/plan.ts'
@@ -27,7 +26,7 @@ import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openStore } from './open-store.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
-import { registerRuntimeMetrics } from './runtime-metrics.ts'
+import { runtimeComponent } from './runtime-metrics.ts'
 import { pluginListKey } from './shared-plugin-list.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
@@ -120,7 +119,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       plugin: statusPlugin(readiness, () => work.lastGood.remarks()),
     }),
     storeComponent(work),
-    runtimeComponent(metrics),
+    runtimeComponent(metrics, RANK.store),
     enable_export_server &&
       sideListener(work, 'metrics', {
         address: export_addr,
@@ -208,21 +207,6 @@ function storeComponent({ environment, surroundings, link, lastGood }: Workshop)
     stop: async () => {
       await lastGood.close()
       await link.store?.close()
-      return 0
-    },
-  }
-}
-
-function runtimeComponent(metrics: MetricRegistry): Component {
-  let runtime: { close(): void } | undefined
-  return {
-    name: 'runtime metrics',
-    rank: RANK.store,
-    start: async () => {
-      runtime = registerRuntimeMetrics(metrics, 'main')
-    },
-    stop: async () => {
-      runtime?.close()
       return 0
     },
   }

@@ -1,4 +1,5 @@
 import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
@@ -7,6 +8,7 @@ import type { FollowListener } from '../store/follow.ts'
 import type { SavedValue } from './last-good.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
 import { PluginReload, type PluginReloadParts } from './plugin-reload.ts'
+import { countReload } from './reload-metrics.ts'
 import { listenForPluginList, pluginListKey, readPluginList, writePluginList } from './shared-plugin-list.ts'
 
 export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher' | 'logger' | 'onReload'> {
@@ -14,6 +16,7 @@ export interface EnabledPluginsParts extends Pick<PluginReloadParts, 'publisher'
   readonly catalogue: Catalogue
   readonly plugins: PluginRegistry
   readonly publisher: Publisher
+  readonly metrics: MetricRegistry
   /** What the settings say now. */
   readPluginList(): PluginList | Promise<PluginList>
 }
@@ -85,7 +88,7 @@ export class EnabledPlugins {
 
   /** Takes over the list as it stands now; see {@link PluginReload.reload}. */
   async reload(): Promise<void> {
-    const list = await this.#reload.reload()
+    const list = await countReload(this.#parts.metrics, 'plugins', this.#reload.reload())
     if (this.#isDecidedHere) await this.#write(list)
   }
 

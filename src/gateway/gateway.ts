@@ -4,6 +4,7 @@ import { createDeadline } from '../lifecycle/deadline.ts'
 import { createReadiness, type Readiness } from '../lifecycle/readiness.ts'
 import type { WorkerProgram } from '../lifecycle/workers/cluster.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import type { CreateAdminApi } from './admin-listener.ts'
@@ -12,6 +13,7 @@ import { createEnvironment } from './environment.ts'
 import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import type { Primary } from './primary.ts'
+import { countReload } from './reload-metrics.ts'
 
 export interface GatewayOptions {
   /** With the admin keys resolved. */
@@ -68,6 +70,7 @@ class GatewayProcess implements Gateway {
   readonly #started: Component[] = []
   #parts: Parts | undefined
   #primary: Primary | undefined
+  #metrics: MetricRegistry | undefined
   #onPluginFailure: ReturnType<typeof backgroundFailure> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<{ readonly forced: number }> | undefined
@@ -100,7 +103,7 @@ class GatewayProcess implements Gateway {
   swapWorkers(): Promise<void> {
     if (!this.#primary)
       return Promise.reject(new Error('this process has no workers; set gatewright.workers'))
-    return this.#primary.swapWorkers()
+    return countReload(this.#metrics!, 'workers', this.#primary.swapWorkers())
   }
 
   async settled(): Promise<void> {
@@ -123,6 +126,7 @@ class GatewayProcess implements Gateway {
       logger: this.#logger,
       ...(primary && { onNode: primary.health.onNode }),
     })
+    this.#metrics = environment.metrics
     this.#onPluginFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#parts = buildComponents(environment, {
       readiness: this.readiness,

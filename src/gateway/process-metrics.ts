@@ -1,11 +1,13 @@
 import { hostname } from 'node:os'
 import { VERSION } from '../lib/version.ts'
+import type { Readiness } from '../lifecycle/readiness.ts'
 import { KINDS } from '../model/kind.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 
 export interface MetricSources {
   readonly publisher: Publisher
+  readonly readiness: Readiness
   /** Whether the store answers. */
   isStoreReachable(): boolean
   /** APISIX's `metric_prefix`. */
@@ -28,6 +30,8 @@ export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricS
     'How long there has been something newer than what is served',
   )
   const quarantined = gauge('gatewright_config_quarantined', 'Stored resources that cannot be used')
+  const resources = gauge('gatewright_config_resources', 'Stored resources', ['kind'])
+  registerPhase(metrics, sources.readiness)
   metrics.beforeCollect(() => {
     const { status } = publisher
     info.labels(hostname(), VERSION).set(1)
@@ -38,15 +42,46 @@ export function registerProcessMetrics(metrics: MetricRegistry, sources: MetricS
     const { behindSinceMs } = status
     lag.labels().set(behindSinceMs === undefined ? 0 : Math.max(0, Date.now() - behindSinceMs) / 1000)
     quarantined.labels().set(status.quarantined.length)
-    for (const kind of KINDS) indexes.labels(kind).set(newestRevision(publisher, kind))
+    for (const kind of KINDS) {
+      const { count, newest } = censusOf(publisher.graph.list(kind))
+      resources.labels(kind).set(count)
+      indexes.labels(kind).set(newest)
+    }
     indexes.labels('prev_index').set(status.published)
     indexes.labels('max_modify_index').set(status.observed)
     indexes.labels('x_etcd_index').set(status.observed)
   })
 }
 
-function newestRevision(publisher: Publisher, kind: (typeof KINDS)[number]): number {
+function censusOf(stored: Iterable<{ readonly modRevision: number }>): { count: number; newest: number } {
+  let count = 0
   let newest = 0
-  for (const { modRevision } of publisher.graph.list(kind)) newest = Math.max(newest, modRevision)
-  return newest
+  for (const { modRevision } of stored) {
+    count++
+    newest = Math.max(newest, modRevision)
+  }
+  return { count, newest }
+}
+
+const PHASES = ['starting', 'running', 'draining'] as const
+
+/** Where the process is between its start and its end, and why it should not get traffic. */
+function registerPhase(metrics: MetricRegistry, readiness: Readiness): void {
+  const phases = metrics.gauge({
+    name: 'gatewright_phase',
+    help: 'Phase of the process: 1 for the one it is in',
+    labels: ['phase'],
+  })
+  const reasons = metrics.gauge({
+    name: 'gatewright_not_ready',
+    help: 'What keeps the gateway from being ready: 1 for each reason',
+    labels: ['reason'],
+  })
+  metrics.beforeCollect(() => {
+    const current = readiness.isDraining ? 'draining' : readiness.wasReady ? 'running' : 'starting'
+    for (const phase of PHASES) phases.labels(phase).set(phase === current ? 1 : 0)
+    const names = readiness.reasons()
+    reasons.remove(([reason]) => !names.includes(reason!))
+    for (const name of names) reasons.labels(name).set(1)
+  })
 }

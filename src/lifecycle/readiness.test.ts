@@ -16,6 +16,15 @@ describe('readiness', () => {
     assert.deepEqual([readiness.isReady, readiness.reasons()], [false, ['worker_crash_loop']])
   })
 
+  it('tells whether it has ever been there', () => {
+    const readiness = createReadiness(['config'])
+    assert.equal(readiness.wasReady, false)
+    readiness.release('config')
+    readiness.block('proxy')
+    assert.deepEqual([readiness.isReady, readiness.wasReady], [false, true])
+    assert.equal(createReadiness().wasReady, true)
+  })
+
   it('does not come back once draining has begun', () => {
     const readiness = createReadiness()
     assert.equal(readiness.isReady, true)

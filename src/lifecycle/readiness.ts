@@ -13,14 +13,20 @@ export interface Readiness {
   startDraining(): void
   readonly isDraining: boolean
   readonly isReady: boolean
+  /** Whether it has been ready at any time, so that its start is over. */
+  readonly wasReady: boolean
 }
 
 export function createReadiness(blockers: readonly string[] = []): Readiness {
   const names = new Set(blockers)
   let isDraining = false
+  let wasReady = names.size === 0
   return {
     block: (name) => void names.add(name),
-    release: (name) => void names.delete(name),
+    release: (name) => {
+      names.delete(name)
+      wasReady ||= names.size === 0
+    },
     reasons: () => [...names],
     startDraining: () => {
       isDraining = true
@@ -30,6 +36,9 @@ export function createReadiness(blockers: readonly string[] = []): Readiness {
     },
     get isReady() {
       return !isDraining && names.size === 0
+    },
+    get wasReady() {
+      return wasReady
     },
   }
 }

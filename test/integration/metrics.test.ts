@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
+import { ADMIN_KEY, startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 /** Reads the text as a scraper does: every line is a comment of a known kind or a sample; returns samples by name and labels. */
 function parse(text: string): Map<string, number> {
@@ -162,5 +162,26 @@ describe('the metrics of a gateway', () => {
     assert.equal(parse(await response.text()).get('apisix_etcd_reachable'), 1)
     const other = await startGateway(t, { routes })
     assert.equal((await fetch(`${other.proxyUrl}/apisix/prometheus/metrics`)).status, 404)
+  })
+})
+
+describe('the metrics of the process', () => {
+  it('tell its phase, what keeps it from being ready, what is stored, and how reloads ended', async (t) => {
+    const gateway = await startGateway(t, {
+      routes: { r1: { uri: '/a', upstream: { nodes: { '127.0.0.1:1': 1 } } } },
+    })
+    const samples = await scrape(gateway)
+    const phases = ['starting', 'running', 'draining'].map((name) =>
+      samples.get(`gatewright_phase{phase="${name}"}`),
+    )
+    assert.deepEqual(phases, [0, 1, 0])
+    assert.deepEqual(namesIn(samples, 'gatewright_not_ready{'), [])
+    assert.equal(samples.get('gatewright_config_resources{kind="routes"}'), 1)
+    assert.equal(samples.get('gatewright_config_resources{kind="ssls"}'), 0)
+    assert.ok(namesIn(samples, 'gatewright_memory_bytes{process="main",').length === 5)
+    assert.ok(namesIn(samples, 'gatewright_event_loop_delay_seconds{process="main",').length === 3)
+    const reload = `http://127.0.0.1:${gateway.addresses.admin!.port}/apisix/admin/plugins/reload`
+    await (await fetch(reload, { method: 'PUT', headers: { 'x-api-key': ADMIN_KEY } })).text()
+    assert.equal((await scrape(gateway)).get('gatewright_reloads_total{subject="plugins",outcome="ok"}'), 1)
   })
 })
