@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { it } from 'node:test'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { type SpawnedNode, spawnNode } from '../support/spawn-node.ts'
@@ -6,13 +7,17 @@ import { eventually } from '../support/watch-recording.ts'
 
 /** A plugin that does what a path says to the process it runs in. */
 const TROUBLE = `
+import { writeFileSync } from 'node:fs'
 export default {
   name: 'trouble', priority: 1, schema: { type: 'object' },
   compile(_config, host) {
     const counter = host.metrics.counter({ name: 'trouble_total', help: 'Asked', labels: [] }).labels()
     return { access: ({ path }) => {
       counter.inc()
-      if (path === '/hang') for (;;) {}
+      if (path === '/hang') {
+        writeFileSync('hangs', '')
+        for (;;) {}
+      }
       if (path === '/exit') process.exit(3)
       return { status: 200, body: 'fine' }
     } }
@@ -106,8 +111,10 @@ it('a node whose workers end', async (t) => {
 it('a worker that hangs is killed and replaced within two seconds, and the others serve on', async (t) => {
   const node = await start(t)
   const before = (await node.serving()).map(({ pid }) => pid)
-  const beganMs = performance.now()
   const hung = ask(`${node.proxyUrl}/hang`)
+  await eventually('it hangs', () => existsSync(`${node.directory}/hangs`))
+  const beganMs = performance.now()
+  // One of them is handed to the one that hangs, and to another when that is gone.
   const statuses = await Promise.all(Array.from({ length: 10 }, () => ask(`${node.proxyUrl}/`)))
   assert.deepEqual(new Set(statuses), new Set([200]))
   assert.equal(await hung, 0)
