@@ -84,7 +84,7 @@ function tryOf(
   const limit: Limit = {
     conn: compileAmount('conn', rule.conn),
     burst: compileAmount('burst', rule.burst, 0),
-    enter: openPlaces(config, { id: limitId(host.owner, { config, number }), host, noteFailure }),
+    enter: openPlaces(config, { id: limitId(host.place, { config, number }), host, noteFailure }),
     noteFailure,
     pace: new Pace(config.default_conn_delay * MS_PER_SECOND, config.only_use_default_delay),
   }

@@ -75,7 +75,7 @@ async function judgeLater(limit: Limit, { quota, ...rest }: Taken<Promise<Quota>
 }
 
 function singleLimit({ config, host, noteFailure }: Parts): Limit {
-  const id = config.group === undefined ? limitId(host.owner, config) : joinGroup(config.group, config, host)
+  const id = config.group === undefined ? limitId(host.place, config) : joinGroup(config.group, config, host)
   return {
     key: compileKey(config.key, config.key_type),
     count: compileAmount('count', config.count!),
@@ -92,7 +92,7 @@ function ruleLimit(rule: Rule, number: string, { config, host, noteFailure }: Pa
     key: (context) => key.renderResolved(context) || undefined,
     count: compileAmount('count', rule.count),
     seconds: compileAmount('time_window', rule.time_window),
-    take: openCounter(config, limitId(host.owner, { config, number }), host),
+    take: openCounter(config, limitId(host.place, { config, number }), host),
     note: createNote({ config, host }, rule.header_prefix ?? number),
     noteFailure,
   }

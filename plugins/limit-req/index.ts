@@ -67,7 +67,7 @@ export default definePlugin<LimitReqConfig>({
 
 function openBuckets(config: LimitReqConfig, host: InstanceHost): (key: string) => Wait | Promise<Wait> {
   const { policy, rate, burst } = config
-  const id = limitId(host.owner, config)
+  const id = limitId(host.place, config)
   if (policy === 'local') {
     const pour = host.nodeOperation<Pour, Wait>('pour')
     return (key) => pour({ id, key, rate, burst })

@@ -11,7 +11,7 @@ import { Lookup } from './lookup.ts'
 import { Recorder } from './recorder.ts'
 import { attrSchema, type ProxyCacheAttr, type ProxyCacheConfig, schema } from './schema.ts'
 import { newVisit, type Visit } from './visit.ts'
-import { joinZone, type Zone } from './zones.ts'
+import { findZone, joinZone, type Zone } from './zones.ts'
 
 const visits = requestSlot<Visit>('proxy-cache')
 const MS_PER_SECOND = 1000
@@ -26,11 +26,13 @@ export default definePlugin<ProxyCacheConfig>({
   priority: 1085,
   schema,
   attrSchema,
-  check({ cache_key: key }) {
+  check(config, tools) {
+    const { cache_key: key } = config
     // A PURGE would never find what a GET has stored.
     if (key.includes('$request_method')) {
       throw new ConfigError('cache_key variable $request_method unsupported')
     }
+    findZone(config, tools.attr('proxy-cache') as ProxyCacheAttr)
   },
   compile(config, host) {
     const zone = joinZone(config, host)

@@ -73,7 +73,8 @@ export class Recorder {
   #record(visit: Visit, context: RequestContext): Recording | undefined {
     const { verdict, address } = visit
     const { response } = context
-    if (!verdict.mayStore || !address || response.source !== 'upstream') return undefined
+    if (!verdict.mayStore || !address || response.source !== 'upstream' || !response.hasKnownEnd)
+      return undefined
     const terms = this.#parts.rules.response(context)
     if (!terms || (verdict.isGuarded && !terms.isPublic)) return undefined
     const { headers, status } = response

@@ -7,7 +7,7 @@ const GREATEST_CODE = 599
 interface ActionKind {
   /** What is wrong with the configuration, in the words of contract §3.1. */
   check(config: unknown, tools: CheckTools): string | undefined
-  compile(config: unknown, host: InstanceHost): PluginInstance
+  compile(config: unknown, host: InstanceHost, place: string): PluginInstance
 }
 
 const ACTIONS: ReadonlyMap<unknown, ActionKind> = new Map<unknown, ActionKind>([
@@ -27,15 +27,29 @@ export function checkAction([name, config = {}]: readonly unknown[], tools: Chec
 }
 
 /** The action of a configuration that {@link checkAction} has let pass. */
-export function compileAction([name, config = {}]: readonly unknown[], host: InstanceHost): PluginInstance {
-  return ACTIONS.get(name)!.compile(config, host)
+export function compileAction(
+  [name, config = {}]: readonly unknown[],
+  host: InstanceHost,
+  place: string,
+): PluginInstance {
+  return ACTIONS.get(name)!.compile(config, host, place)
 }
 
 function ofPlugin(plugin: string): ActionKind {
   return {
     check: (config, tools) =>
       tools.check(plugin, config)?.replace(`failed to check the configuration of plugin ${plugin} err: `, ''),
-    compile: (config, host) => host.nested(plugin, config),
+    compile: (config, host, place) => {
+      const instance = host.nested(plugin, config, place)
+      return {
+        ...instance,
+        access(context) {
+          // Run as an action it is not run again in the chain (contract §6).
+          context.skipPlugin(plugin)
+          return instance.access?.(context)
+        },
+      }
+    },
   }
 }
 

@@ -29,9 +29,9 @@ export default definePlugin<WorkflowConfig>({
     }
   },
   compile({ rules }, host) {
-    const compiled: CompiledRule[] = rules.map((rule) => ({
+    const compiled: CompiledRule[] = rules.map((rule, index) => ({
       condition: compileCase(rule),
-      action: compileAction(rule.actions[0]!, host),
+      action: compileAction(rule.actions[0]!, host, `rules/${index}`),
     }))
     const owner = {}
     return {

@@ -80,6 +80,35 @@ describe('workflow', () => {
     })
   }
 
+  it('counts equal limits of two rules apart', async () => {
+    const limit = ['limit-count', { count: 1, time_window: 60 }]
+    const mounted = mount(['1', '2'].map((v) => ({ case: [['arg_v', '==', v]], actions: [limit] })))
+    assert.equal((await mounted.request({ target: '/?v=1' })).status, 200)
+    assert.equal((await mounted.request({ target: '/?v=2' })).status, 200)
+    assert.equal((await mounted.request({ target: '/?v=1' })).status, 503)
+  })
+
+  it('takes the place of the plugin of the route for what a rule has limited', async (t) => {
+    const upstream = await fakeUpstream(t)
+    const gateway = await startGateway(t)
+    const limit = ['limit-count', { count: 3, time_window: 60 }]
+    await gateway.put('routes', '1', {
+      uri: '/*',
+      plugins: {
+        workflow: { rules: [{ case: [['arg_v', '==', '1']], actions: [limit] }] },
+        'limit-count': { count: 1, time_window: 60 },
+      },
+      upstream: { nodes: { [upstream.address]: 1 } },
+    })
+    const statuses = async (query: string, count: number) => {
+      const seen: number[] = []
+      for (let i = 0; i < count; i++) seen.push((await fetch(`${gateway.proxyUrl}/?v=${query}`)).status)
+      return seen
+    }
+    assert.deepEqual(await statuses('1', 4), [200, 200, 200, 503])
+    assert.deepEqual(await statuses('2', 2), [200, 503])
+  })
+
   it('refuses to be without rules', () => {
     assert.equal(refusal(workflow, {}), 'property "rules" is required')
   })

@@ -118,6 +118,8 @@ export interface PublishedResources {
 
 /** For the configuration of other plugins inside a plugin's own. */
 export interface CheckTools {
+  /** `plugin_attr` of a plugin. */
+  attr(plugin: string): Readonly<Record<string, unknown>>
   /** The message of contract §1.7, `unknown plugin [x]` among them, or `undefined`. */
   check(plugin: string, config: unknown): string | undefined
   find(plugin: string): AnyPlugin | undefined
@@ -132,6 +134,8 @@ export interface Clock {
 export interface InstanceHost extends PluginHost {
   /** The resource that carries the configuration. */
   readonly owner: Ref
+  /** `routes/1`; inside another plugin's configuration with that plugin and the place behind it. Equal on every node. */
+  readonly place: string
   /** The plugin's current metadata (`/apisix/plugin_metadata/<name>`) with defaults; read it when needed, it changes without a recompile. */
   metadata(): Readonly<Record<string, unknown>>
   /** Registers what the instance has started; released in reverse order when it retires, or when `compile` throws. */
@@ -141,8 +145,8 @@ export interface InstanceHost extends PluginHost {
   every(ms: number, run: () => unknown): () => void
   /** One of the plugin's {@link PluginDefinition.nodeOperations}; ask for it in `compile` and keep it. */
   nodeOperation<Argument, Result>(name: string): NodeOperation<Argument, Result>
-  /** Compiles another plugin's configuration as part of this one. Its `_meta` has no effect. Throws with the text of contract §1.7. */
-  nested(plugin: string, config: unknown): PluginInstance
+  /** Compiles another plugin's configuration as part of this one. Its `_meta` has no effect; `place` tells several of one plugin apart. Throws with the text of contract §1.7. */
+  nested(plugin: string, config: unknown, place?: string): PluginInstance
   /** An upstream for `useUpstream`; its own one has health checks and connections as a route's has. */
   upstream(target: UpstreamTarget): UpstreamHandle
   proto(id: string): StoredProto | undefined

@@ -18,13 +18,14 @@ import { OwnedTimers } from './owned-timers.ts'
 
 export type Release = () => void | Promise<void>
 
-interface HostParts {
+export interface HostParts {
   readonly plugin: AnyPlugin
   readonly owner: Ref
   readonly releases: Release[]
   readonly environment: InstanceEnvironment
   /** Compiles another plugin for the same owner; released with this one. */
-  nested(name: string, config: unknown): PluginInstance
+  nested(name: string, config: unknown, place: string): PluginInstance
+  readonly place: string
 }
 
 /** The host of one instance. What costs something is made when it is first asked for: most instances use little of it. */
@@ -88,8 +89,13 @@ export class OwnHost implements InstanceHost {
     return environment.nodeOperations.bind(plugin, name) as NodeOperation<Argument, Result>
   }
 
-  nested(name: string, config: unknown): PluginInstance {
-    return this.#parts.nested(name, config)
+  get place(): string {
+    return this.#parts.place
+  }
+
+  nested(name: string, config: unknown, place = ''): PluginInstance {
+    const { plugin, nested } = this.#parts
+    return nested(name, config, `${this.place}/${plugin.name}/${place}`)
   }
 
   upstream(target: UpstreamTarget): UpstreamHandle {

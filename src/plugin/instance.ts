@@ -11,7 +11,7 @@ import type {
   Reply,
 } from './definition.ts'
 import type { HttpClient } from './http-client.ts'
-import { OwnHost, type Release } from './instance-host.ts'
+import { type HostParts, OwnHost, type Release } from './instance-host.ts'
 import type { CompiledMeta } from './meta.ts'
 import type { NodeOperations } from './node-operations.ts'
 import type { PreparedConfig } from './registry.ts'
@@ -47,6 +47,13 @@ export interface InstanceEnvironment {
   onBackgroundFailure(plugin: string, error: unknown): void
 }
 
+interface Placement {
+  readonly owner: Ref
+  /** See `InstanceHost.place`. */
+  readonly place: string
+  readonly print: string
+}
+
 const UNAVAILABLE: Reply = { status: 503 }
 
 /** Makes instances and knows all that live, so that each can be disposed once and a plugin's close can wait for its own. */
@@ -65,6 +72,10 @@ export class InstanceFactory {
 
   /** Compiles one configuration. What `compile` had started is released when it throws. */
   create(prepared: PreparedConfig, owner: Ref, print = fingerprint(prepared)): Instance {
+    return this.#create(prepared, { owner, place: `${owner.kind}/${owner.id}`, print })
+  }
+
+  #create(prepared: PreparedConfig, { owner, place, print }: Placement): Instance {
     const { plugin, config, meta } = prepared
     const releases: Release[] = []
     try {
@@ -72,7 +83,7 @@ export class InstanceFactory {
         plugin,
         owner,
         priority: meta.priority ?? plugin.priority,
-        phases: plugin.compile(config, this.#host(plugin, owner, releases)),
+        phases: plugin.compile(config, this.#host({ plugin, owner, place, releases })),
         meta: prepared.compiledMeta,
         config,
         fingerprint: print,
@@ -116,14 +127,16 @@ export class InstanceFactory {
     await Promise.all(own.map((instance) => this.dispose(instance)))
   }
 
-  #host(plugin: AnyPlugin, owner: Ref, releases: Release[]): InstanceHost {
+  #host(parts: Pick<HostParts, 'plugin' | 'owner' | 'place' | 'releases'>): InstanceHost {
     const environment = this.#environment
-    const nested = (name: string, config: unknown): PluginInstance => {
-      const instance = this.create(environment.prepare(name, config), owner)
+    const { owner, releases } = parts
+    const nested = (name: string, config: unknown, place: string): PluginInstance => {
+      const prepared = environment.prepare(name, config)
+      const instance = this.#create(prepared, { owner, place, print: fingerprint(prepared) })
       releases.push(() => this.dispose(instance))
       return instance.phases
     }
-    return new OwnHost({ plugin, owner, releases, environment, nested })
+    return new OwnHost({ ...parts, environment, nested })
   }
 
   async #release(plugin: string, releases: Release[]): Promise<void> {

@@ -34,6 +34,7 @@ export class PluginRegistry {
   readonly #tools: CheckTools = {
     check: (name, config) => this.check(name, config, 'resource'),
     find: (name) => this.get(name),
+    attr: (name) => this.attr(name),
   }
   readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
 

@@ -182,6 +182,7 @@ function runSafely(
 }
 
 function mayRun(step: Instance, context: Context): boolean {
+  if (context.skippedPlugins?.includes(step.plugin.name)) return false
   const { filter } = step.meta
   if (!filter) return true
   let verdicts = context.get(filterVerdicts)

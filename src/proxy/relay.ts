@@ -45,6 +45,7 @@ export class Relay {
   begin(head: ResponseHead): void {
     const { context, globalChain, chain, report } = this.#exchange
     const response = new Response(head.status, new HeaderList(head.headers), 'upstream')
+    response.hasKnownEnd = head.isUntilClose !== true
     this.#sent = response
     context.beginResponse(response)
     addOwnHeaders(this.#exchange, response)

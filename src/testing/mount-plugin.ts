@@ -120,9 +120,10 @@ class Mounted implements MountedPlugin {
     this.#route = { ...ROUTE, ...options.route }
     this.clock = options.beside?.clock ?? new FakeWallClock()
     this.metrics = options.beside?.metrics ?? createMetricRegistry({ now: this.clock.monotonic })
-    for (const one of [plugin, ...(options.others ?? [])]) this.#registry.register(one)
-    this.setMetadata(options.metadata ?? {})
     const attr = withDefaults(plugin, options.attr ?? {})
+    this.#registry.register(plugin, attr)
+    for (const other of options.others ?? []) this.#registry.register(other)
+    this.setMetadata(options.metadata ?? {})
     this.#environment = instanceEnvironment({
       registry: this.#registry,
       metrics: this.metrics,

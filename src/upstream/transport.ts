@@ -91,6 +91,8 @@ export interface ResponseHead {
   readonly headers: string[]
   /** Bytes the body will have: 0 for a response without one, `undefined` when only its end will tell. */
   readonly bodyLength: number | undefined
+  /** Only the end of the connection will end the body: nobody can tell whether it is whole. */
+  readonly isUntilClose?: boolean
 }
 
 /** Receives one response. Calls come in order; after `onEnd` or `onError` none follows. None of them may throw. */

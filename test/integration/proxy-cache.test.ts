@@ -275,6 +275,7 @@ describe('an answer that is not whole', () => {
   const cut: Readonly<Record<string, string>> = {
     'shorter than its Content-Length': 'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\npart',
     'without its last chunk': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\n',
+    'ended by its connection alone': 'HTTP/1.1 200 OK\r\n\r\npart',
     'cut within a chunk': 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\npart',
     'malformed after its first chunk':
       'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\npart\r\nzz\r\n',

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto'
 import type { InstanceHost } from '../../../src/plugin/api.ts'
 
 /**
- * The identity of a limit: the same for equal configurations of one resource in every process and on every node, so that they count
+ * The identity of a limit: the same for equal configurations of one place in every process and on every node, so that they count
  * together; another one after a change, so that it starts anew (contract §7.3). Short, and free of what a key of redis may not hold.
  */
-export function limitId(owner: InstanceHost['owner'], config: unknown): string {
-  return digest(`${owner.kind}/${owner.id}\n${sortedJson(config)}`)
+export function limitId(place: InstanceHost['place'], config: unknown): string {
+  return digest(`${place}\n${sortedJson(config)}`)
 }
 
 /** The identity of what all members of a group share. */

@@ -59,6 +59,7 @@ export class Response implements ResponseView {
   status: number
   readonly headers: HeaderList
   readonly source: 'upstream' | 'gateway'
+  hasKnownEnd = true
 
   constructor(status: number, headers: HeaderList, source: 'upstream' | 'gateway') {
     this.status = status
@@ -95,6 +96,8 @@ export class Context implements RequestContext {
   trace: Trace | undefined = undefined
   /** What goes to the upstream instead of the client's body. */
   newBody: Uint8Array | undefined = undefined
+  /** Passed over for the rest of the walk. */
+  skippedPlugins: readonly string[] | undefined = undefined
   /** Instead of the route's. */
   chosenUpstream: UpstreamHandle | undefined = undefined
   pathParams: Record<string, string> | undefined = undefined
@@ -159,6 +162,10 @@ export class Context implements RequestContext {
   /** Called by the data path once per response, before the header filters. */
   beginResponse(response: Response): void {
     this.#response = response
+  }
+
+  skipPlugin(name: string): void {
+    this.skippedPlugins = [...(this.skippedPlugins ?? []), name]
   }
 
   arg(name: string): string | undefined {

@@ -54,6 +54,8 @@ export interface UpstreamRequest {
 export interface ResponseView {
   status: number
   readonly headers: Headers
+  /** False when only the end of the node's connection ends the body: nobody can tell whether it is whole. */
+  readonly hasKnownEnd: boolean
   /** Who made the response: an upstream node or the gateway. */
   readonly source: 'upstream' | 'gateway'
 }
@@ -118,6 +120,8 @@ export interface RequestContext extends VariableSource {
   setBody(bytes: Uint8Array | string): void
   /** Longest body of this request, 0 for any, instead of the listener's limit. Throws `BodyTooLargeError` when its head announces more. */
   setBodyLimit(bytes: number): void
+  /** From here on plugins of that name are passed over in this request: what they would do has been done. */
+  skipPlugin(name: string): void
   /** Sends the request there instead of to the route's upstream. */
   useUpstream(upstream: UpstreamHandle): void
   /** The client's address from here on, in variables, logs and forwarded headers: an IP in its canonical form. */

@@ -176,7 +176,8 @@ export class ResponseParser {
     if (this.#step === 'until-close') this.#mayReuse = false
     this.#remaining = bodyLength ?? 0
     const headers = this.#ownHeaders(head, isFramed204)
-    this.#sink.onHead({ status, reason, headers, bodyLength })
+    const isUntilClose = this.#step === 'until-close'
+    this.#sink.onHead({ status, reason, headers, bodyLength, ...(isUntilClose && { isUntilClose }) })
     if (bodyLength === 0) this.#finish()
   }
 
