@@ -40,7 +40,8 @@ export class DataPlane {
     this.#environment = environment
     this.#publisher = publisher
     countTunnels(metrics, this.#tunnels)
-    this.#accessLog = createAccessLog(settings.gatewright.log.access_log, logger)
+    const { log, workers } = settings.gatewright
+    this.#accessLog = createAccessLog(log.access_log, logger, workers > 1)
     const door = frontDoor(settings)
     const onRefused = refusalObserver(environment, this.#accessLog)
     const gate = connectionGate(environment, door)

@@ -31,13 +31,18 @@ export interface AccessLog {
 const BUFFER_BYTES = 8192
 const FLUSH_MS = 1000
 
-/** Opens the access log: `stdout`, `off`, or the path of a file. */
-export function createAccessLog(target: string, logger: Logger): AccessLog | undefined {
+/** What a pipe takes from one process before it takes anything from another. */
+const PIPE_BYTES = 4096
+
+/** Opens the access log: `stdout`, `off`, or the path of a file. `isShared`: other processes write there, too. */
+export function createAccessLog(target: string, logger: Logger, isShared = false): AccessLog | undefined {
   if (target === 'off') return undefined
   const destination = pino.destination({
     dest: target === 'stdout' ? 1 : target,
     sync: false,
-    minLength: BUFFER_BYTES,
+    minLength: isShared ? PIPE_BYTES : BUFFER_BYTES,
+    // Lines of several processes must not end up within each other.
+    ...(isShared && { maxWrite: PIPE_BYTES }),
     mkdir: target !== 'stdout',
   })
   // Lost lines must not end the process (a full disk, a closed pipe); they are told once per failure.

@@ -7,10 +7,11 @@ import { DEFAULT_OPTIONS, type EndToEndOptions, run as runEndToEnd } from './end
 import { allowedCores } from './servers/tools.ts'
 import { run as runSlowReaders } from './slow-readers.ts'
 import { run as runTraffic, TRAFFIC_BENCHES, type TrafficOptions } from './traffic.ts'
+import { run as runWorkers } from './workers.ts'
 
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
 const PARTS = ['router', 'plugins', 'publish', 'import', 'admin', 'memory', 'mount']
-const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers']
+const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers', 'workers']
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
   NAME: ${ALL.join(', ')}`
 
@@ -98,6 +99,7 @@ async function main(): Promise<void> {
   if (names.has('end-to-end')) await runEndToEnd(options, cores)
   if (traffic.length > 0) await runTraffic(traffic, trafficOptions, cores)
   if (names.has('slow-readers')) await runSlowReaders(cores)
+  if (names.has('workers')) await runWorkers(cores)
 }
 
 await main().catch((error: unknown) => {
