@@ -12,8 +12,10 @@ import { run as runWorkers } from './workers.ts'
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
 const PARTS = ['router', 'plugins', 'publish', 'import', 'admin', 'memory', 'mount']
 const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers', 'workers']
+/** They take minutes, and run when they are named. */
+const SOAKS = ['swaps']
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
-  NAME: ${ALL.join(', ')}`
+  NAME: ${ALL.join(', ')}; only by name: ${SOAKS.join(', ')}`
 
 interface Wanted {
   readonly names: ReadonlySet<string>
@@ -35,7 +37,7 @@ function parseFlags(args: string[]) {
 function readCommandLine(args: string[]): Wanted {
   const values = parseFlags(args)
   const names = values.only ?? ALL
-  const unknown = names.filter((name) => !ALL.includes(name))
+  const unknown = names.filter((name) => !ALL.includes(name) && !SOAKS.includes(name))
   if (unknown.length > 0) throw new Error(`--only ${unknown.join(', ')} names no bench\n${USAGE}`)
   const positive = (name: keyof EndToEndOptions) => {
     const text = values[name]
@@ -76,6 +78,14 @@ async function runParts(names: ReadonlySet<string>): Promise<void> {
   }
 }
 
+/** Each on all the cores there are. */
+async function runSoaks(names: ReadonlySet<string>): Promise<void> {
+  for (const name of SOAKS.filter((soak) => names.has(soak))) {
+    const soak: { run(): Promise<void> } = await import(new URL(`../soak/${name}.ts`, import.meta.url).href)
+    await soak.run()
+  }
+}
+
 function buildProgram(): void {
   const { status } = spawnSync('npm', ['run', '--silent', 'build'], { stdio: 'inherit' })
   if (status !== 0) throw new Error(`npm run build ended with ${status}`)
@@ -86,6 +96,7 @@ async function main(): Promise<void> {
   // An ordinary exit ends the servers; a signal alone would leave them behind.
   process.once('SIGINT', () => process.exit(130))
   process.once('SIGTERM', () => process.exit(143))
+  await runSoaks(names)
   exposeGc()
   // Read before this process binds itself to one of them.
   const cores = process.platform === 'linux' ? allowedCores() : [0]
