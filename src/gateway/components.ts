@@ -67,19 +67,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
   const { settings, metrics, logger } = environment
   const { apisix, plugin_attr, deployment } = settings
   const { readiness, primary } = surroundings
-  const publisher = new Publisher({
-    prefix: settings.store.prefix,
-    environment: environment.compile,
-    router: createRouter<Plan>(apisix.router.http),
-    metadata: environment.metadata,
-    logger,
-    now: () => Date.now(),
-    decrypt: environment.secrets.decrypt,
-    secrets: environment.secrets.cache,
-    onPublish: () => readiness.release('config'),
-  })
-  environment.published.attach(publisher)
-  environment.secrets.listen((references) => publisher.onSecrets(references))
+  const publisher = publisherOf(environment, readiness)
   const enabled = new EnabledPlugins({
     ...environment,
     ...surroundings,
@@ -133,6 +121,24 @@ export function buildComponents(environment: Environment, surroundings: Surround
   ].filter((component) => component !== false)
   if (deployment.role === 'control_plane') readiness.release('proxy')
   return { components, publisher, addresses: work.addresses }
+}
+
+function publisherOf(environment: Environment, readiness: Readiness): Publisher {
+  const { settings, metadata, logger, compile, secrets, published } = environment
+  const publisher = new Publisher({
+    prefix: settings.store.prefix,
+    environment: compile,
+    router: createRouter<Plan>(settings.apisix.router.http),
+    metadata,
+    logger,
+    now: () => Date.now(),
+    decrypt: secrets.decrypt,
+    secrets: secrets.cache,
+    onPublish: () => readiness.release('config'),
+  })
+  published.attach(publisher)
+  secrets.listen((references) => publisher.onSecrets(references))
+  return publisher
 }
 
 function controlOf(work: Workshop): FastifyPluginCallback {
