@@ -1,5 +1,6 @@
 import type { RequestObserver } from '../http/close.ts'
 import { createHandler } from '../http/handle.ts'
+import type { PressureGate } from '../http/pressure/pressure-gate.ts'
 import { type ListenAddress, ProxyApp, type SecureListening } from '../http/proxy-app.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { TlsVersion } from '../model/types.ts'
@@ -19,6 +20,7 @@ import {
   refusalObserver,
 } from './front-door.ts'
 import { phaseFailure } from './plugin-failures.ts'
+import { pressureGate } from './pressure.ts'
 import { RequestTally, registerTrafficMetrics } from './request-tally.ts'
 
 /** Where the proxy really listens. */
@@ -34,6 +36,7 @@ export class DataPlane {
   readonly #publisher: Publisher
   readonly #accessLog: AccessLog | undefined
   readonly #tunnels = new OpenTunnels()
+  readonly #pressure: PressureGate
 
   constructor(environment: Environment, publisher: Publisher) {
     const { settings, logger, metrics, debug } = environment
@@ -48,26 +51,31 @@ export class DataPlane {
     const tally = new RequestTally()
     const { metric_prefix } = settings.plugin_attr.prometheus
     registerTrafficMetrics(metrics, metric_prefix, { tally, connections: gate })
+    this.#pressure = pressureGate(environment, {
+      onRefused: tally.countedUnread(onRefused),
+      begun: () => tally.begun,
+    })
+    const handle = tally.counted(
+      createHandler({
+        snapshots: publisher,
+        door,
+        bodyLimits: bodyLimits(settings),
+        onRefused: tally.countedRefusals(onRefused),
+        proxy: {
+          serverHeader: settings.gatewright.server_header,
+          showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
+          tunnels: this.#tunnels,
+          debug: debug.switches,
+        },
+        logger,
+        report: phaseFailure(logger, metrics),
+        phaseTimeoutMs: settings.gatewright.plugin_phase_timeout_ms,
+        startTrace: debug.startTrace,
+        observers: [tally.end, debug.observe, ...this.#observers()],
+      }),
+    )
     this.#proxy = new ProxyApp({
-      handle: tally.counted(
-        createHandler({
-          snapshots: publisher,
-          door,
-          bodyLimits: bodyLimits(settings),
-          onRefused: tally.countedRefusals(onRefused),
-          proxy: {
-            serverHeader: settings.gatewright.server_header,
-            showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
-            tunnels: this.#tunnels,
-            debug: debug.switches,
-          },
-          logger,
-          report: phaseFailure(logger, metrics),
-          phaseTimeoutMs: settings.gatewright.plugin_phase_timeout_ms,
-          startTrace: debug.startTrace,
-          observers: [tally.end, debug.observe, ...this.#observers()],
-        }),
-      ),
+      handle: this.#pressure.guarded(handle),
       logger,
       limits: listenerLimits(settings),
       gate,
@@ -85,6 +93,7 @@ export class DataPlane {
       closeTimeoutMs: settings.gatewright.shutdown.plugin_close_ms,
       hostFor,
     })
+    await this.#pressure.mount(this.#proxy.app)
     await this.#proxy.mount()
     const { node_listen } = settings.apisix
     const opened = await this.#proxy.listen(node_listen, this.#secureListening())

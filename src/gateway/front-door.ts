@@ -93,9 +93,9 @@ export function refusalObserver(
     labels: ['reason'],
   })
   return (refused) => {
-    const { status, reason, peerAddr, isLogged } = refused
+    const { status, reason, peerAddr, isLogged, isOneOfMany } = refused
     refusals.labels(reason).inc()
-    logger.info({ peer: peerAddr, status, reason }, 'a request was refused')
+    if (isOneOfMany !== true) logger.info({ peer: peerAddr, status, reason }, 'a request was refused')
     if (isLogged !== true) accessLog?.write(loggedRefusal(refused))
   }
 }

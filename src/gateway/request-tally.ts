@@ -20,6 +20,11 @@ export class RequestTally {
     return this.#begun + this.#unread
   }
 
+  /** Those that were let in. */
+  get begun(): number {
+    return this.#begun
+  }
+
   get underWay(): number {
     return this.#begun - this.#ended
   }

@@ -213,7 +213,7 @@ export class ProxyApp {
     server.on('checkExpectation', this.#route)
     server.on('upgrade', (request, socket, firstBytes) => {
       if (this.#isDraining) endWith(socket, 503)
-      else takeUpgrade(this.#options.handle, request, { socket: socket as Socket, firstBytes })
+      else takeUpgrade(this.#route, request, { socket: socket as Socket, firstBytes })
     })
     server.on('connect', (request, socket) => {
       endWith(socket, 405)

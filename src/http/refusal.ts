@@ -15,6 +15,8 @@ export interface RefusedRequest extends Refusal {
   readonly request: IncomingMessage | undefined
   /** Its exchange is closed like any other, which the access log hears of. */
   readonly isLogged?: boolean
+  /** There are too many of them for a line each in the log of the gateway. */
+  readonly isOneOfMany?: boolean
 }
 
 /** Told of every request that is refused, once; must not throw. */

@@ -246,6 +246,20 @@ export interface LimitSettings {
   readonly max_connections_per_client: number
 }
 
+/** When requests are refused because a process has more to do than it can (docs/operate/overload.md); 0 is never. */
+export interface PressureSettings {
+  readonly overload_delay_ms: number
+  readonly max_event_loop_delay_ms: number
+  /** 0–1. */
+  readonly max_event_loop_utilization: number
+  /** Of the heap's limit. */
+  readonly max_heap_percent: number
+  readonly max_rss_bytes: number
+  readonly sample_interval_ms: number
+  /** Seconds. */
+  readonly retry_after: number
+}
+
 /** The configuration that is kept in `data_dir` for a start without its store (docs/operate/static-stability.md). */
 export interface LastGoodSettings {
   readonly enabled: boolean
@@ -301,6 +315,7 @@ export interface GatewrightSettings {
   readonly server_header: string | false
   readonly dev: {
     /** Lets a start pass with APISIX's well-known sample keys. */
+  readonly pressure: PressureSettings
     readonly allow_sample_admin_key: boolean
   }
 }

@@ -37,6 +37,9 @@ export const SECONDS = leaf(
   (value) => typeof value === 'number' && value > 0 && value <= 86_400,
 )
 
+/** Of a whole. */
+export const SHARE = leaf('a number, 0–1', (value) => typeof value === 'number' && value >= 0 && value <= 1)
+
 const DAY_MS = 86_400_000
 
 /** As nginx writes it. */

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import httpProxy, { type FastifyHttpProxyOptions } from '@fastify/http-proxy'
+import underPressure from '@fastify/under-pressure'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { ConnectionGate } from '../../src/http/connection-gate.ts'
 import { ProxyApp } from '../../src/http/proxy-app.ts'
@@ -26,6 +27,7 @@ const VARIANTS: Readonly<Record<string, () => Promise<Server>>> = {
   'node:http alone': async () => createServer((_request, response) => answer(response)),
   'Fastify, handler': () => bare({ handler: takeOver }),
   [REFERENCE]: () => bare({ onRequest: takeOver }),
+  'Fastify, onRequest, hook of under-pressure': withPressureHook,
   'http-proxy, onRequest': mountedOnRequest,
   'http-proxy, preHandler': () => mounted({ upstream: 'http://node.invalid', preHandler: takeOver }),
   'http-proxy, handler': () => mounted({ upstream: 'http://node.invalid', handler: takeOver }),
@@ -134,6 +136,15 @@ function catchAllApp(): FastifyInstance {
 async function bare(place: { handler?: typeof takeOver; onRequest?: typeof takeOver }): Promise<Server> {
   const app = catchAllApp()
   app.route({ method: app.supportedMethods, url: '/', handler: () => {}, ...place })
+  await app.ready()
+  return app.server
+}
+
+/** What the hook of the package costs each request; the gateway only lets it measure. */
+async function withPressureHook(): Promise<Server> {
+  const app = catchAllApp()
+  await app.register(underPressure, { maxEventLoopDelay: 1000 })
+  app.route({ method: app.supportedMethods, url: '/', handler: () => {}, onRequest: takeOver })
   await app.ready()
   return app.server
 }

@@ -77,6 +77,33 @@ export const GATEWRIGHT_KEYS = {
     'folders with plugins of your own, relative to the working directory: one folder each, see docs/plugins/write-your-own.md',
   ),
   plugin_phase_timeout_ms: key(
+  pressure: key(
+    section({
+      overload_delay_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds by which the event loop may be late all the time before only as many requests are let in as can be worked off; 0 to let all in',
+      ),
+      max_event_loop_delay_ms: key(
+        integer(0, MAX_MS),
+        'mean delay of the event loop, in milliseconds, above which no request is taken; 0 for any',
+      ),
+      max_event_loop_utilization: key(
+        SHARE,
+        'share of the time for which the event loop may be busy before no request is taken; 0 for any',
+      ),
+      max_heap_percent: key(
+        integer(0, 100),
+        'use of the JavaScript heap, in percent of its limit (`--max-old-space-size`), above which no request is taken; 0 for any',
+      ),
+      max_rss_bytes: key(
+        integer(0, Number.MAX_SAFE_INTEGER, 'a number of bytes, or 0'),
+        'resident memory above which no request is taken; 0 for any',
+      ),
+      sample_interval_ms: key(integer(10, MAX_MS), 'how often the four above are measured'),
+      retry_after: key(integer(1, 86_400), 'seconds in `Retry-After` of the requests that are refused'),
+    }),
+    'when the proxy refuses requests (503) because it has more to do than it can, per worker process, see docs/operate/overload.md',
+  ),
     integer(1, MAX_MS),
     'longest time one phase of one plugin may take; then the request is answered 500. Waiting for the body of the client does not count',
   ),
