@@ -28,6 +28,12 @@ const ROOMS: readonly Room[] = [
     mayImport: ['src/lib', 'src/model', 'src/observe', 'src/store (T)'],
     packages: [],
   },
+  {
+    folder: 'src/registry',
+    mayImport: ['src/lib', 'src/model', 'src/observe', 'src/store', 'src/discovery (T)'],
+    packages: [],
+  },
+  { folder: 'src/registry-client', mayImport: [], packages: [] },
   { folder: 'src/router', mayImport: ['src/lib', 'src/model', 'src/expr'], packages: [] },
   {
     folder: 'src/plugin',
@@ -79,7 +85,7 @@ const ROOMS: readonly Room[] = [
     mayImport: [
       ...['src/lib', 'src/model', 'src/observe', 'src/expr', 'src/settings', 'src/secret', 'src/store'],
       ...['src/discovery', 'src/router', 'src/plugin', 'src/lifecycle', 'src/upstream', 'src/snapshot'],
-      ...['src/proxy', 'src/stream', 'src/control', 'src/http', 'admin/api/deps.ts (T)'],
+      ...['src/proxy', 'src/stream', 'src/control', 'src/http', 'src/registry', 'admin/api/deps.ts (T)'],
     ],
     packages: ['fastify', 'fastify-plugin'],
   },
@@ -112,7 +118,7 @@ const ROOMS: readonly Room[] = [
     folder: 'admin/api',
     mayImport: [
       ...['src/lib', 'src/model', 'src/observe', 'src/settings (T)', 'src/store'],
-      ...['src/snapshot/decode.ts', 'src/snapshot/validate.ts', 'src/plugin'],
+      ...['src/snapshot/decode.ts', 'src/snapshot/validate.ts', 'src/plugin', 'src/registry'],
     ],
     packages: ['fastify', 'fastify-plugin'],
   },

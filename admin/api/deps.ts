@@ -7,6 +7,7 @@ import type { AppliedRevisions } from './applied.ts'
 import type { AuditSink } from './audit.ts'
 import type { ClusterView } from './cluster.ts'
 import type { KeyOwner, RecentClaims } from './duplicate-keys.ts'
+import type { RegistryDeps } from './registry/registry-call.ts'
 
 export type { AdminScope } from '../../src/settings/settings.ts'
 
@@ -70,6 +71,8 @@ export interface AdminDeps {
   readonly consumers?: { owners(plugin: string, key: string): readonly KeyOwner[] } | undefined
   /** Whether `apisix.proxy_mode` has streams; without, everything about `stream_routes` is refused. */
   readonly hasStreams?: boolean | undefined
+  /** Where service instances register; absent when they cannot. */
+  readonly registry?: RegistryDeps | undefined
   /** Made by the API itself. */
   readonly recentClaims?: RecentClaims
   /** What the local data plane serves; without it no write can wait for that. */

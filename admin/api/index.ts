@@ -14,6 +14,7 @@ import { RecentClaims } from './duplicate-keys.ts'
 import { answerFailure } from './failure.ts'
 import { OPENAPI_PAGE } from './openapi/page.ts'
 import { CONFIGS_PATHS, OPENAPI_PAGE_PATH, ROOT } from './paths.ts'
+import { installRegistry } from './registry/registry-api.ts'
 import { readTtl } from './ttl.ts'
 import { openVisit, type Visit } from './visit.ts'
 
@@ -72,6 +73,9 @@ function install(app: FastifyInstance, deps: AdminDeps): void {
     app.get(OPENAPI_PAGE_PATH, { exposeHeadRoute: false }, page)
   }
   void app.register(async (api) => installResources(api, deps, { visits, finish }))
+  const { registry } = deps
+  if (registry)
+    void app.register(async (api) => installRegistry(api, { ...deps, registry }, { visits, finish }))
 }
 
 function installResources(

@@ -6,6 +6,15 @@ export interface DiscoveredNode {
   readonly port: number | undefined
   readonly weight: number
   readonly priority: number
+  /** What it is to get at the moment, where the registry knows how the node is doing; `weight` is what it is configured with. */
+  readonly live?: LiveWeights
+}
+
+export interface LiveWeights {
+  /** The configured weight, less while the node is degraded or has just come back. */
+  readonly weight: number
+  /** The same, with the node's own figures in it: for `wrr_dynamic`. */
+  readonly dynamic: number
 }
 
 /** What an upstream asks a registry for: its `service_name` and `discovery_args`. */

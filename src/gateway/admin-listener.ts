@@ -16,6 +16,7 @@ import type { AppliedSource } from './applied-source.ts'
 import type { Cluster } from './cluster/cluster.ts'
 import type { Environment } from './environment.ts'
 import type { KeyOwners } from './key-owners.ts'
+import { type RegistryApiDeps, registryApiDeps } from './node-registry.ts'
 
 /** What the admin API is made with; `admin/api` takes exactly this. */
 export interface AdminApiDeps {
@@ -34,6 +35,7 @@ export interface AdminApiDeps {
   readonly consumers: KeyOwners
   readonly hasStreams: boolean
   readonly cluster: Pick<Cluster, 'list'>
+  readonly registry: RegistryApiDeps | undefined
   readonly audit: Pick<AuditLog, 'write'> | undefined
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
@@ -55,7 +57,7 @@ export class AdminListener {
   readonly #audit: AuditLog | undefined
 
   constructor(
-    { settings, plugins, logger }: Environment,
+    { settings, plugins, logger, registry }: Environment,
     { graph, store, create, applied, cluster, consumers, reloadPlugins }: AdminParts,
   ) {
     const { admin } = settings.deployment
@@ -84,6 +86,7 @@ export class AdminListener {
         logger: own,
         applied,
         cluster,
+        registry: registryApiDeps(registry, settings),
         consumers,
         hasStreams: settings.apisix.proxy_mode !== 'http',
         audit: this.#audit,

@@ -23,7 +23,9 @@ import { keyOwners } from './key-owners.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
 import { LastGood } from './last-good.ts'
 import type { Catalogue, PluginList } from './load-plugins.ts'
+import { openRegistry } from './node-registry.ts'
 import { openStore } from './open-store.ts'
+import type { OwnPlugins } from './own-plugins/own-plugins.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import { runtimeComponent } from './runtime-metrics.ts'
@@ -208,6 +210,7 @@ function storeComponent({ environment, surroundings, link, lastGood }: Workshop)
     rank: RANK.store,
     start: async () => {
       link.store = surroundings.store ?? (await openStore(environment.settings, environment.logger))
+      openRegistry(environment.registry, link.store)
       await lastGood.open(link.store)
     },
     stop: async () => {
@@ -264,7 +267,7 @@ function configComponent(work: Workshop): Component {
     start: async (signal) => {
       await enabled.start(link.store!, lastGood.savedValue(pluginListKey(settings.store.prefix)))
       link.following = lastGood.follow({
-        store: link.store!,
+        store: environment.registry?.tapped(link.store!) ?? link.store!,
         prefix: `${settings.store.prefix}/`,
         listener: surroundings.primary?.store.listener(listener) ?? listener,
         logger,
@@ -273,6 +276,7 @@ function configComponent(work: Workshop): Component {
     },
     stop: async () => {
       await link.following?.close()
+      environment.registry?.close()
       await publisher.settled()
       publisher.close()
       environment.secrets.cache.close()

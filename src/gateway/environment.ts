@@ -9,6 +9,7 @@ import { InstanceFactory } from '../plugin/instance.ts'
 import { LocalNodeOperations, type NodeOperations } from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
 import type { ClientCertificates } from '../upstream/client-certificates.ts'
@@ -21,6 +22,7 @@ import type { UpstreamEnvironment } from '../upstream/upstream.ts'
 import { Debug } from './debug.ts'
 import { createNodeDiscovery, type NodeDiscovery, relayedDiscovery } from './node-discovery.ts'
 import { nodeMetrics } from './node-metrics.ts'
+import { createRegistry } from './node-registry.ts'
 import { createPools, createTlsContexts, createUnusedPools } from './open-pools.ts'
 import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
 import { backgroundFailure } from './plugin-failures.ts'
@@ -43,6 +45,8 @@ export interface Environment {
   readonly monitor: HealthMonitor | undefined
   /** Closed after the last upstream was disposed. */
   readonly discovery: NodeDiscovery
+  /** Absent where it is switched off, and in a worker. */
+  readonly registry: Registry | undefined
   readonly nodeOperations: NodeOperations
   /** For what is read from configuration; in a worker only the worst, because the primary says the rest. */
   readonly logConfiguration: Logger
@@ -88,9 +92,10 @@ export function createEnvironment(
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
   const httpsPort = firstTlsPort(settings.apisix.ssl)
   const clientCertificates: ClientCertificates = new Map()
+  const registry = relayed ? undefined : createRegistry(settings, { logger, metrics })
   const discovery = relayed
     ? relayedDiscovery(relayed.origins, configLogger)
-    : createNodeDiscovery(settings, { logger, metrics })
+    : createNodeDiscovery(settings, { logger, metrics, registry: registry?.source })
   const secrets = openSecrets(settings, { plugins, logger: configLogger, metrics })
   const contexts = createTlsContexts(settings, clientCertificates)
   const upstreams = {
@@ -122,6 +127,7 @@ export function createEnvironment(
     pools: upstreams.pools,
     monitor: upstreams.monitor,
     discovery,
+    registry,
     nodeOperations,
     logConfiguration: configLogger,
     compile: { plugins, instances, upstreams, clientCertificates, secrets: secrets.cache },
@@ -135,7 +141,15 @@ export function createEnvironment(
 
 type InstanceParts = Omit<
   Environment,
-  'nodeId' | 'compile' | 'pools' | 'monitor' | 'discovery' | 'logConfiguration' | 'secrets' | 'debug'
+  | 'nodeId'
+  | 'compile'
+  | 'pools'
+  | 'monitor'
+  | 'discovery'
+  | 'registry'
+  | 'logConfiguration'
+  | 'secrets'
+  | 'debug'
 >
 
 function createInstances(parts: InstanceParts): InstanceFactory {

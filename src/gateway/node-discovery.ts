@@ -6,6 +6,7 @@ import { createDnsClient, type DnsClient } from '../discovery/dns-client.ts'
 import { HostsFile } from '../discovery/hosts-file.ts'
 import { createLookUp } from '../discovery/look-up.ts'
 import type { Outcome } from '../discovery/refreshed.ts'
+import { RegistryDiscoverer, type RegistrySource } from '../discovery/registry.ts'
 import { parseResolvConf, type ResolvConf } from '../discovery/resolv-conf.ts'
 import { NameResolver } from '../discovery/resolver.ts'
 import { BACKGROUND_CLOCK } from '../lib/clock.ts'
@@ -27,10 +28,17 @@ export interface NodeDiscovery extends Watch {
 const HOSTS_PATH = '/etc/hosts'
 const RESOLV_CONF_PATH = '/etc/resolv.conf'
 
+export interface DiscoveryParts {
+  readonly logger: Logger
+  readonly metrics: MetricRegistry
+  /** The gateway's own; absent where it is switched off. */
+  readonly registry?: RegistrySource | undefined
+}
+
 /** Builds it from the settings; nothing is asked before an upstream needs it. Throws when a part of `discovery` cannot be used. */
 export function createNodeDiscovery(
   settings: Pick<Settings, 'apisix' | 'discovery'>,
-  { logger, metrics }: { logger: Logger; metrics: MetricRegistry },
+  { logger, metrics, registry }: DiscoveryParts,
 ): NodeDiscovery {
   const { dns_resolver, dns_resolver_valid, resolver_timeout, enable_resolv_search_opt } = settings.apisix
   const timeoutMs = resolver_timeout * 1000
@@ -64,12 +72,15 @@ export function createNodeDiscovery(
       validMs,
     })
   }
-  const factories = { dns: createDns }
+  const factories = {
+    dns: createDns,
+    ...(registry && { registry: () => new RegistryDiscoverer(registry, BACKGROUND_CLOCK) }),
+  }
   for (const type of Object.keys(settings.discovery)) {
     if (!Object.hasOwn(factories, type))
       logger.warn({ type }, 'discovery of this type is not known: upstreams that name it have no nodes')
   }
-  const discovery = new Discovery(factories, settings.discovery)
+  const discovery = new Discovery(factories, { ...settings.discovery, ...(registry && { registry: {} }) })
   const feeds = new NodeFeeds({ names, discovery, clock: BACKGROUND_CLOCK, logger })
   return {
     feeds,

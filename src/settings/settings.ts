@@ -281,6 +281,15 @@ export interface DebugSettings {
   readonly rejected_by_header: boolean
 }
 
+/** The registry where service instances register themselves (docs/reference/registry.md). */
+export interface RegistrySettings {
+  readonly enable: boolean
+  /** Secret. What nodes authenticate with; absent: an admin key is needed. */
+  readonly key?: string
+  /** Seconds a node lives without a heartbeat when it does not say. */
+  readonly lease_ttl: number
+}
+
 /** Our own keys. */
 export interface GatewrightSettings {
   /** Absolute directory of the embedded store and the generated key. */
@@ -311,6 +320,7 @@ export interface GatewrightSettings {
   /** Longest time in ms that one phase of one plugin may take to settle. */
   readonly plugin_phase_timeout_ms: number
   readonly debug: DebugSettings
+  readonly registry: RegistrySettings
   /** The text of the proxy's `Server` header, or false to send none. */
   readonly server_header: string | false
   readonly dev: {

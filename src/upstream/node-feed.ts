@@ -161,6 +161,14 @@ class NamedNodes implements NodeFeed {
   }
 }
 
+/** A ring is made of configured weights: one that follows what nodes do would move keys without end. */
+const RINGS: readonly string[] = ['chash', 'ketama']
+
+function weightFor(type: string, { weight, live }: DiscoveredNode): number {
+  if (live === undefined || RINGS.includes(type)) return weight
+  return type === 'wrr_dynamic' ? live.dynamic : live.weight
+}
+
 /** Nodes that a registry gives; names among them are resolved like configured ones. */
 class DiscoveredNodes implements NodeFeed {
   readonly #named: NamedNodes
@@ -207,7 +215,15 @@ class DiscoveredNodes implements NodeFeed {
   #onNodes(nodes: readonly DiscoveredNode[]): void {
     this.#hasNodes = true
     this.#problem = undefined
-    const port = schemePort(this.#spec.scheme)
-    this.#named.set(nodes.map((node) => ({ ...node, port: node.port ?? port })))
+    const { scheme, type } = this.#spec
+    const port = schemePort(scheme)
+    this.#named.set(
+      nodes.map((node) => ({
+        host: node.host,
+        port: node.port ?? port,
+        weight: weightFor(type, node),
+        priority: node.priority,
+      })),
+    )
   }
 }

@@ -62,7 +62,7 @@ export const upstreamSchema = {
     type: {
       type: 'string',
       default: 'roundrobin',
-      description: 'how a node is picked: roundrobin, chash, least_conn, ewma or random',
+      description: 'how a node is picked: roundrobin, chash, ketama, least_conn, ewma, random or wrr_dynamic',
     },
     hash_on: {
       type: 'string',

@@ -4,6 +4,11 @@ import { choice, FLAG, integer, TEXT, WORKERS } from '../values.ts'
 const MAX_MS = 24 * 60 * 60 * 1000
 const MAX_COUNT = 2 ** 31 - 1
 
+const REGISTRY_KEY = leaf(
+  '16 or more characters without blanks',
+  (value) => typeof value === 'string' && /^[\x21-\x7e]{16,}$/.test(value),
+)
+
 /** `gatewright.*`: our own keys. */
 export const GATEWRIGHT_KEYS = {
   data_dir: key(
@@ -120,6 +125,23 @@ export const GATEWRIGHT_KEYS = {
       ),
     }),
     'what is shown of the work of plugins; `PUT /v1/debug` of the control API changes it while the gateway runs',
+  ),
+  registry: key(
+    section({
+      enable: key(
+        FLAG,
+        'whether service instances can register, for upstreams with `discovery_type: registry`; needs the admin API, and a store that can be written',
+      ),
+      key: key(
+        REGISTRY_KEY,
+        'what instances send in `X-API-KEY`; it opens nothing but the registry. Unset, they need an admin key',
+      ),
+      lease_ttl: key(
+        integer(2, 300),
+        'seconds that a node lives without a heartbeat when it asks for no other time',
+      ),
+    }),
+    'registry of service instances, see docs/reference/registry.md',
   ),
   server_header: key(
     union(

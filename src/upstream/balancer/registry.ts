@@ -13,6 +13,8 @@ const BALANCERS: ReadonlyMap<string, BalancerFactory> = new Map([
   ['least_conn', byPriority(leastConn)],
   ['random', byPriority(randomly)],
   ['roundrobin', byPriority(roundrobin)],
+  // The same picker; what is dynamic are the weights that the registry tells (systems.md §7.5).
+  ['wrr_dynamic', byPriority(roundrobin)],
 ])
 
 /**

@@ -1,0 +1,69 @@
+import { BACKGROUND_CLOCK } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import { Registry } from '../registry/registry.ts'
+import { RegistryError } from '../registry/registry-error.ts'
+import type { Choose } from '../registry/select.ts'
+import type { Settings } from '../settings/settings.ts'
+import type { ConfigStore } from '../store/config-store.ts'
+import { isTransactional } from '../store/transactions.ts'
+import type { Balancer, BalancerNode } from '../upstream/balancer/balancer.ts'
+import { BALANCER_TYPES, findBalancer } from '../upstream/balancer/registry.ts'
+
+/** The gateway's own registry of service instances; `undefined` where the settings do not switch it on. */
+export function createRegistry(
+  { gatewright, store }: Settings,
+  { logger, metrics }: { readonly logger: Logger; readonly metrics: MetricRegistry },
+): Registry | undefined {
+  if (!gatewright.registry.enable) return undefined
+  const { prefix } = store
+  return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics, now: () => Date.now() })
+}
+
+/** Lets nodes register in this store. Throws when it is one that cannot hold them. */
+export function openRegistry(registry: Registry | undefined, store: ConfigStore): void {
+  if (!registry) return
+  if (isTransactional(store)) registry.open(store)
+  else
+    throw new Error(
+      `gatewright.registry: the ${store.name} store takes no registrations; use etcd, embedded or memory`,
+    )
+}
+
+/** What the REST side of the registry is made with. */
+export interface RegistryApiDeps {
+  readonly registry: Registry
+  readonly key: string | undefined
+  readonly leaseTtl: number
+  readonly nowMs: () => number
+  readonly choose: Choose
+}
+
+export function registryApiDeps(
+  registry: Registry | undefined,
+  { gatewright: { registry: settings } }: Settings,
+): RegistryApiDeps | undefined {
+  if (!registry) return undefined
+  const { key, lease_ttl } = settings
+  return { registry, key, leaseTtl: lease_ttl, nowMs: () => BACKGROUND_CLOCK.nowMs(), choose: chooser() }
+}
+
+/** Types whose turns are remembered. */
+const MOST_ROTATIONS = 1000
+
+/** Picks as upstreams do. Of the round robins it remembers whose turn it is; others begin anew each time. */
+function chooser(): Choose {
+  const rotations = new Map<string, Balancer<BalancerNode>>()
+  return (strategy, candidates, hashKey) => {
+    const factory = findBalancer(strategy)
+    if (!factory) {
+      const known = BALANCER_TYPES.join(', ')
+      throw new RegistryError('VALIDATION_FAILED', `strategy "${strategy}" is not known; use one of ${known}`)
+    }
+    const turn = `${strategy} ${candidates[0]?.address.split('/', 1)[0] ?? ''}`
+    const balancer = factory.create(candidates, Math.random, rotations.get(turn))
+    if (rotations.size < MOST_ROTATIONS || rotations.has(turn)) rotations.set(turn, balancer)
+    const chosen = balancer.pick({ hashKey: () => hashKey, isExcluded: () => false })
+    return chosen && candidates.findIndex(({ address }) => address === chosen.address)
+  }
+}

@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import { GatewayCalls, RegistrationError } from './gateway-calls.ts'
+
+export interface NodeOptions {
+  /** Default: the name of the host and eight random digits. */
+  readonly node_id?: string
+  /** `http://host:port`, as gateways reach it. */
+  readonly endpoint: string
+  readonly protocol?: 'http' | 'https' | 'grpc' | 'grpcs' | 'ws'
+  readonly zone?: string
+  readonly version?: string
+  readonly capacity?: number
+  readonly labels?: Readonly<Record<string, string>>
+  /** Seconds that it lives without a heartbeat. */
+  readonly ttl_s?: number
+}
+
+export interface AgentOptions {
+  readonly type: string
+  readonly key: string
+  readonly endpoint?: string
+  readonly weight?: number
+  readonly priority?: number
+  readonly capabilities?: readonly string[]
+  readonly metadata?: Readonly<Record<string, unknown>>
+  readonly version?: string
+}
+
+/** What a heartbeat tells of the load; see docs/reference/registry.md. */
+export type Figures = Readonly<
+  Partial<
+    Record<
+      | 'cpu_usage'
+      | 'memory_usage'
+      | 'messages_processed'
+      | 'messages_failed'
+      | 'average_processing_time'
+      | 'active_connections',
+      number
+    >
+  >
+>
+
+export type RegistrationState = 'stopped' | 'registered' | 'lost'
+
+export interface RegistrationOptions {
+  readonly gateways: readonly string[]
+  readonly key?: string
+  readonly node: NodeOptions
+  readonly agents?: readonly AgentOptions[]
+  /** Asked before each heartbeat. */
+  readonly metrics?: () => Figures
+  /** Longest wait for one answer in ms. Default 5,000. */
+  readonly timeoutMs?: number
+  /** Told when the registration is lost or is there again, and why. Must not throw. */
+  readonly onState?: (state: RegistrationState, cause?: Error) => void
+}
+
+export interface Registration {
+  readonly nodeId: string
+  readonly state: RegistrationState
+  /**
+   * Registers the node and its agents and goes on sending heartbeats until {@link stop}. Rejects with a {@link RegistrationError}, and has
+   * nothing registered, when the registry refuses; a registry that does not answer is tried again for ever, without a rejection.
+   */
+  start(): Promise<void>
+  /** Takes the node out, with what is under way at it given `drainSeconds` to end. What cannot be said goes with the lease. */
+  stop(options?: { readonly drainSeconds?: number }): Promise<void>
+}
+
+const FIRST_RETRY_MS = 500
+const LONGEST_RETRY_MS = 15_000
+
+/** Builds it; nothing is sent before `start`. */
+export function createRegistration(options: RegistrationOptions): Registration {
+  return new NodeRegistration(options)
+}
+
+class NodeRegistration implements Registration {
+  readonly nodeId: string
+  readonly #options: RegistrationOptions
+  readonly #calls: GatewayCalls
+  #state: RegistrationState = 'stopped'
+  #isRunning = false
+  #timer: NodeJS.Timeout | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #failures = 0
+  #intervalMs = 5000
+
+  constructor(options: RegistrationOptions) {
+    this.#options = options
+    this.nodeId = options.node.node_id ?? `${hostname()}_${randomBytes(4).toString('hex')}`
+    const { gateways, key, timeoutMs = 5000 } = options
+    this.#calls = new GatewayCalls({ gateways, key, timeoutMs })
+  }
+
+  get state(): RegistrationState {
+    return this.#state
+  }
+
+  async start(): Promise<void> {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    try {
+      await this.#register()
+      this.#next(this.#intervalMs)
+    } catch (error) {
+      if (isRefusal(error)) {
+        this.#isRunning = false
+        throw error
+      }
+      this.#retry(error as Error)
+    }
+  }
+
+  async stop({ drainSeconds = 0 }: { readonly drainSeconds?: number } = {}): Promise<void> {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    clearTimeout(this.#timer)
+    await this.#turn
+    await this.#remove(drainSeconds)
+    this.#tell('stopped')
+  }
+
+  async #register(): Promise<void> {
+    const { node, agents = [] } = this.#options
+    const { node_id: _id, ...claim } = node
+    const answer = await this.#calls.ask<{ heartbeat_interval_ms: number }>({
+      method: 'PUT',
+      path: `nodes/${encodeURIComponent(this.nodeId)}`,
+      body: claim,
+    })
+    this.#intervalMs = answer.heartbeat_interval_ms
+    try {
+      for (const agent of agents) await this.#registerAgent(agent)
+      await this.#beat()
+    } catch (error) {
+      // A node of which an agent is somebody else's is not what was asked for: all of it or nothing.
+      if (isRefusal(error)) await this.#remove(0)
+      throw error
+    }
+  }
+
+  async #registerAgent({ type, key, ...claim }: AgentOptions): Promise<void> {
+    await this.#calls.ask({
+      method: 'PUT',
+      path: `agents/${encodeURIComponent(type)}/${encodeURIComponent(key)}`,
+      body: { node_id: this.nodeId, ...claim },
+    })
+  }
+
+  async #beat(): Promise<void> {
+    const { metrics, agents = [] } = this.#options
+    const answer = await this.#calls.ask<{ unknown_agents: readonly string[] }>({
+      method: 'PUT',
+      path: `nodes/${encodeURIComponent(this.nodeId)}/heartbeat`,
+      body: {
+        timestamp: new Date().toISOString(),
+        status: 'running',
+        ...(metrics && { metrics: metrics() }),
+        agents: agents.map(({ type, key }) => `${type}/${key}`),
+      },
+    })
+    for (const agent of agents) {
+      if (answer.unknown_agents.includes(`${agent.type}/${agent.key}`)) await this.#registerAgent(agent)
+    }
+    this.#failures = 0
+    this.#tell('registered')
+  }
+
+  #next(delayMs: number): void {
+    if (!this.#isRunning) return
+    this.#timer = setTimeout(() => {
+      this.#turn = this.#run()
+    }, delayMs)
+    // A registration alone is no reason for a process to live.
+    this.#timer.unref()
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#beatOrRegister()
+      this.#next(this.#intervalMs)
+    } catch (error) {
+      this.#retry(error as Error)
+    }
+  }
+
+  async #beatOrRegister(): Promise<void> {
+    try {
+      await this.#beat()
+    } catch (error) {
+      if (!(error instanceof RegistrationError) || error.code !== 'NODE_NOT_FOUND') throw error
+      this.#tell('lost', error)
+      await this.#register()
+    }
+  }
+
+  #retry(cause: Error): void {
+    this.#tell('lost', cause)
+    const boundMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures, LONGEST_RETRY_MS)
+    this.#failures++
+    // Nodes that lost the same gateway must not come back all at once.
+    this.#next(Math.min(boundMs * (0.5 + Math.random()), this.#intervalMs))
+  }
+
+  async #remove(drainSeconds: number): Promise<void> {
+    try {
+      const path = `nodes/${encodeURIComponent(this.nodeId)}?drain_s=${drainSeconds}`
+      await this.#calls.ask({ method: 'DELETE', path })
+    } catch (error) {
+      // Its lease takes it out; whoever wants to know is told.
+      if (!isRefusal(error)) this.#options.onState?.(this.#state, error as Error)
+    }
+  }
+
+  #tell(state: RegistrationState, cause?: Error): void {
+    if (this.#state === state) return
+    this.#state = state
+    if (cause) this.#options.onState?.(state, cause)
+    else this.#options.onState?.(state)
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof RegistrationError && error.status < 500
+}

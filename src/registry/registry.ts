@@ -1,0 +1,82 @@
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../observe/logger.ts'
+import type { MetricRegistry } from '../observe/metrics.ts'
+import type { ConfigStore } from '../store/config-store.ts'
+import type { TransactionalStore } from '../store/transactions.ts'
+import { AgentDesk } from './agent-desk.ts'
+import type { DeskParts } from './desk.ts'
+import { Drains } from './drains.ts'
+import { Heartbeats } from './heartbeats.ts'
+import { registerRegistryMetrics } from './metrics.ts'
+import { NodeDesk } from './node-desk.ts'
+import { ViewSource } from './source.ts'
+import { tapStore } from './tap.ts'
+import { RegistryView } from './view.ts'
+
+export interface RegistryOptions {
+  /** Of the store: `/apisix`. */
+  readonly prefix: string
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly metrics: MetricRegistry
+  /** Wall clock, ms. */
+  readonly now: () => number
+}
+
+/** The registry of one gateway: what it knows, and the desks where nodes and agents register once the store is open. */
+export class Registry {
+  readonly view: RegistryView
+  readonly source: ViewSource
+  readonly #options: RegistryOptions
+  readonly #count: DeskParts['count']
+  #desks: Desks | undefined
+
+  constructor(options: RegistryOptions) {
+    this.#options = options
+    this.view = new RegistryView(options)
+    this.source = new ViewSource(this.view, options.clock)
+    this.#count = registerRegistryMetrics(options.metrics, this.view, options.clock)
+  }
+
+  /** Where nodes and agents register. */
+  get desks(): Desks {
+    if (!this.#desks) throw new Error('the registry is used before its store is open')
+    return this.#desks
+  }
+
+  /** A heartbeat that could not be read. */
+  countInvalidBeat(): void {
+    this.#count.heartbeat('invalid')
+  }
+
+  open(store: TransactionalStore): void {
+    const { view } = this
+    const { clock, now, logger } = this.#options
+    const parts: DeskParts = { store, view, clock, now, logger, count: this.#count }
+    const nodes = new NodeDesk(parts)
+    this.#desks = {
+      nodes,
+      agents: new AgentDesk(parts),
+      heartbeats: new Heartbeats(parts, nodes),
+      drains: new Drains(view, nodes, { clock, logger }),
+    }
+  }
+
+  /** The store without what is the registry's: its lists and watches tell that to the registry instead. */
+  tapped(store: ConfigStore): ConfigStore {
+    return tapStore(store, this.view)
+  }
+
+  close(): void {
+    this.#desks?.heartbeats.close()
+    this.#desks?.drains.close()
+    this.view.close()
+  }
+}
+
+export interface Desks {
+  readonly nodes: NodeDesk
+  readonly agents: AgentDesk
+  readonly heartbeats: Heartbeats
+  readonly drains: Drains
+}

@@ -1,0 +1,71 @@
+import type { DiscoveredNode } from '../discovery/discoverer.ts'
+import type { AgentFilter, Registered, RegistrySource } from '../discovery/registry.ts'
+import type { Clock } from '../lib/clock.ts'
+import { agentStatus, type Serving } from './entries.ts'
+import { readEndpoint } from './records.ts'
+import type { RegistryView } from './view.ts'
+import { isClimbing, selectable, weightsOf } from './weights.ts'
+
+/** While a node climbs back its weight is told this often. */
+const CLIMB_STEP_MS = 1000
+
+/** What upstreams ask of the registry, answered from memory. */
+export class ViewSource implements RegistrySource {
+  readonly #view: RegistryView
+  readonly #clock: Clock
+
+  constructor(view: RegistryView, clock: Clock) {
+    this.#view = view
+    this.#clock = clock
+  }
+
+  read(type: string, filter: AgentFilter): Registered {
+    if (!this.#view.hasState) throw new Error('the registry has not been read from the store yet')
+    const all = this.#view.serving(type)
+    const now = this.#clock.nowMs()
+    const nodes = distinct(selectable(all, filter).flatMap((serving) => asNode(serving, now)))
+    const climbs = all.some(({ node }) => isClimbing(node, now))
+    return climbs ? { nodes, changesInMs: CLIMB_STEP_MS } : { nodes }
+  }
+
+  subscribe(type: string, onChange: () => void) {
+    const close = this.#view.subscribe((types) => {
+      if (types.has(type)) onChange()
+    })
+    return { close }
+  }
+
+  dump(): object {
+    return {
+      services: Object.fromEntries(
+        [...this.#view.index.types].sort().map((type) => [
+          type,
+          this.#view.serving(type).map(({ agent, node }) => ({
+            key: agent.key,
+            node_id: agent.node_id,
+            endpoint: agent.endpoint ?? node.record.endpoint,
+            weight: agent.weight,
+            status: agentStatus(node),
+          })),
+        ]),
+      ),
+    }
+  }
+}
+
+function asNode(serving: Serving, nowMs: number): DiscoveredNode[] {
+  const { agent, node } = serving
+  const place = readEndpoint(agent.endpoint ?? node.record.endpoint)
+  if (!place) return []
+  return [{ ...place, weight: agent.weight, priority: agent.priority, live: weightsOf(serving, nowMs) }]
+}
+
+/** In one order, and each address once: of several agents at one address the first by key speaks for it. */
+function distinct(nodes: readonly DiscoveredNode[]): DiscoveredNode[] {
+  const byAddress = new Map<string, DiscoveredNode>()
+  for (const node of nodes) {
+    const address = `${node.host} ${node.port}`
+    if (!byAddress.has(address)) byAddress.set(address, node)
+  }
+  return [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node)
+}
