@@ -315,6 +315,7 @@ export interface GatewrightSettings {
   }
   readonly last_good: LastGoodSettings
   readonly limits: LimitSettings
+  readonly pressure: PressureSettings
   /** Absolute folders with plugins of the user's own. */
   readonly plugin_paths: readonly string[]
   /** Longest time in ms that one phase of one plugin may take to settle. */
@@ -325,7 +326,6 @@ export interface GatewrightSettings {
   readonly server_header: string | false
   readonly dev: {
     /** Lets a start pass with APISIX's well-known sample keys. */
-  readonly pressure: PressureSettings
     readonly allow_sample_admin_key: boolean
   }
 }

@@ -1,5 +1,5 @@
 import { key, leaf, listOf, section, union } from '../key-spec.ts'
-import { choice, FLAG, integer, TEXT, WORKERS } from '../values.ts'
+import { choice, FLAG, integer, SHARE, TEXT, WORKERS } from '../values.ts'
 
 const MAX_MS = 24 * 60 * 60 * 1000
 const MAX_COUNT = 2 ** 31 - 1
@@ -77,11 +77,6 @@ export const GATEWRIGHT_KEYS = {
     }),
     'what a client may use of the proxy, see docs/reference/limits.md',
   ),
-  plugin_paths: key(
-    listOf(TEXT, 'a list of folders'),
-    'folders with plugins of your own, relative to the working directory: one folder each, see docs/plugins/write-your-own.md',
-  ),
-  plugin_phase_timeout_ms: key(
   pressure: key(
     section({
       overload_delay_ms: key(
@@ -109,6 +104,11 @@ export const GATEWRIGHT_KEYS = {
     }),
     'when the proxy refuses requests (503) because it has more to do than it can, per worker process, see docs/operate/overload.md',
   ),
+  plugin_paths: key(
+    listOf(TEXT, 'a list of folders'),
+    'folders with plugins of your own, relative to the working directory: one folder each, see docs/plugins/write-your-own.md',
+  ),
+  plugin_phase_timeout_ms: key(
     integer(1, MAX_MS),
     'longest time one phase of one plugin may take; then the request is answered 500. Waiting for the body of the client does not count',
   ),
