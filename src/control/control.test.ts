@@ -104,7 +104,7 @@ describe('the control API', () => {
     debug: {
       settings: { timeline: 0, plugins_header: false, rejected_by_header: false },
       set: () => {},
-      timeline: { capacity: 0, find: () => undefined, newest: () => [] },
+      timeline: { capacity: () => 0, find: () => undefined, newest: () => [] },
     },
     listMetadata: () => [],
     getMetadata: () => undefined,

@@ -9,9 +9,10 @@ export interface DebugSource {
   readonly settings: DebugSettings
   set(settings: Partial<DebugSettings>): void
   readonly timeline: {
-    readonly capacity: number
-    find(id: string): TimelineRecord | undefined
-    newest(count: number): readonly TimelineRecord[]
+    /** Of all workers together. */
+    capacity(): number
+    find(id: string): TimelineRecord | undefined | Promise<TimelineRecord | undefined>
+    newest(count: number): readonly TimelineRecord[] | Promise<readonly TimelineRecord[]>
   }
 }
 
@@ -45,19 +46,18 @@ export function timelineRoutes(app: Parameters<FastifyPluginCallback>[0], source
     )
     done()
   })
-  app.get('/v1/timeline', (_request, reply) =>
-    sendJson(reply, {
-      kept: source.timeline.capacity,
-      requests: source.timeline.newest(MAX_LISTED).map(headOf),
-    }),
-  )
-  app.get<{ Params: { id: string } }>('/v1/timeline/:id', ({ params: { id } }, reply) => {
-    const record = source.timeline.find(id)
+  app.get('/v1/timeline', async (_request, reply) => {
+    const requests = await source.timeline.newest(MAX_LISTED)
+    return sendJson(reply, { kept: source.timeline.capacity(), requests: requests.map(headOf) })
+  })
+  app.get<{ Params: { id: string } }>('/v1/timeline/:id', async ({ params: { id } }, reply) => {
+    const record = await source.timeline.find(id)
     if (record) return sendJson(reply, shown(record))
+    const kept = source.timeline.capacity()
     const why =
-      source.timeline.capacity === 0
+      kept === 0
         ? 'timelines are off; switch them on with PUT /v1/debug {"timeline": 1000}'
-        : `of the newest ${source.timeline.capacity} requests none has this id`
+        : `of the newest ${kept} requests none has this id`
     return refuse(reply, 404, `timeline[${id}] not found: ${why}`)
   })
 }

@@ -17,6 +17,7 @@ import { Cluster } from './cluster/cluster.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
+import { localDebug } from './debug.ts'
 import type { Environment } from './environment.ts'
 import { healthSource } from './health-source.ts'
 import { keyOwners } from './key-owners.ts'
@@ -158,7 +159,7 @@ function controlOf(work: Workshop): FastifyPluginCallback {
       confirmStore: () => lastGood.confirm(),
       reloadPlugins: () => enabled.reload(),
       secrets: () => secrets.cache.status(),
-      debug,
+      debug: surroundings.primary?.debug(debug) ?? localDebug(debug),
       nodeId: environment.nodeId,
       ...(surroundings.primary && { workers: () => surroundings.primary!.status() }),
     }),

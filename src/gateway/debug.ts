@@ -1,3 +1,4 @@
+import type { DebugSource } from '../control/timeline.ts'
 import type { RequestObserver } from '../http/close.ts'
 import { Timeline } from '../plugin/timeline.ts'
 import { Trace } from '../plugin/trace.ts'
@@ -36,4 +37,20 @@ export class Debug {
   }
 
   readonly observe: RequestObserver = (context) => this.timeline.record(context)
+}
+
+/** What the control API shows where one process does everything. */
+export function localDebug(debug: Debug): DebugSource {
+  const { timeline } = debug
+  return {
+    get settings() {
+      return debug.settings
+    },
+    set: (settings) => debug.set(settings),
+    timeline: {
+      capacity: () => timeline.capacity,
+      find: (id) => timeline.find(id),
+      newest: (count) => timeline.newest(count),
+    },
+  }
 }

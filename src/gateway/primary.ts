@@ -9,6 +9,8 @@ import { AppliedWaiters } from '../snapshot/applied.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { AppliedSource } from './applied-source.ts'
 import { answerDiscovery } from './discovery-feed.ts'
+import type { Debug } from './debug.ts'
+import { WorkersDebug } from './debug-feed.ts'
 import type { Environment } from './environment.ts'
 import { HealthFeed } from './health-feed.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
@@ -115,6 +117,11 @@ export class Primary {
     return this.#workshop!.metrics.exposeInSlices()
   }
 
+  /** The debug switches of all workers; `own` remembers them for those to come. */
+  debug(own: Debug): WorkersDebug {
+    return new WorkersDebug(own, () => this.#workshop!.pool.serving.map(({ link }) => link))
+  }
+
   /** What the control API shows. */
   status(): readonly ShownWorker[] {
     const { pool } = this.#workshop!
@@ -147,7 +154,7 @@ export class Primary {
   #describe(): WorkerStart {
     const { settings, environment } = this.#workshop!
     return {
-      settings: workerSettings(settings),
+      settings: workerSettings(settings, environment.debug.settings),
       plugins: environment.plugins.all().map(({ name }) => name),
     }
   }

@@ -1,5 +1,5 @@
 import { createServer } from 'node:net'
-import type { ListenAddress, Settings } from '../settings/settings.ts'
+import type { DebugSettings, ListenAddress, Settings } from '../settings/settings.ts'
 
 /** What a worker is made with. */
 export interface WorkerStart {
@@ -21,8 +21,8 @@ export interface DrainOrder {
   readonly minDrainMs: number
 }
 
-/** The settings of one worker out of several. */
-export function workerSettings(settings: Settings): Settings {
+/** The settings of one worker out of several; `debug` as it was switched meanwhile. */
+export function workerSettings(settings: Settings, debug: DebugSettings): Settings {
   const { deployment, gatewright, store } = settings
   const { limits, workers } = gatewright
   const { user: _user, password: _password, ...etcd } = deployment.etcd
@@ -32,6 +32,7 @@ export function workerSettings(settings: Settings): Settings {
     deployment: { ...deployment, etcd, admin: { ...deployment.admin, admin_key: [], admin_api_mtls: {} } },
     gatewright: {
       ...gatewright,
+      debug,
       limits: {
         ...limits,
         max_connections: Math.ceil(limits.max_connections / workers),

@@ -13,6 +13,7 @@ import { type Following, followStore } from '../store/follow.ts'
 import { RelayStore } from '../store/relay-store.ts'
 import { DataPlane } from './data-plane.ts'
 import { relayedOrigins } from './discovery-feed.ts'
+import { answerDebug } from './debug-feed.ts'
 import { createEnvironment, type Environment } from './environment.ts'
 import { RelayedHealth } from './health-feed.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
@@ -102,6 +103,7 @@ class WorkerParts {
     this.#runtime = registerRuntimeMetrics(environment.metrics, 'worker')
     this.#store = new RelayStore({ logger: environment.logConfiguration })
     feedStore(link, this.#store)
+    answerDebug(link, environment.debug)
     this.#publisher = createPublisher(environment, (revision) => link.tell('applied', revision))
     this.#plane = new DataPlane(environment, this.#publisher)
     this.#onBackgroundFailure = backgroundFailure(environment.logger, environment.metrics)

@@ -72,6 +72,43 @@ it('a node with two workers', async (t) => {
     }
   })
 
+  await t.test('limits exactly, whichever worker a request meets', async () => {
+    const limits = { 'limit-count': { count: 10, time_window: 600, rejected_code: 429 } }
+    await node.route('limited', { uri: '/limited', plugins: { ...limits, who: {} } })
+    const statuses = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const init = { headers: { connection: 'close' } }
+        return (await fetch(`${node.proxyUrl}/limited`, init)).status
+      }),
+    )
+    assert.equal(statuses.filter((status) => status === 200).length, 10)
+    assert.equal(statuses.filter((status) => status === 429).length, 20)
+  })
+
+  await t.test('finds the timeline of a request in whichever worker has it', async () => {
+    const control = async (path: string, init?: RequestInit) => {
+      const response = await fetch(`${node.controlUrl}/v1/${path}`, init)
+      return (await response.json()) as Record<string, unknown>
+    }
+    await control('debug', { method: 'PUT', body: '{"timeline": 100}' })
+    const ids = ['a', 'b', 'c', 'd']
+    for (const id of ids) {
+      await (
+        await fetch(`${node.proxyUrl}/who`, { headers: { connection: 'close', 'x-request-id': id } })
+      ).text()
+    }
+    for (const id of ids) {
+      await eventually('it is found', async () => (await control(`timeline/${id}`))['request_id'] === id)
+    }
+    const { kept, requests } = await control('timeline')
+    assert.equal(kept, 200)
+    assert.deepEqual(
+      (requests as { request_id: string }[]).map(({ request_id }) => request_id),
+      ids.toReversed(),
+    )
+    await control('debug', { method: 'PUT', body: '{"timeline": 0}' })
+  })
+
   await t.test('shows its workers', async () => {
     await eventually('there is a standby', async () => (await node.workers())[2]?.state === 'standby')
     const workers = await node.workers()
