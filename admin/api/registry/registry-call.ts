@@ -31,14 +31,29 @@ export interface RegistryCall {
 export type RegistryAnswer = Pick<Answer, 'status' | 'json' | 'headers'>
 
 /** The body as its schema wants it. Throws `VALIDATION_FAILED`. */
-export function checkedBody<T>(body: unknown, schema: object): T {
+export function checkedBody<T>(body: unknown, schema: BodySchema): T {
   const value = body === undefined ? {} : structuredClone(body)
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new RegistryError('VALIDATION_FAILED', 'the body must be a JSON object')
   }
   const problem = compileValidator(schema)(value)
   if (problem !== undefined) throw new RegistryError('VALIDATION_FAILED', `the body is not valid: ${problem}`)
-  return value as T
+  return withRightEmptiness(value as Record<string, unknown>, schema) as T
+}
+
+interface BodySchema {
+  readonly properties: Readonly<Record<string, { readonly type?: string }>>
+}
+
+/** The admin API takes `[]` for an empty object and `{}` for an empty list; records hold what their readers expect. */
+function withRightEmptiness(body: Record<string, unknown>, { properties }: BodySchema): object {
+  const entries = Object.entries(body).map(([name, value]) => {
+    const type = properties[name]?.type
+    if (type === 'object' && Array.isArray(value)) return [name, {}]
+    const isMapForList = type === 'array' && !Array.isArray(value)
+    return [name, isMapForList ? [] : value]
+  })
+  return Object.fromEntries(entries)
 }
 
 /** An integer of the query. Throws `VALIDATION_FAILED` when it is out of bounds. */
