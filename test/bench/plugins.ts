@@ -172,7 +172,7 @@ async function walk(chain: Chain, { context, response }: Prepared): Promise<void
   if (reply instanceof Promise) await reply
   context.beginResponse(response)
   runHeaderFilters(chain.headerFilter, context, report)
-  const filters = collectBodyFilters(chain.bodyFilter, context, report)
+  const filters = collectBodyFilters([chain], context, report)
   if (filters.length > 0) {
     filterChunk(filters as Parameters<typeof filterChunk>[0], BODY)
     filterEnd(filters as Parameters<typeof filterEnd>[0])
