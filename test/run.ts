@@ -1,13 +1,22 @@
 /**
- * `npm test`: builds, makes sure that an etcd and a redis server are there, runs every `*.test.ts` with Node's own runner. Arguments are parts of
- * paths and choose files: `npm test -- router etcd`. Exits with 1 when a test fails, a file runs no test, or no file is chosen.
+ * `npm test`: builds, makes sure that an etcd and a redis server are there (and, where it can, what the tests of a cluster need), runs every
+ * `*.test.ts` with Node's own runner. Arguments are parts of paths and choose files: `npm test -- router etcd`. Exits with 1 when a test
+ * fails, a file runs no test, or no file is chosen.
  */
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { findTests } from './runner/find-tests.ts'
-import { ETCD, provideServer, REDIS, ServerUnavailableError, thisMachine } from './runner/server-binary.ts'
+import {
+  CLUSTER_TOOLS,
+  ETCD,
+  provideServer,
+  provideTool,
+  REDIS,
+  ServerUnavailableError,
+  thisMachine,
+} from './runner/server-binary.ts'
 
 const ROOT = resolve(import.meta.dirname, '..')
 const FOLDERS = ['src', 'plugins', 'admin', 'test']
@@ -23,6 +32,7 @@ function main(filters: readonly string[]): number {
   try {
     const machine = thisMachine(join(ROOT, 'node_modules/.cache/gatewright-servers'))
     const servers = [ETCD, REDIS].map((server) => provideServer(server, machine))
+    for (const tool of CLUSTER_TOOLS) provideTool(tool, machine)
     if (!build()) return fail('npm run build failed; the tests need what it makes')
     return runTests(files, servers)
   } catch (error) {

@@ -5,7 +5,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { findTests } from './find-tests.ts'
-import { ETCD, type Machine, provideServer, REDIS, ServerUnavailableError } from './server-binary.ts'
+import {
+  ETCD,
+  type Machine,
+  provideServer,
+  provideTool,
+  REDIS,
+  ServerUnavailableError,
+} from './server-binary.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
@@ -116,6 +123,29 @@ describe('providing a server', () => {
         )
       }
     }
+  })
+})
+
+describe('providing a tool', () => {
+  const tool = { command: 'haproxy', aptPackage: 'haproxy' }
+
+  it('takes what is there, and installs it as root on Debian', (t) => {
+    const there = fakeMachine(t, ['haproxy', 'apt-get'])
+    assert.equal(provideTool(tool, there.machine), true)
+    assert.deepEqual(there.ran, [])
+    const absent = fakeMachine(t, ['apt-get'], {
+      run: (_command, ...args) => {
+        if (args[0] === 'install') writeFileSync(join(absent.path, 'haproxy'), '', { mode: 0o755 })
+        return true
+      },
+    })
+    assert.equal(provideTool(tool, absent.machine), true)
+    assert.match(absent.ran[1]!, /install .* haproxy$/)
+  })
+
+  it('does without where it cannot be installed', (t) => {
+    assert.equal(provideTool(tool, fakeMachine(t, ['apt-get'], { isRoot: false }).machine), false)
+    assert.equal(provideTool(tool, fakeMachine(t, ['apt-get'], { run: () => false }).machine), false)
   })
 })
 

@@ -32,6 +32,15 @@ export const REDIS: ServerBinary = {
   version: 'redis 6 or later',
 }
 
+/** Something that some tests need; where there is none they are skipped. */
+export type Tool = Pick<ServerBinary, 'command' | 'aptPackage'>
+
+/** For the cluster in network namespaces (test/cluster). */
+export const CLUSTER_TOOLS: readonly Tool[] = [
+  { command: 'ip', aptPackage: 'iproute2' },
+  { command: 'haproxy', aptPackage: 'haproxy' },
+]
+
 /** What looking for a server needs of the machine; a test hands in its own. */
 export interface Machine {
   readonly platform: string
@@ -61,6 +70,11 @@ export function provideServer(server: ServerBinary, machine: Machine): string {
     `The tests need ${command}: none is on the PATH, apt-get could not install ${aptPackage} (that takes root on Debian or ` +
       `Ubuntu) and Docker could not provide one; install ${version} and run npm test again.`,
   )
+}
+
+/** Sees to it that a tool is on the PATH: as root on Debian it is installed. False when it is not there; the tests say what follows. */
+export function provideTool(tool: Tool, machine: Machine): boolean {
+  return (onPath(machine, tool.command) ?? fromApt(tool, machine)) !== undefined
 }
 
 /** This machine, with the output of what it runs going to standard output and error. */
@@ -97,7 +111,7 @@ function isExecutable(file: string): boolean {
   }
 }
 
-function fromApt({ command, aptPackage }: ServerBinary, machine: Machine): string | undefined {
+function fromApt({ command, aptPackage }: Tool, machine: Machine): string | undefined {
   if (!machine.isRoot || onPath(machine, 'apt-get') === undefined) return undefined
   machine.say(`No ${command} on the PATH: installing Debian’s ${aptPackage} with apt-get.`)
   const isInstalled =
