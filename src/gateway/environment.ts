@@ -27,6 +27,7 @@ import { createPools, createTlsContexts, createUnusedPools } from './open-pools.
 import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
 import { backgroundFailure } from './plugin-failures.ts'
 import { LivePublishedResources } from './published-resources.ts'
+import type { RelayedSecrets } from './relayed-secrets.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -72,7 +73,9 @@ export interface EnvironmentOptions {
 export interface Relayed {
   readonly health: HealthRelay
   readonly origins: NodeOrigins
-  readonly nodeOperations: NodeOperations
+  readonly secrets: RelayedSecrets
+  /** `local` runs them in this process. */
+  nodeOperations(local: NodeOperations): NodeOperations
   /** The metrics of the whole node, for plugins that show them. */
   exposition(): Promise<string>
 }
@@ -96,7 +99,7 @@ export function createEnvironment(
   const discovery = relayed
     ? relayedDiscovery(relayed.origins, configLogger)
     : createNodeDiscovery(settings, { logger, metrics, registry: registry?.source })
-  const secrets = openSecrets(settings, { plugins, logger: configLogger, metrics })
+  const secrets = openSecrets(settings, { plugins, logger: configLogger, metrics, relayed: relayed?.secrets })
   const contexts = createTlsContexts(settings, clientCertificates)
   const upstreams = {
     ...checkedUpstreams({ settings, metrics, logger }, { contexts, relay: relayed?.health, onNode }),

@@ -44,6 +44,7 @@ export class Primary {
   }
 
   /** Called once, before the start. */
+  readonly #secrets = new SecretFeed()
   attach(environment: Environment, publisher: Publisher): void {
     const { settings, logger } = environment
     const fork = becomePrimary(this.#options.program)
@@ -79,6 +80,7 @@ export class Primary {
     this.#applied.close()
     return this.#workshop!.pool.stop(deadline, minDrainMs)
   }
+    environment.secrets.listen(this.#secrets.onChange)
 
   /** Replaces all workers without losing a request; see {@link WorkerPool.swap}. */
   swapWorkers(): Promise<void> {
@@ -132,8 +134,8 @@ export class Primary {
   }
 
   #answer(worker: WorkerProcess): void {
-    const { environment, metrics } = this.#workshop!
-    const { monitor, discovery, nodeOperations, plugins } = environment
+    const { environment, metrics, publisher } = this.#workshop!
+    const { monitor, discovery, nodeOperations, plugins, secrets } = environment
     const { link } = worker
     this.#living.add(worker)
     link.onClose(() => this.#living.delete(worker))
@@ -177,6 +179,7 @@ export class Primary {
     this.#applied.publish(this.#appliedByAll() ?? Number.POSITIVE_INFINITY)
   }
 
+    this.#secrets.attach(link, { keeper: secrets.cache, publisher })
   /** The revision that all who serve have come to; `undefined` when nobody serves. */
   #appliedByAll(): number | undefined {
     const revisions = this.#workshop!.pool.serving.map((worker) => this.#revisions.get(worker) ?? 0)

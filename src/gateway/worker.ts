@@ -1,4 +1,4 @@
-import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import { BACKGROUND_CLOCK, SYSTEM_CLOCK } from '../lib/clock.ts'
 import { stopInOrder } from '../lifecycle/components.ts'
 import { createDeadline } from '../lifecycle/deadline.ts'
 import { EXIT_CODE } from '../lifecycle/exit-code.ts'
@@ -24,6 +24,7 @@ import { PluginReload } from './plugin-reload.ts'
 import { registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
 import type { DrainOrder, WorkerAddresses, WorkerStart } from './worker-start.ts'
+import { RelayedSecrets } from './relayed-secrets.ts'
 
 /** After an uncaught exception nothing can be relied on: how long requests under way may still take. */
 const AFTER_UNCAUGHT_MS = 200
@@ -127,7 +128,8 @@ class WorkerParts {
       relayed: {
         health,
         origins: relayedOrigins(link),
-        nodeOperations: relayedNodeOperations(link),
+        secrets: new RelayedSecrets(link, { env: process.env, clock: BACKGROUND_CLOCK }),
+        nodeOperations: (local) => relayedNodeOperations(link, local, (name) => own?.has(name) ?? false),
         exposition: () => link.ask<string>('exposition'),
       },
     })

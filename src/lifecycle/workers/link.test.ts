@@ -1,46 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Channel, Link } from './link.ts'
-
-interface End extends Channel {
-  receive(message: unknown): void
-  close(): void
-  readonly sent: unknown[]
-}
-
-/** Two ends of a pipe in one process; messages go as they would through a pipe. */
-function pipe(): [End, End] {
-  const ends: End[] = []
-  const make = (other: () => End): End => {
-    let onMessage: (message: unknown) => void = () => undefined
-    let onClose: () => void = () => undefined
-    const sent: unknown[] = []
-    return {
-      sent,
-      send: (message, done) => {
-        sent.push(message)
-        const text = JSON.stringify(message)
-        setImmediate(() => {
-          other().receive(JSON.parse(text))
-          done(null)
-        })
-      },
-      onMessage: (listener) => {
-        onMessage = listener
-      },
-      onClose: (listener) => {
-        onClose = listener
-      },
-      receive: (message) => onMessage(message),
-      close: () => onClose(),
-    }
-  }
-  ends.push(
-    make(() => ends[1]!),
-    make(() => ends[0]!),
-  )
-  return [ends[0]!, ends[1]!]
-}
+import { channelPair as pipe } from '../../../test/support/channel-pair.ts'
+import { Link } from './link.ts'
 
 describe('a link between processes', () => {
   it('answers, at once or later, and says why it cannot', async () => {
