@@ -92,6 +92,44 @@ describe('an upstream with names', () => {
     assert.deepEqual(closed, ['10.0.0.1:1'])
   })
 
+  it('uses the weights of the moment that a registry gives: with the load for wrr_dynamic, and none of them for rings', () => {
+    for (const [type, expected] of [
+      ['roundrobin', 10],
+      ['wrr_dynamic', 3],
+      ['chash', 100],
+      ['ketama', 100],
+    ] as const) {
+      const { create, services } = world()
+      const upstream = create({ type, service_name: 'chat', discovery_type: 'registry', key: 'uri' })
+      const place = { host: '10.0.0.1', port: 1, priority: 0 }
+      services.get('registry chat')!.onNodes([{ ...place, weight: 100, live: { weight: 10, dynamic: 3 } }])
+      assert.deepEqual([type, upstream.state.nodes[0]?.weight], [type, expected])
+    }
+  })
+
+  it('keeps the turns of wrr_dynamic when weights change', () => {
+    const { create, services } = world()
+    const upstream = create({ type: 'wrr_dynamic', service_name: 'chat', discovery_type: 'registry' })
+    const tell = (...weights: number[]) =>
+      services.get('registry chat')!.onNodes(
+        weights.map((dynamic, index) => {
+          const host = `10.0.0.${index + 1}`
+          return { host, port: 1, priority: 0, weight: 100, live: { weight: 100, dynamic } }
+        }),
+      )
+    const pick = () => {
+      const context = { hashKey: () => '', isExcluded: () => false }
+      return upstream.state.balancer.pick(context)!.host
+    }
+    tell(50, 50)
+    const picks = [pick()]
+    for (let i = 1; i < 10; i++) {
+      tell(50 + (i % 2), 50)
+      picks.push(pick())
+    }
+    assert.equal(picks.filter((host) => host === '10.0.0.1').length, 5)
+  })
+
   it('keeps an address whose name fails', () => {
     const { create, answer, fail } = world()
     const upstream = create({ nodes: { 'app.test:1': 1 } })

@@ -2,9 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Balancer, BalancerNode } from './balancer.ts'
 import { countPicks, nodesOf, seededRandom, TestContext, testBalancerContract } from './balancer-contract.ts'
+import { findBalancer } from './registry.ts'
 import { roundrobin } from './roundrobin.ts'
 
 testBalancerContract('roundrobin', roundrobin, { shareTolerance: 0.001 })
+
+testBalancerContract('wrr_dynamic', findBalancer('wrr_dynamic')!, { shareTolerance: 0.001 })
 
 const withoutOffset = () => 0
 

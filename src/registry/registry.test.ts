@@ -1,0 +1,242 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { type FakeClock, fakeClock } from '../../test/support/fake-clock.ts'
+import { createLogger } from '../observe/logger.ts'
+import { createMetricRegistry } from '../observe/metric-registry.ts'
+import { type Following, followStore } from '../store/follow.ts'
+import { MemoryStore } from '../store/memory-store.ts'
+import { Registry } from './registry.ts'
+import { weightsOf } from './weights.ts'
+
+const logger = createLogger('silent')
+const START_MS = 1_700_000_000_000
+
+interface Bench {
+  readonly clock: FakeClock
+  readonly store: MemoryStore
+  /** Gateways that share the store. */
+  readonly gateways: readonly Registry[]
+  readonly followed: Following[]
+}
+
+async function openBench(t: TestContext, count = 1): Promise<Bench> {
+  const clock = fakeClock()
+  const now = () => START_MS + clock.nowMs()
+  const store = new MemoryStore({ logger, clock, wallNowMs: now })
+  const gateways = Array.from({ length: count }, () => {
+    const registry = new Registry({ prefix: '/apisix', clock, logger, metrics: createMetricRegistry(), now })
+    registry.open(store)
+    return registry
+  })
+  const followed = gateways.map((registry) =>
+    followStore({
+      store: registry.tapped(store),
+      prefix: '/apisix/',
+      listener: { onState: () => undefined, onEvents: () => undefined },
+      logger,
+      clock,
+      resyncIntervalMs: 0,
+    }),
+  )
+  await clock.advance(1)
+  t.after(async () => {
+    for (const following of followed) await following.close()
+    for (const registry of gateways) registry.close()
+    await store.close()
+    assert.equal(clock.pending, 0, 'no timer is left')
+  })
+  return { clock, store, gateways, followed }
+}
+
+const CLAIM = {
+  endpoint: 'http://10.0.0.1:80',
+  protocol: 'http',
+  labels: {},
+  status: 'running',
+  ttl_s: 15,
+} as const
+const AGENT = { node_id: 'n1', weight: 100, priority: 0, capabilities: [], metadata: {} }
+
+/** Promises of the store settle while the clock stands still. */
+async function settled<T>(clock: FakeClock, act: Promise<T>): Promise<T> {
+  let outcome: PromiseSettledResult<T> | undefined
+  void Promise.allSettled([act]).then(([result]) => {
+    outcome = result
+  })
+  for (let i = 0; i < 50 && !outcome; i++) await clock.advance(0)
+  if (!outcome) throw new Error('not settled')
+  if (outcome.status === 'rejected') throw outcome.reason
+  return outcome.value
+}
+
+describe('a node that is late', () => {
+  it('is degraded after one and a half intervals, and runs again with its next heartbeat', async (t) => {
+    const { clock, gateways } = await openBench(t)
+    const [{ desks, view }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.heartbeats.beat('n1', {}))
+    await clock.advance(7400)
+    assert.equal(view.node('n1')?.record.status, 'running')
+    await clock.advance(200)
+    assert.deepEqual(
+      [view.node('n1')?.record.status, view.node('n1')?.record.degraded_by],
+      ['degraded', 'missed_beat'],
+    )
+    await settled(clock, desks.heartbeats.beat('n1', {}))
+    await clock.advance(1)
+    assert.equal(view.node('n1')?.record.status, 'running')
+    assert.equal(view.node('n1')?.record.degraded_by, undefined)
+  })
+
+  it('is not late when another gateway hears it', async (t) => {
+    const { clock, gateways } = await openBench(t, 2)
+    const [one, two] = gateways as [Registry, Registry]
+    await settled(clock, one.desks.nodes.register('n1', CLAIM))
+    await settled(clock, one.desks.heartbeats.beat('n1', {}))
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(5000)
+      await settled(clock, two.desks.heartbeats.beat('n1', {}))
+      assert.equal(one.view.node('n1')?.record.status, 'running')
+    }
+  })
+
+  it('is gone with its agents when its lease ends', async (t) => {
+    const { clock, gateways } = await openBench(t)
+    const [{ desks, view }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    await clock.advance(14_000)
+    assert.equal(view.serving('chat').length, 1)
+    await clock.advance(2000)
+    assert.deepEqual([view.serving('chat'), view.node('n1'), view.expiredNodes], [[], undefined, 1])
+  })
+})
+
+describe('the load of a node', () => {
+  const figures = (cpu_usage: number) => ({ metrics: { cpu_usage, memory_usage: 0 } })
+
+  it('is known at once where it is heard, and elsewhere when it matters, at most every ten seconds', async (t) => {
+    const { clock, gateways, store } = await openBench(t, 2)
+    const [one, two] = gateways as [Registry, Registry]
+    await settled(clock, one.desks.nodes.register('n1', CLAIM))
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(10)))
+    await clock.advance(1)
+    assert.equal(two.view.node('n1')?.load?.cpu_usage, 10)
+    const { revision } = await store.list('/')
+    await clock.advance(5000)
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(80)))
+    assert.equal(one.view.node('n1')?.load?.cpu_usage, 80)
+    assert.equal((await store.list('/')).revision, revision, 'not yet again')
+    await clock.advance(5000)
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(80)))
+    await clock.advance(1)
+    assert.equal(two.view.node('n1')?.load?.cpu_usage, 80)
+    const written = (await store.list('/')).revision
+    await clock.advance(5000)
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(81)))
+    await clock.advance(5001)
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(81)))
+    assert.equal((await store.list('/')).revision, written, 'a small change is not worth a write')
+  })
+
+  it('makes a tenth of the weight of a degraded node, and lets one that recovered climb', async (t) => {
+    const { clock, gateways } = await openBench(t)
+    const [{ desks, view, source }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    const weight = () => weightsOf(view.serving('chat')[0]!, clock.nowMs()).weight
+    assert.equal(weight(), 100)
+    await settled(clock, desks.heartbeats.beat('n1', { status: 'degraded' }))
+    await clock.advance(1)
+    assert.equal(weight(), 10)
+    await settled(clock, desks.heartbeats.beat('n1', { status: 'running' }))
+    await clock.advance(1)
+    const before = clock.nowMs()
+    const filter = { capabilities: [], labels: {} }
+    assert.equal(source.read('chat', filter).changesInMs, 1000)
+    assert.equal(weight(), 10)
+    await clock.advance(5000)
+    assert.ok(Math.abs(weight() - 50) <= 1, `${weight()} after ${clock.nowMs() - before} ms`)
+    await settled(clock, desks.heartbeats.beat('n1', {}))
+    await clock.advance(5000)
+    assert.equal(weight(), 100)
+    assert.equal(source.read('chat', filter).changesInMs, undefined)
+  })
+})
+
+describe('a drain', () => {
+  it('is ended by the gateways that were not asked, when the one that was is gone', async (t) => {
+    const { clock, gateways } = await openBench(t, 2)
+    const [one, two] = gateways as [Registry, Registry]
+    await settled(clock, one.desks.nodes.register('n1', { ...CLAIM, ttl_s: 300 }))
+    assert.deepEqual(await settled(clock, one.desks.nodes.remove('n1', 5)), { isDraining: true })
+    one.desks.drains.close()
+    await clock.advance(5500)
+    assert.ok(two.view.node('n1'))
+    await clock.advance(1000)
+    assert.equal(two.view.node('n1'), undefined)
+  })
+})
+
+describe('what the store lost', () => {
+  it('serves on for one time to live, and no longer', async (t) => {
+    const { clock, gateways, store } = await openBench(t)
+    const [{ desks, view }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    const { revision } = await store.list('/')
+    view.onEvents(
+      [
+        { type: 'delete', key: '/apisix/registry/nodes/n1', modRevision: revision },
+        { type: 'delete', key: '/apisix/registry/agents/chat/a', modRevision: revision },
+      ],
+      revision,
+      'rolled-back',
+    )
+    assert.equal(view.agent('chat/a'), undefined)
+    assert.equal(view.serving('chat').length, 1)
+    await clock.advance(14_900)
+    assert.equal(view.serving('chat').length, 1)
+    await clock.advance(200)
+    assert.equal(view.serving('chat').length, 0)
+  })
+
+  it('is not kept when the store itself says that it was removed', async (t) => {
+    const { clock, gateways } = await openBench(t)
+    const [{ desks, view }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    await settled(clock, desks.agents.remove('chat', 'a', undefined))
+    assert.equal(view.serving('chat').length, 0)
+  })
+})
+
+describe('values that somebody put into the store by hand', () => {
+  it('count as absent when they are no records of their place, and harm no other', async (t) => {
+    const { clock, gateways, store } = await openBench(t)
+    const [{ desks, view }] = gateways as [Registry]
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    const root = '/apisix/registry/'
+    const record = JSON.stringify(view.agent('chat/a')!.record)
+    for (const [key, value] of [
+      ['agents/chat/b', 'no JSON'],
+      ['agents/chat/c', '[]'],
+      ['agents/chat/d', record],
+      ['agents/chat/e', '{"__proto__":{"type":"chat"}}'],
+      ['agents/chat', '{}'],
+      ['nodes/x', '{"node_id":"x"}'],
+      ['drain/n1', '3'],
+      ['elsewhere/y', '{}'],
+    ])
+      await settled(clock, store.put(`${root}${key}`, value!))
+    await clock.advance(1)
+    assert.deepEqual(
+      [...view.agents()].map(({ id }) => id),
+      ['chat/a'],
+    )
+    assert.equal(view.serving('chat').length, 1)
+    const taken = await settled(clock, desks.agents.register({ type: 'chat', key: 'b' }, AGENT, false))
+    assert.equal(taken.record.key, 'b')
+  })
+})

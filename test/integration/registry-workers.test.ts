@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { fakeUpstream } from '../support/fake-upstream.ts'
+import { spawnNode } from '../support/spawn-node.ts'
+import { eventually } from '../support/watch-recording.ts'
+
+it('workers send requests to agents that register with their primary, and stop when those go', async (t) => {
+  const node = await spawnNode(t, { workers: 2, gatewright: { registry: { enable: true } } })
+  const upstream = { type: 'wrr_dynamic', service_name: 'chat', discovery_type: 'registry' }
+  await node.route('chat', { uri: '/*', upstream })
+  const server = await fakeUpstream(t)
+  const registry = (method: string, path: string, body?: unknown) =>
+    node.admin(method, `../registry/${path}`, body)
+  const statuses = async () => {
+    const ask = async () => (await fetch(node.proxyUrl, { headers: { connection: 'close' } })).status
+    return [...new Set(await Promise.all([ask(), ask(), ask(), ask()]))]
+  }
+  assert.deepEqual(await statuses(), [503])
+  const claim = { endpoint: `http://${server.address}`, status: 'running' }
+  assert.equal((await registry('PUT', 'nodes/n1', claim)).status, 201)
+  assert.equal((await registry('PUT', 'agents/chat/a', { node_id: 'n1' })).status, 201)
+  await eventually('answers of all workers', async () => (await statuses()).join() === '200')
+  await registry('DELETE', 'nodes/n1?drain_s=30')
+  await eventually('none', async () => (await statuses()).join() === '503')
+})
