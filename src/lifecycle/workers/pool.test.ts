@@ -1,0 +1,232 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { type ChannelEnd, channelPair } from '../../../test/support/channel-pair.ts'
+import { fakeClock } from '../../../test/support/fake-clock.ts'
+import { createLogger } from '../../observe/logger.ts'
+import { createDeadline } from '../deadline.ts'
+import { type Handler, Link } from './link.ts'
+import { WorkerPool } from './pool.ts'
+import type { ForkedProcess } from './worker-process.ts'
+
+/** A process that does what a worker does, as far as it is not told otherwise. */
+class FakeProcess {
+  readonly link: Link
+  readonly forked: ForkedProcess
+  readonly heard: string[] = []
+  #end: (how: string) => void = () => undefined
+  #channel: ChannelEnd
+  isGone = false
+
+  constructor(pid: number, answers: Readonly<Record<string, Handler>>) {
+    const [near, far] = channelPair()
+    this.#channel = near
+    this.link = new Link(far)
+    const handlers: Record<string, Handler> = {
+      ping: () => true,
+      prepare: () => undefined,
+      listen: () => `port of ${pid}`,
+      drain: () => ({ forced: 0 }),
+      bye: () => this.end('exit code 0'),
+      ...answers,
+    }
+    for (const [topic, handler] of Object.entries(handlers)) {
+      this.link.on(topic, (body) => {
+        this.heard.push(topic)
+        return handler(body)
+      })
+    }
+    this.forked = {
+      pid,
+      send: (message, done) => near.send(message, done),
+      onMessage: (listener) => near.onMessage(listener),
+      onClose: (listener) => near.onClose(listener),
+      onExit: (listener) => {
+        this.#end = listener
+      },
+      kill: () => this.end('SIGKILL'),
+    }
+  }
+
+  end(how: string): void {
+    if (this.isGone) return
+    this.isGone = true
+    this.#channel.close()
+    this.#end(how)
+  }
+}
+
+/** `answersOf` says what the process of that number, from 1, does differently. */
+function stage(size: number, answersOf: (number: number) => Readonly<Record<string, Handler>> = () => ({})) {
+  const clock = fakeClock()
+  const processes: FakeProcess[] = []
+  const pool = new WorkerPool<string>({
+    size,
+    clock,
+    logger: createLogger('silent'),
+    fork: () => {
+      const made = new FakeProcess(processes.length + 1, answersOf(processes.length + 1))
+      processes.push(made)
+      return made.forked
+    },
+    attach: () => undefined,
+    describe: () => ({}),
+    readyTimeoutMs: 30_000,
+    drainMs: 5000,
+    minDrainMs: 0,
+    onServing: () => undefined,
+    onChange: () => undefined,
+    onGone: () => undefined,
+  })
+  const serving = () => pool.serving.map(({ pid }) => pid)
+  return { clock, processes, pool, serving, settle: () => turns(20) }
+}
+
+/** What is said between two ends takes turns of the event loop and no time of the fake clock. */
+async function turns(count: number): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('the pool of workers', () => {
+  it('has all of them serve, and one more ready', async () => {
+    const { pool, processes, serving, settle } = stage(2)
+    await pool.start()
+    await settle()
+    assert.deepEqual(serving(), [1, 2])
+    assert.equal(pool.spare.worker?.state, 'standby')
+    assert.equal(processes.length, 3)
+    assert.ok(!processes[2]!.heard.includes('listen'))
+  })
+
+  it('does not start when one of them cannot', async () => {
+    const { pool } = stage(2, (number) =>
+      number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},
+    )
+    await assert.rejects(pool.start(), /port 80 is taken/)
+  })
+
+  it('gives up one that does not get ready in time', async () => {
+    const { pool, clock } = stage(1, () => ({ prepare: () => new Promise(() => undefined) }))
+    const refused = assert.rejects(pool.start(), /did not get ready within 30000 ms/)
+    await clock.advance(30_000)
+    await refused
+  })
+
+  it('puts the standby into the place of one that ended, without letting time pass, and makes another', async () => {
+    const { pool, processes, serving, settle } = stage(2)
+    await pool.start()
+    await settle()
+    processes[0]!.end('SIGSEGV')
+    await settle()
+    assert.deepEqual(serving(), [3, 2])
+    assert.deepEqual(
+      pool.places.map(({ restarts }) => restarts),
+      [1, 0],
+    )
+    assert.equal(pool.spare.worker?.pid, 4)
+  })
+
+  it('starts one that keeps ending later each time, says that it is a loop, and when it is none any more', async () => {
+    const { pool, clock, processes, settle } = stage(1)
+    await pool.start()
+    await settle()
+    for (const waitMs of [0, 100, 200, 400, 800, 1600]) {
+      pool.serving[0]!.kill()
+      await settle()
+      if (waitMs > 0) {
+        assert.equal(pool.serving.length, 0)
+        await clock.advance(waitMs - 1)
+        await settle()
+        assert.equal(pool.serving.length, 0)
+        await clock.advance(1)
+        await settle()
+      }
+      assert.equal(pool.serving.length, 1)
+    }
+    assert.equal(pool.isLooping, true)
+    assert.equal(pool.places[0]!.restarts, 6)
+    assert.equal(processes.filter(({ isGone }) => !isGone).length, 2)
+    for (let i = 0; i < 150; i++) {
+      await clock.advance(200)
+      await settle()
+    }
+    assert.equal(pool.isLooping, false)
+  })
+
+  it('kills one that does not answer, and nobody else', async () => {
+    let hangs = false
+    const { pool, clock, processes, serving, settle } = stage(2, (number) =>
+      number === 1 ? { ping: () => (hangs ? new Promise(() => undefined) : true) } : {},
+    )
+    await pool.start()
+    await settle()
+    const beat = async () => {
+      await clock.advance(200)
+      await settle()
+    }
+    for (let i = 0; i < 20; i++) await beat()
+    assert.deepEqual(serving(), [1, 2])
+    hangs = true
+    for (let i = 0; i < 8; i++) await beat()
+    assert.equal(processes[0]!.isGone, true)
+    assert.deepEqual(serving(), [3, 2])
+  })
+
+  it('swaps one after the other, each new one serving before an old one drains', async () => {
+    const order: string[] = []
+    const { pool, serving, settle } = stage(2, (number) => ({
+      listen: () => void order.push(`listen ${number}`),
+      drain: () => {
+        order.push(`drain ${number}`)
+        return { forced: 0 }
+      },
+    }))
+    await pool.start()
+    await settle()
+    order.length = 0
+    await pool.swap()
+    await settle()
+    assert.deepEqual(serving(), [4, 5])
+    assert.deepEqual(order, ['listen 4', 'drain 1', 'listen 5', 'drain 2'])
+    assert.equal(pool.generation, 2)
+    assert.deepEqual(
+      pool.places.map(({ restarts }) => restarts),
+      [0, 0],
+    )
+  })
+
+  it('keeps the old ones when new ones cannot start', async () => {
+    const { pool, serving, processes, settle } = stage(2, (number) =>
+      number > 3 ? { prepare: () => Promise.reject(new Error('a plugin is broken')) } : {},
+    )
+    await pool.start()
+    await settle()
+    await assert.rejects(pool.swap(), /a plugin is broken/)
+    await settle()
+    assert.deepEqual(serving(), [1, 2])
+    assert.equal(processes[3]!.isGone, true)
+    await pool.stop(createDeadline(1000, fakeClock()), 0)
+  })
+
+  it('stops all, counts what was cut, and starts none again', async () => {
+    const { pool, clock, processes, settle } = stage(2, (number) => ({
+      drain: () => ({ forced: number }),
+    }))
+    await pool.start()
+    await settle()
+    assert.equal(await pool.stop(createDeadline(1000, clock), 0), 3)
+    await settle()
+    assert.ok(processes.every(({ isGone }) => isGone))
+    assert.equal(processes.length, 3)
+  })
+
+  it('kills those that do not end in time', async () => {
+    const { pool, clock, settle } = stage(1, () => ({ drain: () => new Promise(() => undefined) }))
+    await pool.start()
+    await settle()
+    const stopped = pool.stop(createDeadline(1000, clock), 0)
+    await settle()
+    await clock.advance(1800)
+    assert.equal(await stopped, 1)
+    assert.equal(pool.serving.length, 0)
+  })
+})
