@@ -7,16 +7,20 @@ type Catalogue = Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>>
 
 /**
  * The plugins in the folders of `gatewright.plugin_paths`, each loaded when it is enabled. Throws {@link PluginFolderError} when a
- * folder cannot be used or a plugin is called as one of `builtIn`.
+ * folder cannot be used or a plugin is called as one of `builtIn`. `enable` is called before the first of them could be loaded.
  */
-export async function ownCatalogue(paths: readonly string[], builtIn: Catalogue): Promise<Catalogue> {
+export async function ownCatalogue(
+  paths: readonly string[],
+  builtIn: Catalogue,
+  enable = enableTypeScript,
+): Promise<Catalogue> {
   const plugins = findPlugins(paths)
   if (plugins.size === 0) return {}
   for (const { name, folder } of plugins.values()) {
     if (!Object.hasOwn(builtIn, name)) continue
     throw new PluginFolderError(`${folder}: there is a plugin "${name}" already; give yours another name`)
   }
-  await enableTypeScript()
+  await enable()
   return Object.fromEntries([...plugins.values()].map(({ name, entry }) => [name, () => load(name, entry)]))
 }
 

@@ -38,6 +38,13 @@ export function findPlugins(paths: readonly string[]): ReadonlyMap<string, Plugi
   return found
 }
 
+/** The files with tests of one plugin. */
+export function testFilesOf({ folder }: PluginFolder): string[] {
+  return readdirSync(folder)
+    .filter((file) => /\.test\.[jt]s$/.test(file))
+    .map((file) => join(folder, file))
+}
+
 function pluginsIn(path: string): PluginFolder[] {
   return readdirSync(path, { withFileTypes: true })
     .filter((item) => item.isDirectory() && !/^[_.]/.test(item.name) && item.name !== 'node_modules')

@@ -19,8 +19,8 @@ export interface LaunchedGateway {
   stop(reason: string): Promise<{ readonly forced: number }>
   /** Whether an uncaught failure comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
   isContained(error: unknown): boolean
-  /** Replaces all workers without losing a request. Rejects when that is not possible. */
-  swapWorkers?(): Promise<void>
+  /** Replaces all workers without losing a request. Rejects when that is not possible, or when `gate` does, for which each new one waits. */
+  swapWorkers?(gate?: () => Promise<void>): Promise<void>
 }
 
 /** Where a command writes and what it reads; the process's own, or a test's. */
@@ -33,8 +33,15 @@ export interface CliContext {
   note(line: string): void
   /** Signals and uncaught failures. */
   readonly events: ProcessEvents
-  /** Makes a gateway that is not started yet. `readPluginList` reads the settings' `plugins` again, throwing a `SettingsError` when they cannot be used. */
-  launch(settings: Settings, readPluginList: () => Settings['plugins']): Promise<LaunchedGateway>
+  /**
+   * Makes a gateway that is not started yet. `readPluginList` reads the settings' `plugins` again, throwing a `SettingsError` when they cannot be
+   * used. With `development` own plugins live in workers only and can be swapped.
+   */
+  launch(
+    settings: Settings,
+    readPluginList: () => Settings['plugins'],
+    development?: { status(): object },
+  ): Promise<LaunchedGateway>
 }
 
 /** One word of the command line. */

@@ -1,3 +1,5 @@
+import { resolve } from 'node:path'
+import { LivePlugins } from '../authoring/live/live-plugins.ts'
 import { generateAdminKey } from '../settings/admin-key.ts'
 import { loadSettings } from '../settings/load.ts'
 import { urlOf } from './announce.ts'
@@ -15,6 +17,7 @@ export const devCommand: Command = {
     'gatewright dev [--to URL] [--port N] [--admin-port N] [-c FILE]',
     '',
     'Starts a gateway that keeps its configuration in memory and forgets it at the end, with a fresh admin key.',
+    'Plugins of your own are live a moment after they were saved, if their types and tests are fine.',
     '',
     '  --to URL            proxy every path to this server, such as http://127.0.0.1:3000',
     '  --port N            port of the proxy on 127.0.0.1; that of the settings when absent',
@@ -30,6 +33,7 @@ async function run(args: readonly string[], context: CliContext): Promise<number
   const adminKey = generateAdminKey()
   const overrides: Record<string, unknown> = {
     'gatewright.store': 'memory',
+    'gatewright.workers': 1,
     'deployment.role': 'traditional',
     'apisix.ssl.enable': false,
     'gatewright.debug.timeline': 1000,
@@ -44,7 +48,16 @@ async function run(args: readonly string[], context: CliContext): Promise<number
 
   const { env, workingDirectory } = context
   const load = () => loadSettings({ file: flags.config, env, workingDirectory, flags: overrides })
-  const hooks: ServeHooks = { closingLines: () => [`admin key: ${adminKey} (until the end of this run)`] }
+  const hooks: ServeHooks = {
+    closingLines: () => [`admin key: ${adminKey} (until the end of this run)`],
+    develop: ({ gatewright }, reload) =>
+      new LivePlugins({
+        paths: gatewright.plugin_paths.map((path) => resolve(workingDirectory, path)),
+        workingDirectory,
+        reload,
+        note: (line) => context.note(line),
+      }),
+  }
   if (target === undefined) return serve(load, context, hooks)
   if (!load().settings.apisix.enable_admin) {
     throw new UsageError('--to needs the admin API; take apisix.enable_admin: false out of the settings')

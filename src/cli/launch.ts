@@ -6,23 +6,26 @@ const WORKER = { file: process.argv[1] ?? '', args: [] } as const
 
 /** Runs this process as a worker; resolves with the exit code. */
 export async function launchWorker(): Promise<number> {
-  const [{ runWorker }, { loadCatalogue }] = await Promise.all([
+  const [{ runWorker }, { workerPlugins }] = await Promise.all([
     import('../gateway/worker.ts'),
     import('./load-catalogue.ts'),
   ])
-  return runWorker(loadCatalogue)
+  return runWorker(workerPlugins())
 }
 
 /** Puts a gateway together from the parts of this package. They are loaded here, because `check` and `version` need none of them. */
 export async function launchGateway(
   settings: Settings,
   readPluginList: () => Settings['plugins'],
+  development?: { status(): object },
 ): Promise<LaunchedGateway> {
-  const [{ createGateway }, { loadCatalogue }, { createAdminApi }] = await Promise.all([
+  const [{ createGateway }, { loadCatalogue }, { createAdminApi }, { catalogue }] = await Promise.all([
     import('../gateway/gateway.ts'),
     import('./load-catalogue.ts'),
     import('../../admin/api/index.ts'),
+    import('../../plugins/catalogue.ts'),
   ])
-  const catalogue = await loadCatalogue(settings)
-  return createGateway({ settings, catalogue, adminApi: createAdminApi, readPluginList, worker: WORKER })
+  const parts = { settings, adminApi: createAdminApi, readPluginList, worker: WORKER }
+  if (development) return createGateway({ ...parts, catalogue: catalogue, development })
+  return createGateway({ ...parts, catalogue: await loadCatalogue(settings) })
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
 import { catalogue } from '../../plugins/catalogue.ts'
+import { enableTypeScript } from '../authoring/enable-typescript.ts'
 import { ownCatalogue } from '../authoring/own-catalogue.ts'
 import { findPlugins } from '../authoring/plugin-folders.ts'
 import { DEFAULTS } from '../settings/defaults.ts'
@@ -12,6 +13,18 @@ const [DEFAULT_FOLDER] = DEFAULTS.gatewright.plugin_paths
 /** Every plugin of this gateway: those of the product and those in `gatewright.plugin_paths`. Throws when a folder cannot be used. */
 export async function loadCatalogue({ gatewright }: Settings): Promise<typeof catalogue> {
   return { ...catalogue, ...(await ownCatalogue(existingPaths(gatewright.plugin_paths), catalogue)) }
+}
+
+/** The same for a worker: the user's own apart, and what loading them takes done once, beforehand if asked. */
+export function workerPlugins() {
+  let enabled: Promise<void> | undefined
+  const warm = (): Promise<void> => {
+    enabled ??= enableTypeScript()
+    return enabled
+  }
+  const own = ({ gatewright }: Settings) =>
+    ownCatalogue(existingPaths(gatewright.plugin_paths), catalogue, warm)
+  return { builtIn: catalogue, own, warm }
 }
 
 /** The names of all those, without loading one. */

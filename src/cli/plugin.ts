@@ -1,8 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
-import { findPlugins, type PluginFolder, PluginFolderError } from '../authoring/plugin-folders.ts'
+import { relative, resolve } from 'node:path'
+import {
+  findPlugins,
+  type PluginFolder,
+  PluginFolderError,
+  testFilesOf,
+} from '../authoring/plugin-folders.ts'
 import { scaffoldPlugin } from '../authoring/scaffold.ts'
 import { DEFAULTS } from '../settings/defaults.ts'
 import { loadSettings } from '../settings/load.ts'
@@ -62,7 +66,7 @@ async function runTests(args: readonly string[], context: CliContext): Promise<n
   const { settings } = loadSettings({ file, env, workingDirectory })
   const plugins = findPlugins(existingPaths(settings.gatewright.plugin_paths))
   const meant = name === undefined ? [...plugins.values()] : [pluginNamed(name, plugins)]
-  const tests = meant.flatMap(testsOf)
+  const tests = meant.flatMap(testFilesOf)
   if (tests.length === 0) throw new UsageError('there is no test: no file ends in .test.ts or .test.js')
   return runNodeTests(tests)
 }
@@ -73,13 +77,6 @@ function pluginNamed(name: string, plugins: ReadonlyMap<string, PluginFolder>): 
   throw new UsageError(
     `there is no plugin "${name}" of yours; there is: ${[...plugins.keys()].join(', ') || 'none'}`,
   )
-}
-
-/** The files with tests of one plugin. */
-export function testsOf({ folder }: PluginFolder): string[] {
-  return readdirSync(folder)
-    .filter((file) => /\.test\.[jt]s$/.test(file))
-    .map((file) => join(folder, file))
 }
 
 async function runNodeTests(files: readonly string[]): Promise<number> {

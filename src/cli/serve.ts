@@ -14,8 +14,17 @@ const FAST_STOP_MS = 2000
 export interface ServeHooks {
   /** Called once the gateway listens, before it is announced. A throw ends the start. */
   afterStart?(addresses: Addresses, settings: Settings): Promise<void>
+  /** Own plugins that are edited while the gateway runs; `reload` swaps the workers. Made before the gateway. */
+  develop?(settings: Settings, reload: (gate: () => Promise<void>) => Promise<void>): DevelopedPlugins
   /** Lines to add below the addresses. */
   readonly closingLines?: (addresses: Addresses) => readonly string[]
+}
+
+/** What serves and ends with the gateway. */
+export interface DevelopedPlugins {
+  status(): object
+  start(): void
+  close(): Promise<void>
 }
 
 /**
@@ -35,19 +44,28 @@ export async function serve(
   if (generated) context.note(keyNotice(generated))
 
   let gateway: LaunchedGateway | undefined
+  const swap = async (gate?: () => Promise<void>): Promise<void> => {
+    if (!gateway?.swapWorkers) throw new Error('there is no gateway yet')
+    await gateway.swapWorkers(gate)
+  }
+  const developed = hooks.develop?.(settings, swap)
   const start = async (): Promise<void> => {
-    gateway = await context.launch(settings, () => load().settings.plugins)
+    gateway = await context.launch(settings, () => load().settings.plugins, developed)
     const addresses = await gateway.start()
     await hooks.afterStart?.(addresses, settings)
     const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]
     for (const line of lines) context.note(line)
+    developed?.start()
   }
-  const unwatch = onSwapSignal(context, async () => {
-    if (!gateway?.swapWorkers) throw new Error('there is no gateway yet')
-    await gateway.swapWorkers()
-  })
+  const stop = async (reason: string): Promise<{ readonly forced: number }> => {
+    const closed = developed?.close()
+    const stopped = await gateway?.stop(reason)
+    await closed
+    return stopped ?? { forced: 0 }
+  }
+  const unwatch = onSwapSignal(context, swap)
   return runUntilStopped(
-    { start, stop: async (reason) => (await gateway?.stop(reason)) ?? { forced: 0 } },
+    { start, stop },
     {
       events: context.events,
       clock: SYSTEM_CLOCK,

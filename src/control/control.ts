@@ -67,6 +67,8 @@ export interface ControlSource extends DiscoverySource {
   confirmStore(): boolean
   /** Absent where one process does everything. */
   workers?(): readonly object[]
+  /** How the newest reload of the user's own plugins went; absent but in `gatewright dev`. */
+  reloadStatus?(): object
 }
 
 /** The control API: what the process holds at this moment, without a key and therefore on loopback by default (contract §8.1). */
@@ -86,6 +88,8 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
       globalThis.gc?.()
       return reply.send()
     })
+    if (source.reloadStatus)
+      app.get('/v1/plugins/reload', (_request, reply) => sendJson(reply, source.reloadStatus!()))
     app.put('/v1/plugins/reload', async (_request, reply) => {
       try {
         await source.reloadPlugins()

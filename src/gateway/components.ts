@@ -16,9 +16,10 @@ import { type AppliedSource, appliedSource } from './applied-source.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
-import { EnabledPlugins } from './enabled-plugins.ts'
 import { localDebug } from './debug.ts'
+import { EnabledPlugins } from './enabled-plugins.ts'
 import type { Environment } from './environment.ts'
+import type { Development } from './gateway.ts'
 import { healthSource } from './health-source.ts'
 import { keyOwners } from './key-owners.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
@@ -63,6 +64,7 @@ export interface Surroundings {
   readPluginList(): PluginList | Promise<PluginList>
   /** Where the proxy runs in workers; absent where this process does everything. */
   readonly primary: Primary | undefined
+  readonly development?: (Development & { readonly own: OwnPlugins }) | undefined
 }
 
 /** Builds every long-lived part; each opens something only when it is started. */
@@ -77,6 +79,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
     publisher,
     ...(primary && { onReload: (names) => primary.enablePlugins(names) }),
   })
+  surroundings.development?.own.attach({ ...environment, publisher, attributes: plugin_attr })
   primary?.attach(environment, publisher)
   const applied = primary?.appliedSource(appliedSource(publisher)) ?? appliedSource(publisher)
   const work: Workshop = {
@@ -147,6 +150,7 @@ function publisherOf(environment: Environment, readiness: Readiness): Publisher 
 function controlOf(work: Workshop): FastifyPluginCallback {
   const { environment, surroundings, publisher, enabled, link, lastGood } = work
   const { settings, plugins, monitor, discovery, secrets, debug } = environment
+  const { development } = surroundings
   return controlPlugin(
     controlSource({
       publisher,
@@ -161,6 +165,9 @@ function controlOf(work: Workshop): FastifyPluginCallback {
       secrets: () => secrets.cache.status(),
       debug: surroundings.primary?.debug(debug) ?? localDebug(debug),
       nodeId: environment.nodeId,
+      ...(development && {
+        reloadStatus: () => ({ ...development.status(), not_served: development.own.notServed() }),
+      }),
       ...(surroundings.primary && { workers: () => surroundings.primary!.status() }),
     }),
   )

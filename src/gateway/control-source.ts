@@ -19,6 +19,8 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly debug: DebugSource
   /** Absent where one process does everything. */
   readonly workers?: () => readonly object[]
+  /** In `gatewright dev`. */
+  readonly reloadStatus?: () => object
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
   confirmStore(): boolean
@@ -34,6 +36,7 @@ export function controlSource(parts: ControlParts): ControlSource {
   return {
     health,
     debug,
+    ...(parts.reloadStatus && { reloadStatus: parts.reloadStatus }),
     ...(parts.workers && { workers: parts.workers }),
     sync: () => readSync({ ...parts, now: Date.now }),
     *list(kind) {

@@ -114,7 +114,8 @@ export function createEnvironment(
     httpsPort,
     http,
   })
-  const nodeOperations = relayed?.nodeOperations ?? new LocalNodeOperations(hostFor)
+  const local = new LocalNodeOperations(hostFor)
+  const nodeOperations = relayed?.nodeOperations(local) ?? local
   const published = new LivePublishedResources(upstreams)
   const instances = createInstances({
     ...{ settings, logger, plugins, metadata, hostFor, published, http, nodeOperations },

@@ -11,6 +11,7 @@ import type { CreateAdminApi } from './admin-listener.ts'
 import { buildComponents, type Parts } from './components.ts'
 import { createEnvironment } from './environment.ts'
 import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
+import { OwnPlugins } from './own-plugins/own-plugins.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import type { Primary } from './primary.ts'
 import { countReload } from './reload-metrics.ts'
@@ -27,6 +28,14 @@ export interface GatewayOptions {
   readonly store?: ConfigStore
   /** How a worker is started; without it this process does everything, whatever the settings say about `workers`. */
   readonly worker?: WorkerProgram
+  /** `gatewright dev`: the proxy runs in workers however many there are, and own plugins, which the catalogue lacks, are known to them alone. */
+  readonly development?: Development
+}
+
+/** What belongs to plugins that are edited while the gateway runs. */
+export interface Development {
+  /** What the control API shows of the newest reload. */
+  status(): object
 }
 
 /** Where a running gateway listens; what is switched off is absent. */
@@ -50,9 +59,9 @@ export interface Gateway {
   isContained(error: unknown): boolean
   /**
    * Replaces all workers, one after the other, without losing a request; those that cannot be replaced stay. Rejects then, and where there are
-   * no workers.
+   * no workers. In development a new one waits for `gate` before it serves, and does not when that rejects.
    */
-  swapWorkers(): Promise<void>
+  swapWorkers(gate?: () => Promise<void>): Promise<void>
   /** Resolves when every change that the store has told of is served. */
   settled(): Promise<void>
 }
@@ -68,6 +77,7 @@ class GatewayProcess implements Gateway {
   readonly #logger: Logger
   readonly #abort = new AbortController()
   readonly #started: Component[] = []
+  readonly #own: OwnPlugins | undefined
   #parts: Parts | undefined
   #primary: Primary | undefined
   #metrics: MetricRegistry | undefined
@@ -77,6 +87,7 @@ class GatewayProcess implements Gateway {
 
   constructor(options: GatewayOptions) {
     this.#options = options
+    if (options.development) this.#own = new OwnPlugins(options.catalogue)
     this.#logger = options.logger ?? createLogger(options.settings.gatewright.log.level)
   }
 
@@ -100,10 +111,14 @@ class GatewayProcess implements Gateway {
     return true
   }
 
-  swapWorkers(): Promise<void> {
-    if (!this.#primary)
-      return Promise.reject(new Error('this process has no workers; set gatewright.workers'))
-    return countReload(this.#metrics!, 'workers', this.#primary.swapWorkers())
+  async swapWorkers(gate?: () => Promise<void>): Promise<void> {
+    if (!this.#primary) throw new Error('this process has no workers; set gatewright.workers')
+    if (this.#own) this.#own.gate = gate
+    try {
+      await countReload(this.#metrics!, 'workers', this.#primary.swapWorkers())
+    } finally {
+      if (this.#own) this.#own.gate = undefined
+    }
   }
 
   async settled(): Promise<void> {
@@ -112,13 +127,14 @@ class GatewayProcess implements Gateway {
 
   async #createPrimary(): Promise<Primary | undefined> {
     const { settings, worker } = this.#options
-    if (!worker || settings.gatewright.workers === 1) return undefined
+    if (!worker || (settings.gatewright.workers === 1 && !this.#own)) return undefined
     const { Primary } = await import('./primary.ts')
-    return new Primary({ program: worker, readiness: this.readiness })
+    return new Primary({ program: worker, readiness: this.readiness, own: this.#own })
   }
 
   async #startAll(): Promise<void> {
-    const { settings, catalogue, adminApi, store, readPluginList } = this.#options
+    const { settings, adminApi, store, readPluginList, development } = this.#options
+    const catalogue = this.#own?.catalogue ?? this.#options.catalogue
     const plugins = await loadPlugins(catalogue, settings)
     const primary = await this.#createPrimary()
     this.#primary = primary
@@ -135,6 +151,7 @@ class GatewayProcess implements Gateway {
       catalogue,
       readPluginList: readPluginList ?? (() => settings.plugins),
       primary,
+      development: development && this.#own && { status: () => development.status(), own: this.#own },
     })
     await startInOrder(this.#parts.components, this.#abort.signal, (component) => {
       this.#started.push(component)

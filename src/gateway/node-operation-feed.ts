@@ -19,10 +19,18 @@ export function answerNodeOperations(
   })
 }
 
-/** In a worker: has them run by the primary; those of one turn of the event loop go together. */
-export function relayedNodeOperations(link: Link): NodeOperations {
+/**
+ * In a worker: has them run by the primary; those of one turn of the event loop go together. Those of plugins that the primary does not know run
+ * in this process.
+ */
+export function relayedNodeOperations(
+  link: Link,
+  local: NodeOperations,
+  isLocal: (plugin: string) => boolean,
+): NodeOperations {
   return {
     bind: (plugin, name): NodeOperation => {
+      if (isLocal(plugin.name)) return local.bind(plugin, name)
       if (!plugin.nodeOperations?.[name]) {
         throw new Error(`plugin "${plugin.name}" declares no node operation "${name}"`)
       }

@@ -103,7 +103,9 @@ export class PluginReload {
 }
 
 /** Whether a document names one of the plugins, at whatever depth: plugins may carry the configuration of others. */
-function mentions(plugins: readonly string[]): (ref: { readonly id: string }, document: object) => boolean {
+export function mentions(
+  plugins: readonly string[],
+): (ref: { readonly id: string }, document: object) => boolean {
   const names: ReadonlySet<unknown> = new Set(plugins)
   return ({ id }, document) => names.has(id) || holds(document, names)
 }

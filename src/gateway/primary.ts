@@ -2,36 +2,49 @@ import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
 import { becomePrimary, type WorkerProgram } from '../lifecycle/workers/cluster.ts'
-import { WorkerPool } from '../lifecycle/workers/pool.ts'
+import { type PoolOptions, WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { AppliedWaiters } from '../snapshot/applied.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import type { AppliedSource } from './applied-source.ts'
-import { answerDiscovery } from './discovery-feed.ts'
 import type { Debug } from './debug.ts'
 import { WorkersDebug } from './debug-feed.ts'
+import { answerDiscovery } from './discovery-feed.ts'
 import type { Environment } from './environment.ts'
 import { HealthFeed } from './health-feed.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
+import type { OwnPlugins, Refused } from './own-plugins/own-plugins.ts'
+import { SecretFeed } from './secret-feed.ts'
 import { type ShownWorker, showWorkers } from './shown-workers.ts'
 import { StoreFeed } from './store-feed.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
-import { type WorkerAddresses, type WorkerStart, withChosenPorts, workerSettings } from './worker-start.ts'
+import {
+  type WorkerAddresses,
+  type WorkerPrepared,
+  type WorkerStart,
+  withChosenPorts,
+  workerSettings,
+} from './worker-start.ts'
 
 /** What is not ready as long as a worker keeps crashing. */
 const CRASH_LOOP = 'worker_crash_loop'
 const READY_TIMEOUT_MS = 30_000
+/** Keep-alive connections of a worker that is replaced get so much time to be told with an answer that they end. */
+const SWAP_MIN_DRAIN_MS = 1000
 
 export interface PrimaryOptions {
   readonly program: WorkerProgram
   readonly readiness: Readiness
+  /** In `gatewright dev`. */
+  readonly own?: OwnPlugins | undefined
 }
 
 /** The workers of a node, and what the primary process does for them. */
 export class Primary {
   readonly store = new StoreFeed()
   readonly health = new HealthFeed()
+  readonly #secrets = new SecretFeed()
   readonly #options: PrimaryOptions
   readonly #applied = new AppliedWaiters()
   readonly #revisions = new WeakMap<WorkerProcess, number>()
@@ -44,7 +57,6 @@ export class Primary {
   }
 
   /** Called once, before the start. */
-  readonly #secrets = new SecretFeed()
   attach(environment: Environment, publisher: Publisher): void {
     const { settings, logger } = environment
     const fork = becomePrimary(this.#options.program)
@@ -58,6 +70,9 @@ export class Primary {
       describe: () => this.#describe(),
       readyTimeoutMs: READY_TIMEOUT_MS,
       drainMs: shutdown.max_drain_ms,
+      // Whoever edits a plugin wants to see nothing of the old one.
+      minDrainMs: this.#options.own ? 0 : SWAP_MIN_DRAIN_MS,
+      ...(this.#options.own && this.#development(this.#options.own)),
       onServing: (_worker, addresses) => this.#take(addresses),
       onChange: () => this.#onChange(),
       onGone: (worker) => this.#workshop?.metrics.onGone(worker),
@@ -65,6 +80,7 @@ export class Primary {
     const metrics = new WorkerMetrics(environment.metrics, pool)
     this.#workshop = { environment, publisher, pool, metrics, settings, addresses: undefined }
     metrics.count()
+    environment.secrets.listen(this.#secrets.onChange)
   }
 
   /** Resolves with where the workers listen, when all of them do. */
@@ -80,11 +96,27 @@ export class Primary {
     this.#applied.close()
     return this.#workshop!.pool.stop(deadline, minDrainMs)
   }
-    environment.secrets.listen(this.#secrets.onChange)
 
   /** Replaces all workers without losing a request; see {@link WorkerPool.swap}. */
   swapWorkers(): Promise<void> {
     return this.#workshop!.pool.swap()
+  }
+
+  /** Own plugins are read anew with each worker: what waits for its turn has loaded none of them. */
+  #development(own: OwnPlugins): Pick<PoolOptions<WorkerAddresses>, 'warm' | 'onPrepared'> {
+    return {
+      warm: ({ link }) => link.ask('warm', this.#describe()),
+      onPrepared: async (answer) => {
+        await own.gate?.()
+        await own.take((answer as WorkerPrepared).own)
+      },
+    }
+  }
+
+  #productPlugins(): readonly string[] {
+    const { own } = this.#options
+    const names = this.#workshop!.environment.plugins.all().map(({ name }) => name)
+    return own ? names.filter((name) => !own.has(name)) : names
   }
 
   /** As the publisher's, for the requests of all workers. */
@@ -143,9 +175,11 @@ export class Primary {
       this.#revisions.set(worker, revision)
       this.#onApplied()
     })
+    link.on('refused', (refused: readonly Refused[]) => this.#options.own?.refuse(refused))
     link.on('exposition', () => metrics.expose())
     answerNodeOperations(link, nodeOperations, (name) => plugins.get(name))
     if (discovery.origins) answerDiscovery(link, discovery.origins)
+    this.#secrets.attach(link, { keeper: secrets.cache, publisher })
     link.on('counted', (text: string) => metrics.keep(worker, text))
     link.on('feed', () => {
       if (monitor) this.health.attach(link, monitor)
@@ -157,7 +191,8 @@ export class Primary {
     const { settings, environment } = this.#workshop!
     return {
       settings: workerSettings(settings, environment.debug.settings),
-      plugins: environment.plugins.all().map(({ name }) => name),
+      plugins: this.#productPlugins(),
+      ...(this.#options.own && { development: { list: settings.plugins } }),
     }
   }
 
@@ -179,7 +214,6 @@ export class Primary {
     this.#applied.publish(this.#appliedByAll() ?? Number.POSITIVE_INFINITY)
   }
 
-    this.#secrets.attach(link, { keeper: secrets.cache, publisher })
   /** The revision that all who serve have come to; `undefined` when nobody serves. */
   #appliedByAll(): number | undefined {
     const revisions = this.#workshop!.pool.serving.map((worker) => this.#revisions.get(worker) ?? 0)

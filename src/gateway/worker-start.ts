@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import type { DebugSettings, ListenAddress, Settings } from '../settings/settings.ts'
+import type { DescribedPlugin } from './own-plugins/described-plugin.ts'
 
 /** What a worker is made with. */
 export interface WorkerStart {
@@ -7,6 +8,16 @@ export interface WorkerStart {
   readonly settings: Settings
   /** Names of the plugins that are enabled. */
   readonly plugins: readonly string[]
+  /** In `gatewright dev`: the primary process does not know the user's own plugins, and `plugins` are those of the product. */
+  readonly development?: {
+    /** What the settings say of `plugins`. */
+    readonly list: Settings['plugins']
+  }
+}
+
+/** What a worker tells once it is prepared, in `gatewright dev`. */
+export interface WorkerPrepared {
+  readonly own: readonly DescribedPlugin[]
 }
 
 /** Where a worker listens. */

@@ -7,38 +7,45 @@ import { Link } from '../lifecycle/workers/link.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import { createRouter } from '../router/match.ts'
 import type { Settings } from '../settings/settings.ts'
+import { nameOf } from '../snapshot/graph.ts'
 import type { Plan } from '../snapshot/plan.ts'
 import { Publisher } from '../snapshot/publisher.ts'
 import { type Following, followStore } from '../store/follow.ts'
 import { RelayStore } from '../store/relay-store.ts'
 import { DataPlane } from './data-plane.ts'
-import { relayedOrigins } from './discovery-feed.ts'
 import { answerDebug } from './debug-feed.ts'
+import { relayedOrigins } from './discovery-feed.ts'
 import { createEnvironment, type Environment } from './environment.ts'
 import { RelayedHealth } from './health-feed.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
-import { type Catalogue, loadPlugins } from './load-plugins.ts'
 import { relayedNodeOperations } from './node-operation-feed.ts'
+import { describePlugin } from './own-plugins/described-plugin.ts'
+import type { Refused } from './own-plugins/own-plugins.ts'
+import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './own-plugins/worker-loader.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
+import { RelayedSecrets } from './relayed-secrets.ts'
 import { registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
-import type { DrainOrder, WorkerAddresses, WorkerStart } from './worker-start.ts'
-import { RelayedSecrets } from './relayed-secrets.ts'
+import type { DrainOrder, WorkerAddresses, WorkerPrepared, WorkerStart } from './worker-start.ts'
 
 /** After an uncaught exception nothing can be relied on: how long requests under way may still take. */
 const AFTER_UNCAUGHT_MS = 200
 
 /** Runs this process as a worker of the primary that started it; resolves with the exit code. */
-export function runWorker(loadCatalogue: (settings: Settings) => Promise<Catalogue>): Promise<number> {
+export function runWorker(known: WorkerPlugins): Promise<number> {
   ignoreGroupSignals()
   const link = new Link(channelToPrimary())
-  const worker: { parts?: WorkerParts; prepared?: Promise<void> } = {}
+  const worker: { parts?: WorkerParts; prepared?: Promise<unknown> } = {}
+  const loader = new WorkerLoader(known)
   link.on('ping', () => true)
-  const prepare = async ({ settings, plugins }: WorkerStart): Promise<void> => {
-    const catalogue = await loadCatalogue(settings)
-    worker.parts = await WorkerParts.create(link, { settings, plugins, catalogue })
+  link.on('warm', (start: WorkerStart) => loader.warm(start))
+  const prepare = async (start: WorkerStart): Promise<WorkerPrepared> => {
+    const loaded = await loader.load(start)
+    worker.parts = await WorkerParts.create(link, { settings: start.settings, ...loaded })
     await worker.parts.prepare()
+    loaded.own?.assertCompiled()
+    return { own: loaded.own?.plugins.map(describePlugin) ?? [] }
   }
   link.on('prepare', (start: WorkerStart) => {
     worker.prepared = prepare(start)
@@ -71,10 +78,8 @@ export function runWorker(loadCatalogue: (settings: Settings) => Promise<Catalog
   })
 }
 
-interface WorkerSource {
+interface WorkerSource extends LoadedWorkerPlugins {
   readonly settings: Settings
-  readonly plugins: readonly string[]
-  readonly catalogue: Catalogue
 }
 
 /** The data plane of one worker; what it knows comes from the primary. */
@@ -105,7 +110,10 @@ class WorkerParts {
     this.#store = new RelayStore({ logger: environment.logConfiguration })
     feedStore(link, this.#store)
     answerDebug(link, environment.debug)
-    this.#publisher = createPublisher(environment, (revision) => link.tell('applied', revision))
+    this.#publisher = createPublisher(environment, (revision) => {
+      link.tell('applied', revision)
+      if (source.own) this.#tellRefused()
+    })
     this.#plane = new DataPlane(environment, this.#publisher)
     this.#onBackgroundFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#reload = new PluginReload({
@@ -119,9 +127,8 @@ class WorkerParts {
   }
 
   static async create(link: Link, source: WorkerSource): Promise<WorkerParts> {
-    const { settings, catalogue, plugins } = source
+    const { settings, registry, own } = source
     const logger = createLogger(settings.gatewright.log.level).child({ worker: process.pid })
-    const registry = await loadPlugins(catalogue, { ...settings, plugins })
     const health = new RelayedHealth(link)
     const environment = createEnvironment(settings, registry, {
       logger,
@@ -166,6 +173,14 @@ class WorkerParts {
   async enable(names: readonly string[]): Promise<void> {
     this.#enabled = names
     await this.#reload.reload()
+  }
+
+  /** The primary, which does not know all plugins, does not find out by itself. */
+  #tellRefused(): void {
+    const refused = this.#publisher.status.quarantined.map(
+      ({ reason, ...ref }): Refused => ({ resource: nameOf(ref), reason }),
+    )
+    this.#link.tell('refused', refused)
   }
 
   /** Whether what nobody caught comes from a plugin, and so concerns nothing else. */

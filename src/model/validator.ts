@@ -37,6 +37,8 @@ export function compileValidator(schema: object): Validator {
   const node = schema as SchemaNode
   refuseUnknownAssertions(node)
   const isValid = ajv.compile(schema)
+  // Else it would be kept as long as the process lives.
+  ajv.removeSchema(schema)
   const unfilled = partWithBranchDefaults(node)
   const validator: Validator = (value) => {
     if (!isValid(value)) return explain(node, value)

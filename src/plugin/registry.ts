@@ -56,6 +56,18 @@ export class PluginRegistry {
     })
   }
 
+  /** As {@link register}, in the place of one of that name if there is one. */
+  replace(definition: AnyPlugin, attr?: Readonly<Record<string, unknown>>): void {
+    this.remove(definition.name)
+    this.register(definition, attr)
+  }
+
+  /** As if it had never been registered. */
+  remove(name: string): void {
+    this.#plugins.delete(name)
+    this.#defaultMetadata.delete(name)
+  }
+
   /** Enables exactly these of the registered plugins, from the next check or compile on. */
   setEnabled(names: Iterable<string>): void {
     this.#enabled = new Set(names)

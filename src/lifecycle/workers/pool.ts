@@ -18,6 +18,15 @@ export interface PoolOptions<Addresses> {
   readonly readyTimeoutMs: number
   /** How long it may take to drain when another took its place. */
   readonly drainMs: number
+  /** How long one that is replaced goes on accepting. */
+  readonly minDrainMs: number
+  /**
+   * Makes a standby of a new process, when what workers are made of may change before one is needed: it is prepared when it takes its place,
+   * at a swap too. Absent: a standby is prepared at once, and thrown away at a swap.
+   */
+  warm?(worker: WorkerProcess): Promise<void>
+  /** What a worker answers once it is prepared, before it listens. A rejection ends it. */
+  onPrepared?(answer: unknown): Promise<void>
   /** A worker listens. */
   onServing(worker: WorkerProcess, addresses: Addresses): void
   /** Whether any worker serves, or the names of what keeps crashing, may have changed. */
@@ -52,8 +61,6 @@ class Slot implements Place {
   }
 }
 
-/** Keep-alive connections of a worker that is replaced get so much time to be told with an answer that they end. */
-const SWAP_MIN_DRAIN_MS = 1000
 const LOOP_CHECK_MS = 1000
 
 /**
@@ -178,8 +185,11 @@ export class WorkerPool<Addresses> {
   }
 
   async #serve(worker: WorkerProcess): Promise<void> {
-    const { describe, readyTimeoutMs, onServing, onChange } = this.#options
-    if (worker.state === 'starting') await worker.prepare(describe(worker), readyTimeoutMs)
+    const { describe, readyTimeoutMs, onPrepared, onServing, onChange } = this.#options
+    if (worker.state === 'starting') {
+      const answer = await worker.prepare(describe(worker), readyTimeoutMs)
+      await onPrepared?.(answer)
+    }
     const addresses = await worker.listen<Addresses>(readyTimeoutMs)
     onServing(worker, addresses)
     onChange()
@@ -224,18 +234,26 @@ export class WorkerPool<Addresses> {
 
   #takeSpare(): WorkerProcess | undefined {
     const { worker } = this.#spareSlot
-    if (worker?.state !== 'standby' || worker.generation !== this.#generation) return undefined
+    if (!worker || !this.#isUsable(worker)) return undefined
     this.#spareSlot.worker = undefined
+    worker.generation = this.#generation
     return worker
+  }
+
+  #isUsable({ state, generation }: WorkerProcess): boolean {
+    if (this.#options.warm) return state === 'starting'
+    return state === 'standby' && generation === this.#generation
   }
 
   #fillSpare(): void {
     if (this.#spareSlot.worker || this.#isStopping || this.#swapping) return
-    const { describe, readyTimeoutMs, logger } = this.#options
+    const { describe, readyTimeoutMs, logger, warm } = this.#options
     const worker = this.#fork()
     this.#spareSlot.worker = worker
-    worker.prepare(describe(worker), readyTimeoutMs).catch((error: unknown) => {
-      if (this.#isStopping || this.#abandoned.has(worker)) return
+    const made = warm ? warm(worker) : worker.prepare(describe(worker), readyTimeoutMs)
+    made.catch((error: unknown) => {
+      const isStandby = this.#spareSlot.worker === worker && !this.#abandoned.has(worker)
+      if (this.#isStopping || !isStandby) return
       logger.error({ worker: worker.pid, err: error }, 'the standby worker did not start')
       worker.kill()
     })
@@ -260,9 +278,9 @@ export class WorkerPool<Addresses> {
   async #swapAll(): Promise<void> {
     if (this.#isStopping) throw new Error('the gateway stops')
     this.#generation++
-    // It was loaded with what is to be replaced.
+    // It was loaded with what is to be replaced, unless it waits for that.
     const { worker: spare } = this.#spareSlot
-    if (spare) this.#abandon(spare)
+    if (spare && !this.#options.warm) this.#abandon(spare)
     try {
       for (const slot of this.#slots) await this.#replace(slot)
     } finally {
@@ -272,7 +290,7 @@ export class WorkerPool<Addresses> {
   }
 
   async #replace(slot: Slot): Promise<void> {
-    const fresh = this.#fork()
+    const fresh = this.#takeSpare() ?? this.#fork()
     this.#abandoned.add(fresh)
     try {
       await this.#serve(fresh)
@@ -295,8 +313,8 @@ export class WorkerPool<Addresses> {
   #replaced(old: WorkerProcess): void {
     this.#abandoned.add(old)
     this.#beingReplaced.add(old)
-    const { drainMs } = this.#options
-    const drained = this.#end(old, { deadlineMs: drainMs, minDrainMs: SWAP_MIN_DRAIN_MS })
+    const { drainMs, minDrainMs } = this.#options
+    const drained = this.#end(old, { deadlineMs: drainMs, minDrainMs })
     this.#draining.add(drained)
     void drained.finally(() => {
       this.#draining.delete(drained)

@@ -31,7 +31,8 @@ export interface WorkerOptions {
 export class WorkerProcess {
   readonly link: Link
   readonly pid: number
-  readonly generation: number
+  /** Of the code and settings that it runs with: of the swap that made it, or put it into its place. */
+  generation: number
   readonly startedAtMs: number
   readonly #forked: ForkedProcess
   readonly #options: WorkerOptions
@@ -61,11 +62,12 @@ export class WorkerProcess {
     return this.#state
   }
 
-  /** Everything but listening. Rejects when it cannot, ends or takes longer. */
-  async prepare(body: unknown, limitMs: number): Promise<void> {
-    await this.#bounded(this.link.ask('prepare', body), limitMs)
+  /** Everything but listening. Resolves with what it has to tell; rejects when it cannot, ends or takes longer. */
+  async prepare(body: unknown, limitMs: number): Promise<unknown> {
+    const answer = await this.#bounded(this.link.ask('prepare', body), limitMs)
     if (this.#state === 'starting') this.#state = 'standby'
     this.#beat()
+    return answer
   }
 
   /** Resolves with where it listens. */
