@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { AdmissionLimit, TICK_MS } from './admission-limit.ts'
+import { AdmissionLimit, type LoopSample, TICK_MS } from './admission-limit.ts'
+
+interface Tick {
+  readonly lateMs: number
+  readonly begun?: number
+  readonly busyMs?: number
+  readonly cpuMs?: number
+}
 
 /** An event loop that is told how it fares, instead of measuring it. */
 class Loop {
   readonly limit: AdmissionLimit
   #nowMs = 0
   #busyMs = 0
+  #cpuMs = 0
   #begun = 0
   #endTurn: (() => void) | undefined
 
@@ -14,6 +22,7 @@ class Loop {
     this.limit = new AdmissionLimit({
       overloadDelayMs,
       nowMs: () => this.#nowMs,
+      measure: () => this.#sample(),
       afterTurn: (run) => {
         this.#endTurn = run
       },
@@ -21,20 +30,17 @@ class Loop {
     this.tick({ lateMs: 0 })
   }
 
+  #sample(): LoopSample {
+    return { nowMs: this.#nowMs, busyMs: this.#busyMs, cpuMs: this.#cpuMs, begun: this.#begun }
+  }
+
   /** One tick with so many requests, which took `busyMs` in all; by default the loop never rests. */
-  tick({
-    lateMs,
-    begun = 0,
-    busyMs = TICK_MS + lateMs,
-  }: {
-    lateMs: number
-    begun?: number
-    busyMs?: number
-  }) {
+  tick({ lateMs, begun = 0, busyMs = TICK_MS + lateMs, cpuMs = busyMs }: Tick): void {
     this.#nowMs += TICK_MS + lateMs
     this.#busyMs += busyMs
+    this.#cpuMs += cpuMs
     this.#begun += begun
-    this.limit.sample({ nowMs: this.#nowMs, busyMs: this.#busyMs, begun: this.#begun })
+    this.limit.tick()
   }
 
   /** Offers requests in one turn, each refusal of which takes `refusalMs`; returns how many were let in. */
@@ -46,6 +52,10 @@ class Loop {
     }
     this.#endTurn?.()
     return admitted
+  }
+
+  pass(ms: number): void {
+    this.#nowMs += ms
   }
 
   /** Three late ticks with requests of `costMs` each. */
@@ -81,6 +91,24 @@ describe('the admission limit', () => {
     assert.equal(loop.turn(100), 8)
   })
 
+  it('does not wait for the end of a turn that takes everything in', () => {
+    const loop = new Loop()
+    loop.pass(600)
+    for (let i = 0; i < 31; i++) assert.equal(loop.limit.admits(), true)
+    assert.equal(loop.limit.isLimiting, false)
+    loop.limit.admits()
+    assert.equal(loop.limit.isLimiting, false, 'three times 200 ms are not over')
+    loop.pass(50)
+    for (let i = 0; i < 32; i++) loop.limit.admits()
+    assert.equal(loop.limit.isLimiting, true)
+  })
+
+  it('counts processor time, and not that which others have', () => {
+    const loop = new Loop()
+    for (let i = 0; i < 3; i++) loop.tick({ lateMs: 450, begun: 500, cpuMs: 100 })
+    assert.equal(loop.limit.perTurn, 20)
+  })
+
   it('never limits when it is told to wait for ever', () => {
     const loop = new Loop(Number.POSITIVE_INFINITY)
     for (let i = 0; i < 20; i++) loop.tick({ lateMs: 5000, begun: 1 })
@@ -103,7 +131,7 @@ describe('the admission limit', () => {
 
   it('follows what requests cost', () => {
     const loop = new Loop()
-    loop.overload(0.5)
+    loop.overload(1)
     for (let i = 0; i < 20; i++) {
       loop.turn(100)
       loop.tick({ lateMs: 0, begun: 25 })
@@ -114,6 +142,16 @@ describe('the admission limit', () => {
       loop.tick({ lateMs: 0, begun: 500 })
     }
     assert.ok(Math.abs(loop.limit.perTurn - 40) < 1, `${loop.limit.perTurn} a turn at 0.1 ms each`)
+  })
+
+  it('does not take what else the process does for the cost of few requests', () => {
+    const loop = new Loop()
+    loop.overload(1)
+    for (let i = 0; i < 20; i++) {
+      loop.turn(100)
+      loop.tick({ lateMs: 0, begun: 1 })
+    }
+    assert.ok(loop.limit.perTurn > 1.3, `${loop.limit.perTurn} a turn`)
   })
 
   it('does not count time in which the loop waits for slow nodes', () => {

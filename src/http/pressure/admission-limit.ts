@@ -3,6 +3,8 @@ export const TICK_MS = 50
 
 /** So many ticks in a row have to be late: one hold of the loop, and what piled up meanwhile, is no overload. */
 const LATE_TICKS = 3
+/** So many requests in one turn, and it is looked how long it takes already: in a long one no tick comes. */
+const LOOK_EVERY = 32
 /** What one turn of the event loop is to spend on requests while there are too many: what is refused waits for about two turns. */
 const TURN_MS = 4
 const WINDOW_MS = 100
@@ -11,15 +13,22 @@ const SATURATED = 0.8
 const CALM_MS = 1000
 /** Before the first refusal is measured. */
 const ASSUMED_REFUSAL_MS = 0.02
-/** By how much the cost of a refusal may rise from one to the next. */
-const REFUSAL_RISE = 1.01
+/** Refusals over which their cost is a mean. */
+const REFUSALS_MEANT = 100
+/** What happens between two refusals and takes longer than so many of them was something else. */
+const ONE_REFUSAL = 4
+const LEAST_COST_MS = 0.01
+/** So many times the cost at the start are not believed: what else the process does would be taken for that of few requests. */
+const MOST_COST = 3
 
 /** The event loop at one moment; all counts only grow. */
 export interface LoopSample {
   /** Monotonic. */
   readonly nowMs: number
-  /** How long the loop was at work. */
+  /** How long the loop was at work, or could not be because others had the processor. */
   readonly busyMs: number
+  /** Processor time of the process. */
+  readonly cpuMs: number
   /** Requests that were let in. */
   readonly begun: number
 }
@@ -27,8 +36,9 @@ export interface LoopSample {
 export interface AdmissionLimitOptions {
   /** The loop is too late when it is later than this. */
   readonly overloadDelayMs: number
-  /** Monotonic. */
+  /** Monotonic, as in a sample. */
   readonly nowMs: () => number
+  readonly measure: () => LoopSample
   /** Calls once this turn of the event loop has handled all that was ready. */
   readonly afterTurn: (run: () => void) => void
 }
@@ -47,12 +57,14 @@ interface Turn {
 export class AdmissionLimit {
   readonly #options: AdmissionLimitOptions
   readonly #turn: Turn = { admitted: 0, refused: 0 }
+  #untilLook = LOOK_EVERY
   #isLimiting = false
   #last: LoopSample | undefined
   #lateTicks = 0
   /** Where the lateness, or the window that is measured, began. */
   #since: LoopSample | undefined
   #costMs = 0
+  #mostCostMs = 0
   #perTurn = Number.POSITIVE_INFINITY
   #credit = 0
   #refused = 0
@@ -65,7 +77,7 @@ export class AdmissionLimit {
     this.#options = options
   }
 
-  /** Whether {@link admits} is to be asked. */
+  /** Whether there are too many requests. */
   get isLimiting(): boolean {
     return this.#isLimiting
   }
@@ -76,16 +88,26 @@ export class AdmissionLimit {
   }
 
   /** To be called every {@link TICK_MS}, as late as the event loop makes it. */
-  sample(sample: LoopSample): void {
+  tick(): void {
+    const sample = this.#options.measure()
     const last = this.#last
     this.#last = sample
+    this.#untilLook = LOOK_EVERY
     if (!last) return
     if (this.#isLimiting) this.#adjust(sample)
     else this.#watch(last, sample)
   }
 
-  /** Whether one more request may begin; for every request, as long as limited. */
+  /** Whether one more request may begin. */
   admits(): boolean {
+    if (this.#isLimiting) return this.#takesTurn()
+    if (--this.#untilLook > 0) return true
+    this.#untilLook = LOOK_EVERY
+    this.#look()
+    return true
+  }
+
+  #takesTurn(): boolean {
     const turn = this.#turn
     if (turn.admitted === 0 && turn.refused === 0) {
       this.#credit = Math.min(this.#credit + this.#perTurn, this.#perTurn + 1)
@@ -110,12 +132,26 @@ export class AdmissionLimit {
     }
     this.#lateTicks++
     this.#since ??= last
-    if (this.#lateTicks < LATE_TICKS) return
+    if (this.#lateTicks >= LATE_TICKS) this.#start(this.#since, sample)
+  }
+
+  /** In the middle of a turn that has begun many requests. */
+  #look(): void {
+    const last = this.#last
+    if (!last || this.#options.nowMs() - last.nowMs <= this.#options.overloadDelayMs * LATE_TICKS) return
+    const sample = this.#options.measure()
+    this.#last = sample
+    this.#start(last, sample)
+  }
+
+  #start(since: LoopSample, sample: LoopSample): void {
     this.#isLimiting = true
-    this.#costMs = costOf(this.#since, sample, 0) ?? TURN_MS
+    this.#costMs = costOf(since, sample, 0) ?? TURN_MS
+    this.#mostCostMs = this.#costMs * MOST_COST
     this.#setLimit(TURN_MS)
-    this.#beginWindow(sample)
+    this.#credit = 0
     this.#calmMs = 0
+    this.#beginWindow(sample)
   }
 
   #adjust(sample: LoopSample): void {
@@ -124,7 +160,7 @@ export class AdmissionLimit {
     if (elapsedMs < WINDOW_MS) return
     const refusingMs = this.#refused * this.#refusalMs
     const cost = costOf(since, sample, refusingMs)
-    if (cost !== undefined) this.#costMs = (this.#costMs + cost) / 2
+    if (cost !== undefined) this.#costMs = Math.min((this.#costMs + cost) / 2, this.#mostCostMs)
     // Never more time for refusing than for serving: with very many clients the limit would keep falling for nothing.
     this.#setLimit(Math.max(TURN_MS, refusingMs / Math.max(1, this.#turns)))
     const isCalm = this.#refused === 0 || sample.busyMs - since.busyMs < elapsedMs * SATURATED
@@ -158,22 +194,20 @@ export class AdmissionLimit {
     this.#lastRefusalMs = undefined
   }
 
-  /** By the least time between two refusals in a row, since anything else may happen in between. */
+  /** By the time between two refusals in a row. */
   #measureRefusal(): void {
     const nowMs = this.#options.nowMs()
     if (this.#lastRefusalMs !== undefined) {
-      this.#refusalMs = Math.min(nowMs - this.#lastRefusalMs, this.#refusalMs * REFUSAL_RISE)
+      const latestMs = Math.min(nowMs - this.#lastRefusalMs, this.#refusalMs * ONE_REFUSAL)
+      this.#refusalMs += (latestMs - this.#refusalMs) / REFUSALS_MEANT
     }
     this.#lastRefusalMs = nowMs
   }
 }
 
-/** Milliseconds of the loop for one request, from its beginning to its end; undefined when none began. */
+/** Processor time for one request, from its beginning to its end; undefined when none began. */
 function costOf(from: LoopSample, to: LoopSample, refusingMs: number): number | undefined {
   const begun = to.begun - from.begun
   if (begun <= 0) return undefined
-  const busyMs = to.busyMs - from.busyMs - refusingMs
-  return Math.max(LEAST_COST_MS, busyMs / begun)
+  return Math.max(LEAST_COST_MS, (to.cpuMs - from.cpuMs - refusingMs) / begun)
 }
-
-const LEAST_COST_MS = 0.01

@@ -40,6 +40,16 @@ export class PressureGate {
     this.#limit = new AdmissionLimit({
       overloadDelayMs: options.overloadDelayMs || Number.POSITIVE_INFINITY,
       nowMs: () => performance.now(),
+      measure: () => {
+        const { user, system } = process.cpuUsage()
+        const { active } = performance.eventLoopUtilization()
+        return {
+          nowMs: performance.now(),
+          busyMs: active,
+          cpuMs: (user + system) / 1000,
+          begun: options.begun(),
+        }
+      },
       afterTurn: setImmediate,
     })
   }
@@ -69,8 +79,8 @@ export class PressureGate {
   guarded(handle: RequestHandler): RequestHandler {
     const limit = this.#limit
     return (request, response) => {
-      if (limit.isLimiting && !limit.admits()) this.#turnAway(request, response, 'overload')
-      else handle(request, response)
+      if (limit.admits()) handle(request, response)
+      else this.#turnAway(request, response, 'overload')
     }
   }
 
@@ -79,8 +89,7 @@ export class PressureGate {
   }
 
   #tick(): void {
-    const { active } = performance.eventLoopUtilization()
-    this.#limit.sample({ nowMs: performance.now(), busyMs: active, begun: this.#options.begun() })
+    this.#limit.tick()
     if (this.isRefusing !== this.#isTold) this.#tell()
   }
 

@@ -53,6 +53,35 @@ export async function startGatewrightDoors(
   return { ports: { plain: ports.proxy, http2: ports.http2, tls: ports.tls }, process: started }
 }
 
+/** A gateway that can be asked for more than the proxy. */
+export interface OpenGatewright extends BenchServer {
+  readonly adminUrl: string
+  readonly adminKey: string
+  /** Answered 200 as long as it is ready. */
+  readonly statusUrl: string
+}
+
+/** One route with plugins; connections are never closed for the number of their requests. */
+export async function startGatewrightOpen(place: ServerPlace, plugins: object): Promise<OpenGatewright> {
+  const ports = await ownPorts()
+  const settings = {
+    ...settingsFile(ports, place.folder),
+    nginx_config: { http: { keepalive_requests: 1_000_000_000 } },
+  }
+  const started = await startOn(place, { ports, settings, plugins })
+  return {
+    port: ports.proxy,
+    process: started,
+    adminUrl: `http://127.0.0.1:${ports.admin}/apisix/admin`,
+    adminKey: await adminKeyIn(place.folder),
+    statusUrl: `http://127.0.0.1:${ports.status}/status/ready`,
+  }
+}
+
+async function adminKeyIn(folder: string): Promise<string> {
+  return (await readFile(join(folder, 'admin.key'), 'utf8')).trim()
+}
+
 async function startWith(place: ServerPlace, plugins: object): Promise<BenchServer> {
   const ports = await ownPorts()
   const settings = settingsFile(ports, place.folder)
@@ -99,7 +128,7 @@ async function startOn(
     cwd: folder,
   })
   try {
-    const key = (await readFile(join(folder, 'admin.key'), 'utf8')).trim()
+    const key = await adminKeyIn(folder)
     const put = putter(`http://127.0.0.1:${ports.admin}/apisix/admin`, key)
     await put('consumers', { username: 'bench', plugins: { 'key-auth': { key: CLIENT_KEY } } })
     if (certificate) await put('ssls/bench', { snis: ['localhost'], ...certificate })
