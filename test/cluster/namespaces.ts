@@ -37,6 +37,8 @@ export function createNetwork(hosts: readonly string[]): Network {
   const subnet = `198.19.${process.pid % 256}`
   const network = new Namespaces(`gw${process.pid}`, subnet, hosts)
   process.once('exit', network.removeAtOnce)
+  // What the runner sends to a file that takes too long; by itself it would end this process without its `exit`.
+  process.once('SIGTERM', endAtOnce)
   try {
     network.up()
   } catch (error) {
@@ -44,6 +46,10 @@ export function createNetwork(hosts: readonly string[]): Network {
     throw error
   }
   return network
+}
+
+function endAtOnce(): void {
+  process.exit(1)
 }
 
 class Namespaces implements Network {
@@ -119,6 +125,7 @@ class Namespaces implements Network {
     )
     this.removeAtOnce()
     process.off('exit', this.removeAtOnce)
+    process.off('SIGTERM', endAtOnce)
   }
 
   /** With the namespace its links go, and with the switch the machine's end of its cable. */
