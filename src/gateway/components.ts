@@ -88,7 +88,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
       ...environment,
       publisher,
       applied,
-      workers: () => primary?.status().length ?? 1,
+      workers: () => primary?.serving ?? 1,
     }),
     environment,
     surroundings,

@@ -165,6 +165,11 @@ export class Primary {
     })
   }
 
+  /** Workers that take connections. */
+  get serving(): number {
+    return this.#workshop!.pool.serving.length
+  }
+
   #answer(worker: WorkerProcess): void {
     const { environment, metrics, publisher } = this.#workshop!
     const { monitor, discovery, nodeOperations, plugins, secrets } = environment
