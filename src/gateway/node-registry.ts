@@ -10,12 +10,16 @@ import { isTransactional } from '../store/transactions.ts'
 import type { Balancer, BalancerNode } from '../upstream/balancer/balancer.ts'
 import { BALANCER_TYPES, findBalancer } from '../upstream/balancer/registry.ts'
 
-/** The gateway's own registry of service instances; `undefined` where the settings do not switch it on. */
+/** Stores whose content comes as a whole from elsewhere. */
+const READ_ONLY: readonly string[] = ['file', 'configs']
+
+/** The gateway's own registry of service instances; `undefined` where the settings do not switch it on. Throws where no store can hold it. */
 export function createRegistry(
   { gatewright, store }: Settings,
   { logger, metrics }: { readonly logger: Logger; readonly metrics: MetricRegistry },
 ): Registry | undefined {
   if (!gatewright.registry.enable) return undefined
+  if (READ_ONLY.includes(store.type)) throw unfit(store.type)
   const { prefix } = store
   return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics, now: () => Date.now() })
 }
@@ -23,11 +27,14 @@ export function createRegistry(
 /** Lets nodes register in this store. Throws when it is one that cannot hold them. */
 export function openRegistry(registry: Registry | undefined, store: ConfigStore): void {
   if (!registry) return
-  if (isTransactional(store)) registry.open(store)
-  else
-    throw new Error(
-      `gatewright.registry: the ${store.name} store takes no registrations; use etcd, embedded or memory`,
-    )
+  if (!isTransactional(store)) throw unfit(store.name)
+  registry.open(store)
+}
+
+function unfit(store: string): Error {
+  return new Error(
+    `gatewright.registry: the ${store} store takes no registrations; use etcd, embedded or memory`,
+  )
 }
 
 /** What the REST side of the registry is made with. */

@@ -178,6 +178,24 @@ describe('a drain', () => {
   })
 })
 
+describe('a gateway that starts', () => {
+  it('sees drains that are under way to their end', async (t) => {
+    const { clock, gateways, store } = await openBench(t)
+    const [one] = gateways as [Registry]
+    await settled(clock, one.desks.nodes.register('n1', { ...CLAIM, ttl_s: 300 }))
+    await settled(clock, one.desks.nodes.remove('n1', 5))
+    one.desks.drains.close()
+    const now = () => START_MS + clock.nowMs()
+    const two = new Registry({ prefix: '/apisix', clock, logger, metrics: createMetricRegistry(), now })
+    t.after(() => two.close())
+    two.open(store)
+    two.view.onState(await store.list('/apisix/registry/'))
+    await clock.advance(6500)
+    assert.equal(one.view.node('n1'), undefined)
+    assert.equal(await store.get('/apisix/registry/nodes/n1'), undefined)
+  })
+})
+
 describe('what the store lost', () => {
   it('serves on for one time to live, and no longer', async (t) => {
     const { clock, gateways, store } = await openBench(t)

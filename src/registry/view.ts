@@ -176,7 +176,7 @@ export class RegistryView {
     for (const kind of ['nodes', 'drain', 'agents'] as const) {
       for (const { id, item } of ranked.filter((one) => one.kind === kind)) this.#APPLY[kind](id, item, round)
     }
-    if (isTold) this.changes.append(revision, round.changes)
+    this.changes.append(revision, isTold ? round.changes : round.changes.filter(isUnfinished))
     if (round.types.size > 0) this.#tellServing(round.types)
   }
 
@@ -330,6 +330,11 @@ class Round {
     this.revision = revision
     this.mayLinger = mayLinger
   }
+}
+
+/** What is found and has still to come to its end: somebody sees to that. */
+function isUnfinished({ data }: Change): boolean {
+  return data.status === 'draining'
 }
 
 function nodeChange(revision: number, nodeId: string, status: string): Change {

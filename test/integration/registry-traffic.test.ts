@@ -318,6 +318,8 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
       assert.deepEqual([refused.status, refused.body.error_code], [503, 'REGISTRY_UNAVAILABLE'])
       await new Promise((resolve) => setTimeout(resolve, 4000))
       assert.equal((await gateway.registry('GET', 'agents/chat/c1')).status, 200)
+      const { port } = gateway.addresses.status!
+      assert.equal((await fetch(`http://127.0.0.1:${port}/status/ready`)).status, 200)
       await etcd.restart()
       await eventually(
         'writes',

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import http from 'node:http'
 import { after, before, describe, it, type TestContext } from 'node:test'
+import { createLogger } from '../../src/observe/logger.ts'
+import { MemoryStore } from '../../src/store/memory-store.ts'
 import { type RunningEtcd, startEtcd } from '../support/etcd.ts'
 import { ADMIN_KEY, REGISTRY_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
 import { eventually } from '../support/watch-recording.ts'
@@ -491,6 +493,32 @@ describe('the doors of the registry', () => {
         ['registry', 'DELETE', 'registry', 'nodes'],
       ],
     )
+  })
+
+  it('say nothing of the cause when something fails that nobody foresaw', async (t) => {
+    class Broken extends MemoryStore {
+      override async transact(): Promise<never> {
+        throw new TypeError('the secret cause')
+      }
+    }
+    const gateway = await startRegistryGateway(t, { store: new Broken({ logger: createLogger('silent') }) })
+    const { status, body } = await gateway.registry('PUT', 'nodes/n1', NODE)
+    assert.deepEqual([status, Object.keys(body).sort()], [500, ['error_code', 'error_msg']])
+    assert.equal(body.error_code, 'INTERNAL_ERROR')
+    assert.doesNotMatch(JSON.stringify(body), /secret|TypeError/)
+    assert.ok(gateway.logs.some(({ err }) => (err as Error | undefined)?.message === 'the secret cause'))
+  })
+
+  it('are refused at the start in a store that only reads', async (t) => {
+    const started = startRegistryGateway(t, {
+      settings: {
+        'gatewright.store': 'auto',
+        'deployment.role': 'data_plane',
+        'deployment.role_data_plane.config_provider': 'yaml',
+      },
+      files: { 'apisix.yaml': 'routes: []\n#END\n' },
+    })
+    await assert.rejects(started, /gatewright\.registry: the file store takes no registrations; use etcd/)
   })
 
   it('are not there when the registry is switched off, and know no other paths or methods', async (t) => {
