@@ -14,6 +14,7 @@ describe('the metrics of a process', () => {
     const metrics = createMetricRegistry()
     const runtime = registerRuntimeMetrics(metrics, 'worker')
     t.after(() => runtime.close())
+    runtime.setPlace(2)
     metrics.expose()
     // The delay is sampled by a timer: it has to run before and after what blocks it.
     await new Promise((resolve) => setTimeout(resolve, 50))
@@ -21,11 +22,25 @@ describe('the metrics of a process', () => {
     while (performance.now() < untilMs);
     await new Promise((resolve) => setTimeout(resolve, 50))
     const text = metrics.expose()
-    const labels = `process="worker",pid="${process.pid}"`
+    const labels = 'process="worker",worker="2"'
     const worst = seriesOf(text, 'gatewright_event_loop_delay_seconds', `${labels},quantile="1"`)
     assert.ok(worst > 0.1 && worst < 5, String(worst))
     assert.ok(seriesOf(text, 'gatewright_event_loop_utilization', labels) > 0.3)
     assert.ok(seriesOf(metrics.expose(), 'gatewright_event_loop_delay_seconds', 'quantile="1"') < worst)
+  })
+
+  it('are those of a place, and go when another process has it', (t) => {
+    const metrics = createMetricRegistry()
+    const runtime = registerRuntimeMetrics(metrics, 'worker')
+    t.after(() => runtime.close())
+    const places = () => new Set(metrics.expose().match(/worker="\d*"/g))
+    assert.equal(places().size, 0)
+    runtime.setPlace(1)
+    assert.deepEqual(places(), new Set(['worker="1"']))
+    runtime.setPlace(2)
+    assert.deepEqual(places(), new Set(['worker="2"']))
+    runtime.setPlace(undefined)
+    assert.equal(places().size, 0)
   })
 
   it('divide the resident memory among its owners', (t) => {

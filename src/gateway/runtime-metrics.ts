@@ -8,22 +8,43 @@ export type ProcessRole = 'main' | 'worker'
 /** How often the delay is sampled; what a timer is late by beyond this is delay. */
 const RESOLUTION_MS = 20
 
+/** What the series of one process are labelled with. */
+interface Owner {
+  readonly role: ProcessRole
+  /** Empty for the main process; absent for a worker without a place, which has no series of its own. */
+  place: string | undefined
+}
+
+/** The series of one process. */
+export interface RuntimeMetrics {
+  /** In a worker: the place that it is in, absent when another took it or it never had one. Its series follow it. */
+  setPlace(place: number | undefined): void
+  close(): void
+}
+
 /**
- * What one process is busy with and what its memory is used for. Each process of a node has series of its own, which go when it ends. What
- * concerns delay and use of the event loop is about the time since the metrics were last read. Close it with the process's other parts.
+ * What one process is busy with and what its memory is used for. Each process that serves has series of its own, by its place and not by its
+ * pid, so that there are no more series after a year than on the first day. What concerns delay and use of the event loop is about the time
+ * since the metrics were last read. Close it with the process's other parts.
  */
-export function registerRuntimeMetrics(metrics: MetricRegistry, role: ProcessRole): { close(): void } {
+export function registerRuntimeMetrics(metrics: MetricRegistry, role: ProcessRole): RuntimeMetrics {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS })
   histogram.enable()
-  reportEventLoop(metrics, role, histogram)
-  reportMemory(metrics, role)
+  const owner: Owner = { role, place: role === 'main' ? '' : undefined }
+  reportEventLoop(metrics, owner, histogram)
+  reportMemory(metrics, owner)
   reportCpu(metrics, role)
-  return { close: () => void histogram.disable() }
+  return {
+    setPlace: (place) => {
+      owner.place = place === undefined ? undefined : String(place)
+    },
+    close: () => void histogram.disable(),
+  }
 }
 
 /** The same for the process with the listeners, as a part that is started and stopped with the others. */
 export function runtimeComponent(metrics: MetricRegistry, rank: number): Component {
-  let runtime: { close(): void } | undefined
+  let runtime: RuntimeMetrics | undefined
   return {
     name: 'runtime metrics',
     rank,
@@ -37,41 +58,45 @@ export function runtimeComponent(metrics: MetricRegistry, rank: number): Compone
   }
 }
 
-function reportEventLoop(metrics: MetricRegistry, role: ProcessRole, histogram: IntervalHistogram): void {
+function reportEventLoop(metrics: MetricRegistry, owner: Owner, histogram: IntervalHistogram): void {
   const delay = metrics.gauge({
     name: 'gatewright_event_loop_delay_seconds',
     help: 'How late the event loop was since this was last read; quantile 1 is the worst',
-    labels: ['process', 'pid', 'quantile'],
+    labels: ['process', 'worker', 'quantile'],
   })
   const use = metrics.gauge({
     name: 'gatewright_event_loop_utilization',
     help: 'Share of the time since this was last read that the event loop was busy',
-    labels: ['process', 'pid'],
+    labels: ['process', 'worker'],
   })
-  const pid = String(process.pid)
   let before = performance.eventLoopUtilization()
   metrics.beforeCollect(() => {
+    const { role, place } = owner
+    for (const gauge of [delay, use]) gauge.remove(([, worker]) => worker !== place)
+    if (place === undefined) return
     for (const quantile of [0.5, 0.99, 1]) {
       const lateMs = histogram.percentile(quantile * 100) / 1e6 - RESOLUTION_MS
       // Before the first sample there is nothing but zeros.
-      delay.labels(role, pid, String(quantile)).set(Math.max(0, lateMs) / 1000)
+      delay.labels(role, place, String(quantile)).set(Math.max(0, lateMs) / 1000)
     }
     histogram.reset()
     const now = performance.eventLoopUtilization()
-    use.labels(role, pid).set(performance.eventLoopUtilization(now, before).utilization)
+    use.labels(role, place).set(performance.eventLoopUtilization(now, before).utilization)
     before = now
   })
 }
 
 /** Whom the bytes of a process belong to; together they are its resident memory. */
-function reportMemory(metrics: MetricRegistry, role: ProcessRole): void {
+function reportMemory(metrics: MetricRegistry, owner: Owner): void {
   const memory = metrics.gauge({
     name: 'gatewright_memory_bytes',
     help: 'Resident memory by owner: objects, free room for objects, buffers, what else V8 accounts for, and the rest',
-    labels: ['process', 'pid', 'owner'],
+    labels: ['process', 'worker', 'owner'],
   })
-  const pid = String(process.pid)
   metrics.beforeCollect(() => {
+    const { role, place } = owner
+    memory.remove(([, worker]) => worker !== place)
+    if (place === undefined) return
     const { rss, heapTotal, heapUsed, external, arrayBuffers } = process.memoryUsage()
     const bytes = {
       objects: heapUsed,
@@ -81,7 +106,7 @@ function reportMemory(metrics: MetricRegistry, role: ProcessRole): void {
       // Pages that were swapped out or never touched are accounted for and not resident.
       rest: Math.max(0, rss - heapTotal - external),
     }
-    for (const [owner, value] of Object.entries(bytes)) memory.labels(role, pid, owner).set(value)
+    for (const [name, value] of Object.entries(bytes)) memory.labels(role, place, name).set(value)
   })
 }
 

@@ -32,12 +32,21 @@ export class WorkerMetrics {
       help: 'Worker processes that ended without being told to',
       labels: [],
     })
+    const renewals = this.#own.counter({
+      name: 'gatewright_worker_renewals_total',
+      help: 'Worker processes that were replaced because they held too much memory',
+      labels: [],
+    })
     let told = 0
+    let toldRenewals = 0
     this.#own.beforeCollect(() => {
       serving.labels().set(this.#pool.serving.length)
       const all = this.#pool.places.reduce((sum, place) => sum + place.restarts, 0)
       restarts.labels().inc(all - told)
       told = all
+      const renewed = this.#pool.places.reduce((sum, place) => sum + place.renewals, 0)
+      renewals.labels().inc(renewed - toldRenewals)
+      toldRenewals = renewed
     })
   }
 
@@ -78,7 +87,9 @@ export class WorkerMetrics {
       timer = setTimeout(() => resolve(undefined), ANSWER_LIMIT_MS)
     })
     try {
-      const text = await Promise.race([worker.link.ask<string>('metrics'), late])
+      // Those that have been replaced count on, and have no place.
+      const place = this.#pool.places.find((one) => one.worker === worker)?.id
+      const text = await Promise.race([worker.link.ask<string>('metrics', place), late])
       if (text !== undefined && worker.state !== 'gone') this.#last.set(worker, text)
     } catch {
       // It has just ended: what it said last counts.

@@ -25,7 +25,7 @@ import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './ow
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
 import { RelayedSecrets } from './relayed-secrets.ts'
-import { registerRuntimeMetrics } from './runtime-metrics.ts'
+import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
 import type { DrainOrder, WorkerAddresses, WorkerPrepared, WorkerStart } from './worker-start.ts'
 
@@ -52,7 +52,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
     return worker.prepared
   })
   link.on('listen', () => worker.parts!.listen())
-  link.on('metrics', () => worker.parts!.expose())
+  link.on('metrics', (place: number | null) => worker.parts!.expose(place ?? undefined))
   // It may have begun with the list as it was before.
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
@@ -93,7 +93,7 @@ class WorkerParts {
   readonly #plane: DataPlane
   readonly #reload: PluginReload
   readonly #onBackgroundFailure: ReturnType<typeof backgroundFailure>
-  readonly #runtime: { close(): void }
+  readonly #runtime: RuntimeMetrics
   readonly #abort = new AbortController()
   #enabled: readonly string[]
   #following: Following | undefined
@@ -163,8 +163,9 @@ class WorkerParts {
     return this.#plane.start()
   }
 
-  /** The metrics of this process. */
-  async expose(): Promise<string> {
+  /** The metrics of this process, which is in that place, or in none any more. */
+  async expose(place?: number): Promise<string> {
+    this.#runtime.setPlace(place)
     let text = ''
     for await (const piece of this.#environment.metrics.exposeInSlices()) text += piece
     return text

@@ -57,6 +57,11 @@ it('a node with two workers', async (t) => {
     const { count } = await ask(`${node.proxyUrl}/who`)
     assert.match(await node.metrics(), new RegExp(`^who_total ${count}$`, 'm'))
     assert.match(await node.metrics(), /^gatewright_workers_serving 2$/m)
+    const memory = (await node.metrics()).match(/^gatewright_memory_bytes\{.*owner="objects"\}/gm) ?? []
+    assert.deepEqual(
+      memory.map((line) => /worker="(.*?)"/.exec(line)![1]),
+      ['', '1', '2'],
+    )
     assert.equal((await node.metrics()).match(/^apisix_node_info\{.*\} 1$/gm)?.length, 1)
   })
 
