@@ -109,7 +109,14 @@ describe('the Grafana dashboard', () => {
   it('shows all that tells how a gateway is', () => {
     const asked = new Set(queries.flatMap(metricsIn).map(familyOf))
     for (const name of [
-      ...['gatewright_phase', 'gatewright_not_ready', 'apisix_http_status', 'apisix_http_latency'],
+      ...[
+        'gatewright_phase',
+        'gatewright_not_ready',
+        'gatewright_drain_pending',
+        'gatewright_drain_forced_total',
+        'apisix_http_status',
+        'apisix_http_latency',
+      ],
       ...['apisix_upstream_status', 'gatewright_config_published_revision', 'gatewright_config_lag_seconds'],
       ...[
         'gatewright_reloads_total',

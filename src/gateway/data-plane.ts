@@ -9,6 +9,7 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import { mountPlugins } from '../plugin/mount.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
+import { type DrainMetrics, registerDrainMetrics } from './drain-metrics.ts'
 import type { Environment } from './environment.ts'
 import {
   bodyLimits,
@@ -37,6 +38,7 @@ export class DataPlane {
   readonly #accessLog: AccessLog | undefined
   readonly #tunnels = new OpenTunnels()
   readonly #pressure: PressureGate
+  readonly #drain: DrainMetrics
 
   constructor(environment: Environment, publisher: Publisher) {
     const { settings, logger, metrics, debug } = environment
@@ -51,6 +53,11 @@ export class DataPlane {
     const tally = new RequestTally()
     const { metric_prefix } = settings.plugin_attr.prometheus
     registerTrafficMetrics(metrics, metric_prefix, { tally, connections: gate })
+    this.#drain = registerDrainMetrics(metrics, {
+      requests: () => tally.underWay,
+      tunnels: () => this.#tunnels.size,
+      connections: () => gate.open,
+    })
     this.#pressure = pressureGate(environment, {
       onRefused: tally.countedUnread(onRefused),
       begun: () => tally.begun,
@@ -105,10 +112,12 @@ export class DataPlane {
    * in reverse load order. Resolves with how many connections were cut.
    */
   async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
+    this.#drain.begin()
     this.#proxy.startDraining()
     await pause(Math.min(minDrainMs, deadline.remainingMs()))
     this.#tunnels.goAway()
     const forced = await this.#proxy.drain(deadline.signal)
+    this.#drain.end(forced)
     await this.#proxy.app.close()
     await this.#environment.http.close()
     this.#environment.pools.closeAll()

@@ -35,6 +35,23 @@ async function refusal(port: number): Promise<string | undefined> {
 }
 
 describe('a stop', () => {
+  it('shows what it waits for', async (t) => {
+    const { gateway, held } = await stage(t, { 'gatewright.shutdown.max_drain_ms': 700 })
+    const read = async (series: string) => {
+      const { port } = gateway.addresses.metrics!
+      const text = await (await fetch(`http://127.0.0.1:${port}/apisix/prometheus/metrics`)).text()
+      return text.split('\n').find((line) => line.startsWith(`${series} `))
+    }
+    const client = await rawConnect(t, gateway.proxyPort)
+    client.send(GET)
+    await eventually('the upstream has the request', () => held.length === 1)
+    const pending = 'gatewright_drain_pending{component="requests"}'
+    assert.equal(await read(pending), `${pending} 0`)
+    const stopped = gateway.stop()
+    assert.equal(await read(pending), `${pending} 1`)
+    assert.deepEqual(await stopped, { forced: 1 })
+  })
+
   it('lets a request in flight end, refuses new connections, and says at once that it is not ready', async (t) => {
     const { gateway, held } = await stage(t)
     const client = await rawConnect(t, gateway.proxyPort)
