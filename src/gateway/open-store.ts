@@ -30,7 +30,7 @@ export async function openStore({ store }: Settings, logger: Logger): Promise<Co
 const CALL_TIMEOUT_MS = 5000
 
 /** A watch is given up after two of these without a sign of life: a member that hangs is left within 5 s, and none is asked much. */
-const LIVENESS_INTERVAL_MS = 2000
+const LIVENESS_INTERVAL_MS = 1500
 
 async function openEtcd(etcd: EtcdSettings, logger: Logger): Promise<ConfigStore> {
   const { EtcdStore } = await import('../store/etcd/etcd-store.ts')

@@ -25,10 +25,18 @@ export class EtcdCalls {
     this.#options = options
   }
 
-  /** `act` completes "etcd could not …". A lease that etcd does not know becomes a {@link LeaseLostError}. */
-  async run<T>(act: string, call: (limit: CallLimit) => Promise<T>): Promise<T> {
+  /**
+   * `act` completes "etcd could not …". A lease that etcd does not know becomes a {@link LeaseLostError}. `longestMs` shortens the time
+   * for a call that another one can replace.
+   */
+  async run<T>(
+    act: string,
+    call: (limit: CallLimit) => Promise<T>,
+    longestMs = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
     this.checkOpen()
-    const { clock, timeoutMs, endpoint } = this.#options
+    const { clock, endpoint } = this.#options
+    const timeoutMs = Math.min(longestMs, this.#options.timeoutMs)
     let cancelTimer = () => {}
     // Neither the login nor the choice of a host is under the deadline of the call itself.
     const timeout = new Promise<never>((_, reject) => {

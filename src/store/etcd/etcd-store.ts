@@ -37,6 +37,9 @@ export interface EtcdStoreOptions extends EtcdClientOptions {
   readonly pageSize?: number
 }
 
+/** A member that does not answer a look at the head is left for another; a watch has been without a sign of life by then. */
+const HEAD_TIMEOUT_MS = 1500
+
 /** etcd 3.4 or later through etcd3, whose retries, leases and watcher are not used (node-packages.md §1.6). */
 export class EtcdStore implements TransactionalStore {
   readonly name = 'etcd'
@@ -168,8 +171,10 @@ export class EtcdStore implements TransactionalStore {
   /** The newest revision, as a majority sees it, and the cluster that says so. */
   async #readHead(prefix: string): Promise<Head> {
     const key = probeKeyOf(prefix)
-    const { header } = await this.#calls.run('read', (limit) =>
-      this.#client.kv.range({ key, keys_only: true }, limit),
+    const { header } = await this.#calls.run(
+      'read',
+      (limit) => this.#client.kv.range({ key, keys_only: true }, limit),
+      HEAD_TIMEOUT_MS,
     )
     this.#clusterId = header.cluster_id
     return { clusterId: header.cluster_id, revision: Number(header.revision) }

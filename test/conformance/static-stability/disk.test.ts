@@ -74,25 +74,21 @@ describe('C2: a cold start with etcd down', () => {
     for (const id of [0, 4999, 9999]) assert.equal(await versionOf(gateway, id), '1')
     assert.equal(await versionOf(gateway, 10_000), undefined)
 
-    const { from_disk } = (await syncOf(gateway)) as { from_disk?: Record<string, unknown> }
-    assert.equal(from_disk?.['generation'], 'current')
-    assert.equal(typeof from_disk?.['revision'], 'number')
+    const { from_disk } = await syncOf(gateway)
+    assert.equal(from_disk?.generation, 'current')
+    assert.equal(typeof from_disk?.revision, 'number')
     const ready = await readiness(gateway)
     assert.equal(ready.status, 200)
     assert.match(ready.remarks?.[0] ?? '', /^serves revision \d+ from disk, saved at 20/)
     assert.equal(await metricOf(gateway, 'gatewright_config_from_disk'), 1)
     assert.ok((await metricOf(gateway, 'gatewright_config_from_disk_age_seconds')) > 0)
     const [line] = gateway.logs.filter(({ msg }) => String(msg).includes('serves from disk'))
-    assert.equal(line?.['revision'], from_disk?.['revision'])
+    assert.equal(line?.['revision'], from_disk?.revision)
     assert.equal(typeof line?.['ageSeconds'], 'number')
 
     const done = load(gateway, [0, 1, 2, 3, 9999])
     await etcd.restart()
-    await eventually(
-      'etcd to take over',
-      async () => (await syncOf(gateway))['from_disk'] === undefined,
-      20_000,
-    )
+    await eventually('etcd to take over', async () => (await syncOf(gateway)).from_disk === undefined, 20_000)
     await writer(t, [etcd.endpoint]).put('/apisix/routes/0', routeText(0, 2, node))
     await eventually('a change', async () => (await versionOf(gateway, 0)) === '2')
     await done(20)
@@ -182,7 +178,7 @@ describe('C4: what was saved cannot be used', () => {
       assert.equal(await versionOf(gateway, 1), '1')
       assert.equal(saidOnce(gateway, 'cannot be used'), 1)
       assert.equal(await metricOf(gateway, 'gatewright_last_good_unusable_total'), 1)
-      const { from_disk } = (await syncOf(gateway)) as { from_disk?: { generation: string } }
+      const { from_disk } = await syncOf(gateway)
       assert.equal(from_disk?.generation, 'previous')
     })
   }

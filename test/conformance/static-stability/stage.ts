@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { StoreState, SyncState } from '../../../src/control/sync-state.ts'
 import { createLogger } from '../../../src/observe/logger.ts'
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.ts'
 import { fakeUpstream } from '../../support/fake-upstream.ts'
@@ -71,9 +72,11 @@ export async function versionOf(gateway: TestGateway, id: string | number): Prom
 }
 
 /** What `/v1/sync` shows. */
-export async function syncOf(gateway: TestGateway): Promise<Record<string, never>> {
+export async function syncOf(gateway: TestGateway): Promise<SyncState & { readonly store: StoreState }> {
   const { ip, port } = gateway.addresses.control!
-  return (await (await fetch(`http://${ip}:${port}/v1/sync`)).json()) as Record<string, never>
+  const state = (await (await fetch(`http://${ip}:${port}/v1/sync`)).json()) as SyncState
+  assert.ok(state.store)
+  return { ...state, store: state.store }
 }
 
 /** A metric's value without labels, or with those that are written. */
