@@ -213,15 +213,17 @@ function sideListener(
 }
 
 function storeComponent({ environment, surroundings, link, lastGood }: Workshop): Component {
+  let closeRegistry: (() => Promise<void>) | undefined
   return {
     name: 'store',
     rank: RANK.store,
     start: async () => {
       link.store = surroundings.store ?? (await openStore(environment.settings, environment.logger))
-      openRegistry(environment.registry, link.store)
+      closeRegistry = await openRegistry(environment.registry, link.store, environment)
       await lastGood.open(link.store)
     },
     stop: async () => {
+      await closeRegistry?.()
       await lastGood.close()
       await link.store?.close()
       return 0

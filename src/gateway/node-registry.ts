@@ -9,6 +9,7 @@ import type { ConfigStore } from '../store/config-store.ts'
 import { isTransactional } from '../store/transactions.ts'
 import type { Balancer, BalancerNode } from '../upstream/balancer/balancer.ts'
 import { BALANCER_TYPES, findBalancer } from '../upstream/balancer/registry.ts'
+import { RegistryLastGood } from './registry-last-good.ts'
 
 /** Stores whose content comes as a whole from elsewhere. */
 const READ_ONLY: readonly string[] = ['file', 'configs']
@@ -24,11 +25,18 @@ export function createRegistry(
   return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics, now: () => Date.now() })
 }
 
-/** Lets nodes register in this store. Throws when it is one that cannot hold them. */
-export function openRegistry(registry: Registry | undefined, store: ConfigStore): void {
-  if (!registry) return
+/** Lets nodes register in this store; the result ends what that began. Rejects when it is one that cannot hold them. */
+export async function openRegistry(
+  registry: Registry | undefined,
+  store: ConfigStore,
+  { settings, logger }: { readonly settings: Settings; readonly logger: Logger },
+): Promise<() => Promise<void>> {
+  if (!registry) return async () => undefined
   if (!isTransactional(store)) throw unfit(store.name)
   registry.open(store)
+  const lastGood = new RegistryLastGood({ settings, logger, tap: registry.tap })
+  await lastGood.open()
+  return () => lastGood.close()
 }
 
 function unfit(store: string): Error {

@@ -219,6 +219,37 @@ describe('what the store lost', () => {
     assert.equal(view.serving('chat').length, 0)
   })
 
+  it('serves on until the node that registered again says that it runs', async (t) => {
+    const { clock, gateways, store, followed } = await openBench(t)
+    const [{ desks, view, source }] = gateways as [Registry]
+    const count = () => source.read('chat', { capabilities: [], labels: {} }).nodes.length
+    await settled(clock, desks.nodes.register('n1', CLAIM))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    // What the store tells from here on is told by hand.
+    await followed[0]!.close()
+    view.onStatus(false)
+    const listed = () => store.list('/apisix/registry/')
+    const tellAll = async () => {
+      const { items, revision } = await listed()
+      const puts = items.map((item) => ({ type: 'put' as const, item }))
+      view.onEvents(puts, revision, 'relist')
+    }
+    const { items, revision } = await listed()
+    const gone = items.map(({ key }) => ({ type: 'delete' as const, key, modRevision: revision }))
+    view.onEvents(gone, revision, 'rolled-back')
+    assert.equal(count(), 1)
+    await settled(clock, store.deletePrefix('/apisix/registry/'))
+    await settled(clock, desks.nodes.register('n1', { ...CLAIM, status: 'initializing' }))
+    await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    await tellAll()
+    assert.deepEqual([view.agent('chat/a')?.id, count()], ['chat/a', 1])
+    await settled(clock, desks.heartbeats.beat('n1', { status: 'running' }))
+    await tellAll()
+    assert.equal(count(), 1)
+    view.onEvents([{ type: 'delete', key: '/apisix/registry/agents/chat/a', modRevision: 99 }], 99, 'watch')
+    assert.equal(count(), 0)
+  })
+
   it('is not kept when the store itself says that it was removed', async (t) => {
     const { clock, gateways } = await openBench(t)
     const [{ desks, view }] = gateways as [Registry]

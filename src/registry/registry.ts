@@ -10,7 +10,7 @@ import { Heartbeats } from './heartbeats.ts'
 import { registerRegistryMetrics } from './metrics.ts'
 import { NodeDesk } from './node-desk.ts'
 import { ViewSource } from './source.ts'
-import { tapStore } from './tap.ts'
+import { RegistryTap, tapStore } from './tap.ts'
 import { RegistryView } from './view.ts'
 
 export interface RegistryOptions {
@@ -27,6 +27,7 @@ export interface RegistryOptions {
 export class Registry {
   readonly view: RegistryView
   readonly source: ViewSource
+  readonly tap: RegistryTap
   readonly #options: RegistryOptions
   readonly #count: DeskParts['count']
   #desks: Desks | undefined
@@ -34,6 +35,7 @@ export class Registry {
   constructor(options: RegistryOptions) {
     this.#options = options
     this.view = new RegistryView(options)
+    this.tap = new RegistryTap(this.view)
     this.source = new ViewSource(this.view, options.clock)
     this.#count = registerRegistryMetrics(options.metrics, this.view, options.clock)
   }
@@ -64,7 +66,7 @@ export class Registry {
 
   /** The store without what is the registry's: its lists and watches tell that to the registry instead. */
   tapped(store: ConfigStore): ConfigStore {
-    return tapStore(store, this.view)
+    return tapStore(store, this.tap)
   }
 
   close(): void {

@@ -7,7 +7,7 @@ import { type Change, ChangeLog, type RemovalReason } from './change-log.ts'
 import { type AgentEntry, type NodeEntry, type Serving, statusOf } from './entries.ts'
 import { Lingering } from './lingering.ts'
 import { parseAgent, parseDrain, parseNode } from './parse-record.ts'
-import { type DrainRecord, RegistryKeys } from './records.ts'
+import { agentId, type DrainRecord, RegistryKeys } from './records.ts'
 
 export interface ViewOptions {
   /** Of the store: `/apisix`. */
@@ -145,9 +145,16 @@ export class RegistryView {
       if (node) found.push({ agent, node })
     }
     for (const lost of this.#lingering.ofType(type)) {
-      if (!this.#agents.has(`${lost.agent.type}/${lost.agent.key}`)) found.push(lost)
+      if (!this.#isBack(agentId(lost.agent))) found.push(lost)
     }
     return found
+  }
+
+  /** Whether it registered again, and its node has said that it runs, or that it does not any more. */
+  #isBack(id: string): boolean {
+    const agent = this.#agents.get(id)
+    const node = agent && this.#nodes.get(agent.record.node_id)
+    return node !== undefined && statusOf(node) !== 'initializing'
   }
 
   /** Hears when what serves may have changed; the result ends that. */
@@ -282,7 +289,6 @@ export class RegistryView {
     }
     this.#agents.set(id, entry)
     this.index.add(entry)
-    this.#lingering.forget(id)
     round.types.add(record.type)
     round.changes.push({
       revision: round.revision,
@@ -292,6 +298,7 @@ export class RegistryView {
   }
 
   #removeAgent(id: string, round: Round): void {
+    if (!round.mayLinger) this.#lingering.forget(id)
     const agent = this.#agents.get(id)
     if (!agent) return
     this.#agents.delete(id)

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { createRegistration, type RegistrationOptions } from '../../src/registry-client/index.ts'
 import { type RunningEtcd, startEtcd } from '../support/etcd.ts'
@@ -333,6 +336,33 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
     })
     assert.deepEqual(failed, {})
     assert.equal((await gateway.registry('PUT', 'nodes/c1/heartbeat', {})).status, 200)
+  })
+
+  it('serves what was registered last by a gateway that starts while etcd is away', async (t) => {
+    const etcd = await startEtcd(t)
+    const dataDir = mkdtempSync(join(tmpdir(), 'gatewright-registry-'))
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }))
+    const settings = {
+      'gatewright.store': 'etcd',
+      'gatewright.data_dir': dataDir,
+      'gatewright.last_good.min_interval_ms': 0,
+      'deployment.etcd.host': [etcd.endpoint],
+    }
+    const routes = { 1: { uri: '/*', upstream: UPSTREAM } }
+    const first = await startRegistryGateway(t, { settings }, { routes })
+    await startNode(t, first, { id: 'n1', claim: { ttl_s: 2 } })
+    await eventuallyAnswers(first, 2, ['n1'])
+    await first.stop()
+    await etcd.kill9()
+    const second = await startRegistryGateway(t, { settings })
+    await eventuallyAnswers(second, 2, ['n1'])
+    assert.equal((await second.registry('GET', 'agents/chat/n1')).status, 200)
+    await etcd.restart()
+    await eventually(
+      'its lease to end',
+      async () => Object.keys(await ask(second, 2)).join() === '503',
+      20_000,
+    )
   })
 
   it('has every node register again when etcd was emptied, without a failed request', async (t) => {
