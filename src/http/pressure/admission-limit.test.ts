@@ -82,23 +82,24 @@ describe('the admission limit', () => {
     assert.equal(loop.limit.isLimiting, false)
   })
 
-  it('limits once the loop is late all the time, to what can be worked off in 4 ms', () => {
+  it('limits once the loop is late all the time, to what can be worked off in 3 ms', () => {
     const loop = new Loop()
     loop.overload(0.5)
     assert.equal(loop.limit.isLimiting, true)
-    assert.equal(loop.limit.perTurn, 8)
-    assert.equal(loop.turn(100), 8)
-    assert.equal(loop.turn(100), 8)
+    assert.equal(loop.limit.perTurn, 6)
+    assert.equal(loop.turn(100), 6)
+    assert.equal(loop.turn(100), 6)
   })
 
   it('does not wait for the end of a turn that takes everything in', () => {
     const loop = new Loop()
+    // Before the first request: a hold, and no work for requests.
+    loop.pass(5000)
+    for (let i = 0; i < 32; i++) assert.equal(loop.limit.admits(), true)
     loop.pass(600)
-    for (let i = 0; i < 31; i++) assert.equal(loop.limit.admits(), true)
+    for (let i = 0; i < 32; i++) assert.equal(loop.limit.admits(), true)
     assert.equal(loop.limit.isLimiting, false)
-    loop.limit.admits()
-    assert.equal(loop.limit.isLimiting, false, 'three times 200 ms are not over')
-    loop.pass(50)
+    loop.pass(1)
     for (let i = 0; i < 32; i++) loop.limit.admits()
     assert.equal(loop.limit.isLimiting, true)
   })
@@ -106,7 +107,7 @@ describe('the admission limit', () => {
   it('counts processor time, and not that which others have', () => {
     const loop = new Loop()
     for (let i = 0; i < 3; i++) loop.tick({ lateMs: 450, begun: 500, cpuMs: 100 })
-    assert.equal(loop.limit.perTurn, 20)
+    assert.equal(loop.limit.perTurn, 15)
   })
 
   it('never limits when it is told to wait for ever', () => {
@@ -124,7 +125,7 @@ describe('the admission limit', () => {
 
   it('makes up for parts of requests over several turns', () => {
     const loop = new Loop()
-    loop.overload(1.6)
+    loop.overload(1.2)
     const admitted = [1, 2, 3, 4].map(() => loop.turn(10))
     assert.deepEqual(admitted, [2, 3, 2, 3])
   })
@@ -136,22 +137,22 @@ describe('the admission limit', () => {
       loop.turn(100)
       loop.tick({ lateMs: 0, begun: 25 })
     }
-    assert.ok(Math.abs(loop.limit.perTurn - 2) < 0.1, `${loop.limit.perTurn} a turn at 2 ms each`)
+    assert.ok(Math.abs(loop.limit.perTurn - 1.5) < 0.1, `${loop.limit.perTurn} a turn at 2 ms each`)
     for (let i = 0; i < 20; i++) {
       loop.turn(100)
       loop.tick({ lateMs: 0, begun: 500 })
     }
-    assert.ok(Math.abs(loop.limit.perTurn - 40) < 1, `${loop.limit.perTurn} a turn at 0.1 ms each`)
+    assert.ok(Math.abs(loop.limit.perTurn - 30) < 1, `${loop.limit.perTurn} a turn at 0.1 ms each`)
   })
 
   it('does not take what else the process does for the cost of few requests', () => {
     const loop = new Loop()
-    loop.overload(1)
+    loop.overload(0.5)
     for (let i = 0; i < 20; i++) {
       loop.turn(100)
       loop.tick({ lateMs: 0, begun: 1 })
     }
-    assert.ok(loop.limit.perTurn > 1.3, `${loop.limit.perTurn} a turn`)
+    assert.ok(loop.limit.perTurn > 1.9, `${loop.limit.perTurn} a turn`)
   })
 
   it('does not count time in which the loop waits for slow nodes', () => {

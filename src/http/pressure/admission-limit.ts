@@ -6,7 +6,7 @@ const LATE_TICKS = 3
 /** So many requests in one turn, and it is looked how long it takes already: in a long one no tick comes. */
 const LOOK_EVERY = 32
 /** What one turn of the event loop is to spend on requests while there are too many: what is refused waits for about two turns. */
-const TURN_MS = 4
+const TURN_MS = 3
 const WINDOW_MS = 100
 /** A loop that is busy for less of the time has room for everybody. */
 const SATURATED = 0.8
@@ -58,6 +58,8 @@ export class AdmissionLimit {
   readonly #options: AdmissionLimitOptions
   readonly #turn: Turn = { admitted: 0, refused: 0 }
   #untilLook = LOOK_EVERY
+  /** Since the last tick. */
+  #firstLook: LoopSample | undefined
   #isLimiting = false
   #last: LoopSample | undefined
   #lateTicks = 0
@@ -93,6 +95,7 @@ export class AdmissionLimit {
     const last = this.#last
     this.#last = sample
     this.#untilLook = LOOK_EVERY
+    this.#firstLook = undefined
     if (!last) return
     if (this.#isLimiting) this.#adjust(sample)
     else this.#watch(last, sample)
@@ -137,11 +140,17 @@ export class AdmissionLimit {
 
   /** In the middle of a turn that has begun many requests. */
   #look(): void {
-    const last = this.#last
-    if (!last || this.#options.nowMs() - last.nowMs <= this.#options.overloadDelayMs * LATE_TICKS) return
-    const sample = this.#options.measure()
+    const { nowMs, measure, overloadDelayMs } = this.#options
+    const first = this.#firstLook
+    if (first && nowMs() - first.nowMs <= overloadDelayMs * LATE_TICKS) return
+    const sample = measure()
+    if (!first) {
+      // Not since the tick: the loop may have been held before its first request.
+      this.#firstLook = sample
+      return
+    }
     this.#last = sample
-    this.#start(last, sample)
+    this.#start(first, sample)
   }
 
   #start(since: LoopSample, sample: LoopSample): void {
