@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { ADMIN_KEY, startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 /** A gateway whose configuration is handed over as a whole. */
-async function start(t: TestContext) {
+async function start(t: TestContext, settings: Readonly<Record<string, unknown>> = {}) {
   const { port } = await fakeUpstream(t)
   const gateway = await startGateway(
     t,
@@ -16,6 +19,7 @@ async function start(t: TestContext) {
         'gatewright.store': 'auto',
         'deployment.role': 'traditional',
         'deployment.role_traditional.config_provider': 'yaml',
+        ...settings,
       },
     },
   )
@@ -112,6 +116,29 @@ describe('a configuration handed over as a whole', () => {
     isDone = true
     await Promise.all(clients)
     assert.deepEqual([...seen.keys()].sort(), ['AA', 'BB'])
+  })
+
+  it('serves again after a restart, with its digest and versions, and can be replaced as if nothing had been', async (t) => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'gatewright-configs-'))
+    t.after(() => rm(dataDir, { recursive: true, force: true }))
+    const settings = { 'gatewright.data_dir': dataDir }
+    const first = await start(t, settings)
+    const { upstream } = first
+    const document = { routes: [{ id: 'a', uri: '/a', upstream }], routes_conf_version: 7 }
+    assert.equal(await first.put(document), 202)
+    const before = await (await first.request('GET')).text()
+    await first.gateway.stop()
+
+    const second = await start(t, settings)
+    assert.equal((await second.ask('/a'))[0], 200)
+    assert.equal(await (await second.request('GET')).text(), before)
+    assert.equal(await second.put(document), 204)
+    assert.equal(await second.put({ routes: [], routes_conf_version: 6 }), 400)
+    assert.equal(
+      await second.put({ routes: [{ id: 'b', uri: '/b', upstream }], routes_conf_version: 8 }),
+      202,
+    )
+    assert.deepEqual([(await second.ask('/a'))[0], (await second.ask('/b'))[0]], [404, 200])
   })
 
   it('may carry the list of enabled plugins', async (t) => {

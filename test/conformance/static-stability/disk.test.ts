@@ -86,7 +86,7 @@ describe('C2: a cold start with etcd down', () => {
     assert.equal(line?.['revision'], from_disk?.revision)
     assert.equal(typeof line?.['ageSeconds'], 'number')
 
-    const done = load(gateway, [0, 1, 2, 3, 9999])
+    const done = load(t, gateway, [0, 1, 2, 3, 9999])
     await etcd.restart()
     await eventually('etcd to take over', async () => (await syncOf(gateway)).from_disk === undefined, 20_000)
     await writer(t, [etcd.endpoint]).put('/apisix/routes/0', routeText(0, 2, node))
@@ -202,7 +202,7 @@ describe('C4: what was saved cannot be used', () => {
     writeFileSync(folder, 'in the way')
     const gateway = await start()
     const hand = writer(t, [etcd.endpoint])
-    const done = load(gateway, [0])
+    const done = load(t, gateway, [0])
     for (const version of [2, 3, 4]) {
       await hand.put('/apisix/routes/0', routeText(0, version, node))
       await eventually('the change', async () => (await versionOf(gateway, 0)) === String(version))

@@ -34,7 +34,7 @@ function lastFirst(test: TestContext): { after(release: () => unknown): void } {
 describe('C7: etcd is cut off without a word', { skip }, () => {
   it('is noticed within 15 s, fails no request, and is followed again within 2 s of healing', async (t) => {
     const { network, gateway, put } = await start(t)
-    const done = load(gateway, [0, 1])
+    const done = load(t, gateway, [0, 1])
     network.cut()
     const cutAt = performance.now()
     const isReachable = async () => (await syncOf(gateway)).store.reachable
@@ -75,7 +75,7 @@ describe('C7: etcd is cut off without a word', { skip }, () => {
 describe('C8: history is compacted away while etcd is cut off', { skip }, () => {
   it('lists again, honours deletes, and shows no 404 for what stayed', async (t) => {
     const { network, etcd, node, gateway } = await start(t)
-    const done = load(gateway, [0])
+    const done = load(t, gateway, [0])
     network.cut()
     await eventually('the cut to be noticed', async () => !(await syncOf(gateway)).store.reachable, 15_000)
     const newest = Array.from({ length: 50 }, (_, round) =>

@@ -60,7 +60,7 @@ async function writeByAdmin(gateway: TestGateway): Promise<{ status: number; tex
 describe('C1: all of etcd is gone', () => {
   it('leaves requests as they were, answers writes with 503 at once, and says since when', async (t) => {
     const { cluster, gateway, write } = await start(t, 3)
-    const done = load(gateway, ROUTES)
+    const done = load(t, gateway, ROUTES)
     for (const member of cluster.members) await member.kill9()
     await eventually('the loss to be noticed', async () => !(await isReachable(gateway)))
     const { status, tookMs } = await writeByAdmin(gateway)
@@ -82,7 +82,7 @@ describe('C1: all of etcd is gone', () => {
 describe('C5: a member hangs', () => {
   it('is left within 5 s, and no request fails', async (t) => {
     const { cluster, gateway, write } = await start(t, 3)
-    const done = load(gateway, ROUTES)
+    const done = load(t, gateway, ROUTES)
     // Whichever member the watch is on, it is one of these in turn.
     for (const member of cluster.members) {
       member.pause()
@@ -107,7 +107,7 @@ describe('C6: the leader goes', () => {
       history.wrote(id, 'first', revision)
     }
     await eventually('the beginning', async () => (await versionOf(gateway, 2)) === 'first')
-    const done = load(gateway, ROUTES)
+    const done = load(t, gateway, ROUTES)
     let isOver = false
     const looking = (async () => {
       const observer = history.observer()
@@ -146,7 +146,7 @@ describe('C11: etcd has no space left', () => {
     const hand = writer(t, [etcd.endpoint])
     await hand.put('/apisix/routes/0', routeText(0, 1, node))
     const gateway = await startOnEtcd(t, { endpoints: [etcd.endpoint], dataDir: dataFolder(t) })
-    const done = load(gateway, [0])
+    const done = load(t, gateway, [0])
     const large = 'x'.repeat(512 * 1024)
     const isFull = () =>
       hand.put(`/other/${Math.random()}`, large).then(
@@ -168,7 +168,7 @@ describe('C12: etcd does not know us any more', () => {
     const node = await startNode(t)
     await writer(t, [etcd.endpoint]).put('/apisix/routes/0', routeText(0, 1, node))
     const gateway = await startOnEtcd(t, { endpoints: [etcd.endpoint], dataDir: dataFolder(t) })
-    const done = load(gateway, [0])
+    const done = load(t, gateway, [0])
     await etcd.post('/v3/auth/user/add', { name: 'root', password: 'sesame' })
     await etcd.post('/v3/auth/user/grant', { user: 'root', role: 'root' })
     await etcd.post('/v3/auth/enable', {})

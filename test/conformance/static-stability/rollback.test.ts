@@ -50,7 +50,7 @@ describe('C9: etcd goes back in time', () => {
     const { etcd, start, put } = await prepare(t)
     const gateway = await start()
     assert.equal(await confirm(gateway), 409)
-    const done = load(gateway, ROUTES)
+    const done = load(t, gateway, ROUTES)
     await etcd.restart({ isEmptied: true })
     await eventually('the alarm', () => isHeld(gateway), 20_000)
     const { held, store } = await syncOf(gateway)
@@ -77,7 +77,7 @@ describe('C9: etcd goes back in time', () => {
   it('follows a restored store by itself when most routes are there, even at revisions that were used before', async (t) => {
     const { etcd, start, put } = await prepare(t)
     const gateway = await start()
-    const done = load(gateway, [0])
+    const done = load(t, gateway, [0])
     await etcd.restart({ isEmptied: true })
     for (const id of ROUTES.slice(0, 3)) await put(id, 7)
     await eventually('the restored state', async () => (await versionOf(gateway, 2)) === '7', 20_000)

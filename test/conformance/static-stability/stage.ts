@@ -87,8 +87,8 @@ export async function metricOf(gateway: TestGateway, name: string): Promise<numb
   return Number(line?.split(' ').at(-1) ?? Number.NaN)
 }
 
-/** Requests one after the other on some connections, until it is told to stop; what was not a 200 is kept. */
-export function load(gateway: TestGateway, ids: readonly (string | number)[], connections = 4) {
+/** Requests one after the other on four connections, until it is told to stop; then none may have been anything but a 200. */
+export function load(t: Owner, gateway: TestGateway, ids: readonly (string | number)[]) {
   const seen = { requests: 0, failures: [] as string[] }
   let isOver = false
   const ask = async (id: string | number) => {
@@ -108,7 +108,11 @@ export function load(gateway: TestGateway, ids: readonly (string | number)[], co
       await new Promise((resolve) => setTimeout(resolve, 2))
     }
   }
-  const running = Promise.all(Array.from({ length: connections }, (_, i) => run(i)))
+  const running = Promise.all([0, 1, 2, 3].map(run))
+  t.after(() => {
+    isOver = true
+    return running
+  })
   return async (atLeast: number) => {
     isOver = true
     await running
