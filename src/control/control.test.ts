@@ -24,10 +24,7 @@ describe('the status listener', () => {
   it('is live whatever happens and ready only without reasons', async (t) => {
     const readiness = { isDraining: false, blocking: ['config', 'proxy'], reasons: () => readiness.blocking }
     const remarks: string[] = []
-    const url = await serve(
-      t,
-      statusPlugin(readiness, () => remarks),
-    )
+    const url = await serve(t, statusPlugin(readiness, { remarks: () => remarks }))
     const ready = async () => {
       const response = await fetch(`${url}/status/ready`)
       return [response.status, await response.json()]

@@ -4,6 +4,7 @@ import { createControlListener } from '../control/listener.ts'
 import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
 import type { Component } from '../lifecycle/components.ts'
+import type { Drain } from '../lifecycle/drain.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
 import { createRouter } from '../router/match.ts'
 import type { ListenAddress } from '../settings/settings.ts'
@@ -14,9 +15,11 @@ import type { Following, FollowStatus } from '../store/follow.ts'
 import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
 import { type AppliedSource, appliedSource } from './applied-source.ts'
 import { Cluster } from './cluster/cluster.ts'
+import { clusterComponent } from './cluster/component.ts'
 import { controlSource } from './control-source.ts'
 import { DataPlane } from './data-plane.ts'
 import { localDebug } from './debug.ts'
+import { registerDrainMetrics } from './drain-metrics.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
 import type { Environment } from './environment.ts'
 import type { Development } from './gateway.ts'
@@ -34,7 +37,7 @@ import { runtimeComponent } from './runtime-metrics.ts'
 import { pluginListKey } from './shared-plugin-list.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
-const RANK = { status: 0, store: 1, side: 2, config: 3, proxy: 4, cluster: 5 } as const
+const RANK = { status: 0, end: 1, store: 2, side: 3, hooks: 4, config: 5, proxy: 6, cluster: 7 } as const
 
 /** What one gateway is made of. */
 export interface Parts {
@@ -56,6 +59,11 @@ export interface Addresses {
 
 export interface Surroundings {
   readonly readiness: Readiness
+  readonly drain: Drain
+  /** Between the listeners beside the proxy and the configuration. */
+  beforeStart?(signal: AbortSignal): void | Promise<void>
+  /** Once everything but the status listener is closed; never rejects. */
+  afterStop?(): Promise<void>
   readonly adminApi: CreateAdminApi
   /** Instead of the one that the settings choose. */
   readonly store: ConfigStore | undefined
@@ -70,7 +78,7 @@ export interface Surroundings {
 /** Builds every long-lived part; each opens something only when it is started. */
 export function buildComponents(environment: Environment, surroundings: Surroundings): Parts {
   const { settings, metrics, logger } = environment
-  const { apisix, plugin_attr, deployment } = settings
+  const { plugin_attr } = settings
   const { readiness, primary } = surroundings
   const publisher = publisherOf(environment, readiness)
   const enabled = new EnabledPlugins({
@@ -98,35 +106,43 @@ export function buildComponents(environment: Environment, surroundings: Surround
     link: new StoreLink(),
     lastGood: new LastGood({ settings, logger, metrics }),
   }
-  const { export_addr, export_uri, enable_export_server, metric_prefix } = plugin_attr.prometheus
+  registerDrainMetrics(metrics, surroundings.drain)
   registerProcessMetrics(metrics, {
     publisher,
     readiness,
     isStoreReachable: () => work.link.following?.status().isReachable ?? false,
-    prefix: metric_prefix,
+    prefix: plugin_attr.prometheus.metric_prefix,
   })
   removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
+  if (settings.deployment.role === 'control_plane') readiness.release('proxy')
+  return { components: componentsOf(work), publisher, addresses: work.addresses }
+}
+
+function componentsOf(work: Workshop): Component[] {
+  const { settings, metrics, logger } = work.environment
+  const { readiness, primary, drain } = work.surroundings
+  const { apisix, plugin_attr, deployment } = settings
+  const { export_addr, export_uri, enable_export_server } = plugin_attr.prometheus
+  const status = statusPlugin(readiness, { remarks: () => work.lastGood.remarks(), drain })
+  const exposed = metricsPlugin(primary ?? metrics, export_uri)
   const control = controlOf(work)
-  const components = [
-    sideListener(work, 'status', {
-      address: apisix.status,
-      plugin: statusPlugin(readiness, () => work.lastGood.remarks()),
-    }),
+  return [
+    sideListener(work, 'status', { address: apisix.status, plugin: status }),
     storeComponent(work),
     runtimeComponent(metrics, RANK.store),
-    enable_export_server &&
-      sideListener(work, 'metrics', {
-        address: export_addr,
-        plugin: metricsPlugin(primary ?? metrics, export_uri),
-      }),
+    enable_export_server && sideListener(work, 'metrics', { address: export_addr, plugin: exposed }),
     apisix.enable_control && sideListener(work, 'control', { address: apisix.control, plugin: control }),
     apisix.enable_admin && adminComponent(work),
+    ...hookComponents(work.surroundings),
     configComponent(work),
     deployment.role !== 'control_plane' && (primary ? workersComponent(work, primary) : proxyComponent(work)),
-    clusterComponent(work),
+    clusterComponent(work.cluster, {
+      rank: RANK.cluster,
+      store: () => work.link.store!,
+      logger,
+      limitMs: settings.gatewright.shutdown.deregister_ms,
+    }),
   ].filter((component) => component !== false)
-  if (deployment.role === 'control_plane') readiness.release('proxy')
-  return { components, publisher, addresses: work.addresses }
 }
 
 function publisherOf(environment: Environment, readiness: Readiness): Publisher {
@@ -257,14 +273,15 @@ function adminComponent(work: Workshop): Component {
   }
 }
 
-/** Last to start and first to stop: who is on the list serves. */
-function clusterComponent({ cluster, link }: Workshop): Component {
-  return {
-    name: 'cluster',
-    rank: RANK.cluster,
-    start: async () => cluster.start(link.store!),
-    stop: () => cluster.stop().then(() => 0),
-  }
+/** What whoever embeds the gateway does at these two places. */
+function hookComponents({ beforeStart, afterStop }: Surroundings): Component[] {
+  const nothing = async () => undefined
+  const start = async (signal: AbortSignal) => beforeStart?.(signal)
+  const stop = () => Promise.resolve(afterStop?.()).then(() => 0)
+  return [
+    { name: 'afterStop', rank: RANK.end, start: nothing, stop },
+    { name: 'beforeStart', rank: RANK.hooks, start, stop: async () => 0 },
+  ]
 }
 
 function configComponent(work: Workshop): Component {
@@ -298,7 +315,7 @@ function configComponent(work: Workshop): Component {
 
 function proxyComponent(work: Workshop): Component {
   const { environment, surroundings, publisher, addresses, enabled } = work
-  const plane = new DataPlane(environment, publisher)
+  const plane = new DataPlane(environment, publisher, surroundings.drain)
   const { min_drain_ms } = environment.settings.gatewright.shutdown
   return {
     name: 'proxy',
@@ -310,6 +327,7 @@ function proxyComponent(work: Workshop): Component {
       if (secure.length > 0) addresses.tls = secure
       surroundings.readiness.release('proxy')
     },
+    onDrain: () => plane.startDraining(),
     stop: (deadline) => plane.stop(deadline, min_drain_ms),
   }
 }
@@ -326,6 +344,7 @@ function workersComponent(work: Workshop, primary: Primary): Component {
       addresses.proxy = plain
       if (secure.length > 0) addresses.tls = secure
     },
+    onDrain: () => primary.startDraining(),
     stop: (deadline) => primary.stop(deadline, environment.settings.gatewright.shutdown.min_drain_ms),
   }
 }

@@ -3,13 +3,15 @@ import { createHandler } from '../http/handle.ts'
 import type { PressureGate } from '../http/pressure/pressure-gate.ts'
 import { type ListenAddress, ProxyApp, type SecureListening } from '../http/proxy-app.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
+import type { Drain } from '../lifecycle/drain.ts'
 import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import { mountPlugins } from '../plugin/mount.ts'
+import type { HookFailure } from '../plugin/fastify-hooks.ts'
+import { type MountedPlugins, mountPlugins } from '../plugin/mount.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
-import { type DrainMetrics, registerDrainMetrics } from './drain-metrics.ts'
+import { tellOfCutRequests } from './cut-requests.ts'
 import type { Environment } from './environment.ts'
 import {
   bodyLimits,
@@ -38,26 +40,28 @@ export class DataPlane {
   readonly #accessLog: AccessLog | undefined
   readonly #tunnels = new OpenTunnels()
   readonly #pressure: PressureGate
-  readonly #drain: DrainMetrics
+  readonly #eventStreams = new OpenTunnels()
+  readonly #tally = new RequestTally()
+  readonly #drain: Drain
+  #mounted: MountedPlugins | undefined
+  #drainingSinceMs: number | undefined
 
-  constructor(environment: Environment, publisher: Publisher) {
+  constructor(environment: Environment, publisher: Publisher, drain: Drain) {
     const { settings, logger, metrics, debug } = environment
     this.#environment = environment
     this.#publisher = publisher
+    this.#drain = drain
+    const tally = this.#tally
+    this.#countPending()
     countTunnels(metrics, this.#tunnels)
     const { log, workers } = settings.gatewright
     this.#accessLog = createAccessLog(log.access_log, logger, workers > 1)
     const door = frontDoor(settings)
     const onRefused = refusalObserver(environment, this.#accessLog)
     const gate = connectionGate(environment, door)
-    const tally = new RequestTally()
     const { metric_prefix } = settings.plugin_attr.prometheus
     registerTrafficMetrics(metrics, metric_prefix, { tally, connections: gate })
-    this.#drain = registerDrainMetrics(metrics, {
-      requests: () => tally.underWay,
-      tunnels: () => this.#tunnels.size,
-      connections: () => gate.open,
-    })
+    drain.counted('connections', () => gate.open)
     this.#pressure = pressureGate(environment, {
       onRefused: tally.countedUnread(onRefused),
       begun: () => tally.begun,
@@ -72,6 +76,7 @@ export class DataPlane {
           serverHeader: settings.gatewright.server_header,
           showUpstreamStatus: settings.apisix.show_upstream_status_in_response_header,
           tunnels: this.#tunnels,
+          eventStreams: this.#eventStreams,
           debug: debug.switches,
         },
         logger,
@@ -94,35 +99,77 @@ export class DataPlane {
   /** Mounts plugins and catch-all, then listens. */
   async start(): Promise<Listening> {
     const { settings, plugins, compile, hostFor } = this.#environment
-    await mountPlugins(this.#proxy.app, {
+    this.#mounted = await mountPlugins(this.#proxy.app, {
       plugins: plugins.all(),
       instances: compile.instances,
       closeTimeoutMs: settings.gatewright.shutdown.plugin_close_ms,
       hostFor,
+      onHookFailure: (failure) => this.#onHookFailure(failure),
     })
     await this.#pressure.mount(this.#proxy.app)
     await this.#proxy.mount()
     const { node_listen } = settings.apisix
     const opened = await this.#proxy.listen(node_listen, this.#secureListening())
+    await this.#mounted.listening()
     return { plain: opened.slice(0, node_listen.length), secure: opened.slice(node_listen.length) }
   }
 
+  /** Goes on accepting, and tells each client with its next answer that the connection ends. */
+  startDraining(): void {
+    this.#drainingSinceMs ??= performance.now()
+    this.#proxy.startDraining()
+  }
+
   /**
-   * Goes on accepting for `minDrainMs`, lets requests in flight end within the deadline and cuts the rest, then closes the plugins
-   * in reverse load order. Resolves with how many connections were cut.
+   * Goes on accepting until `minDrainMs` after the start of the drain, lets requests in flight end within the deadline and cuts the rest, then closes
+   * the plugins in reverse load order. Resolves with how many connections were cut, and plugins left behind.
    */
   async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
-    this.#drain.begin()
-    this.#proxy.startDraining()
-    await pause(Math.min(minDrainMs, deadline.remainingMs()))
+    this.startDraining()
+    const drainedMs = performance.now() - this.#drainingSinceMs!
+    await pause(Math.min(minDrainMs - drainedMs, deadline.remainingMs()))
+    await this.#mounted?.closing()
     this.#tunnels.goAway()
-    const forced = await this.#proxy.drain(deadline.signal)
-    this.#drain.end(forced)
-    await this.#proxy.app.close()
+    this.#eventStreams.goAway()
+    const cut = await this.#cutAt(deadline)
+    await this.#closePlugins()
     await this.#environment.http.close()
     this.#environment.pools.closeAll()
     await this.#accessLog?.close()
-    return forced
+    return cut + this.#drain.forcedOf(PLUGIN)
+  }
+
+  async #cutAt({ signal }: Deadline): Promise<number> {
+    const { logger } = this.#environment
+    const tell = () => tellOfCutRequests(this.#tally, logger, this.#drain)
+    if (signal.aborted) tell()
+    else signal.addEventListener('abort', tell, { once: true })
+    try {
+      const cut = await this.#proxy.drain(signal)
+      this.#drain.force('connections', cut)
+      return cut
+    } finally {
+      signal.removeEventListener('abort', tell)
+    }
+  }
+
+  async #closePlugins(): Promise<void> {
+    const release = this.#drain.hold('plugins')
+    await this.#proxy.app.close()
+    release()
+  }
+
+  #countPending(): void {
+    const drain = this.#drain
+    drain.counted('requests', () => Math.max(0, this.#tally.underWay - this.#tunnels.size))
+    drain.counted('tunnels', () => this.#tunnels.size)
+  }
+
+  #onHookFailure({ hook, plugin, lateAfterMs, error }: HookFailure): void {
+    const { logger } = this.#environment
+    if (hook === 'onClose') this.#drain.force(plugin === undefined ? PLUGIN : `${PLUGIN} ${plugin}`)
+    if (lateAfterMs === undefined) logger.error({ plugin, hook, err: error }, 'a hook of a plugin failed')
+    else logger.warn({ plugin, hook, lateAfterMs }, 'a hook of a plugin did not end and is left behind')
   }
 
   #secureListening(): SecureListening | undefined {
@@ -152,6 +199,9 @@ export class DataPlane {
     return log ? [(context) => log.write(context)] : []
   }
 }
+
+/** What the drain calls plugins that were left behind, with their names. */
+const PLUGIN = 'plugin'
 
 function countTunnels(metrics: MetricRegistry, tunnels: OpenTunnels): void {
   const help = 'WebSocket and other tunnels that are open'

@@ -1,39 +1,28 @@
+import type { Drain } from '../lifecycle/drain.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 
-/** What a stop of the proxy waits for, by kind: how many there are now. */
-export type PendingWork = Readonly<Record<'requests' | 'tunnels' | 'connections', () => number>>
-
-export interface DrainMetrics {
-  /** From now on what is pending is shown. */
-  begin(): void
-  /** `forced` connections were cut because they were not over in time. */
-  end(forced: number): void
-}
-
-/** What a stop waits for, and what it cut; both 0 as long as nothing stops. */
-export function registerDrainMetrics(metrics: MetricRegistry, work: PendingWork): DrainMetrics {
+/** What a stop waits for, 0 as long as nothing stops, and what it cut, by component. */
+export function registerDrainMetrics(metrics: MetricRegistry, drain: Drain): void {
   const pending = metrics.gauge({
     name: 'gatewright_drain_pending',
     help: 'What the stop of a process or of a worker waits for; 0 while none stops',
     labels: ['component'],
   })
-  const forced = metrics
-    .counter({
-      name: 'gatewright_drain_forced_total',
-      help: 'Connections that a stop cut at its deadline',
-      labels: [],
-    })
-    .labels()
-  let isDraining = false
+  const forced = metrics.counter({
+    name: 'gatewright_drain_forced_total',
+    help: 'What a stop cut at its deadline, or left behind',
+    labels: ['component'],
+  })
+  const told = new Map<string, number>()
   metrics.beforeCollect(() => {
-    for (const [component, count] of Object.entries(work)) {
-      pending.labels(component).set(isDraining ? count() : 0)
+    const waitedFor = new Map(drain.kinds.map((kind) => [kind, 0]))
+    for (const kind of drain.kinds) forced.labels(kind).inc(0)
+    if (drain.mode) for (const { component, count } of drain.pending()) waitedFor.set(component, count)
+    pending.remove(([component]) => !waitedFor.has(component!))
+    for (const [component, count] of waitedFor) pending.labels(component).set(count)
+    for (const { component, count } of drain.forced) {
+      forced.labels(component).inc(count - (told.get(component) ?? 0))
+      told.set(component, count)
     }
   })
-  return {
-    begin: () => {
-      isDraining = true
-    },
-    end: (count) => forced.inc(count),
-  }
 }

@@ -1,6 +1,8 @@
 import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import { type Component, startInOrder, stopInOrder } from '../lifecycle/components.ts'
-import { createDeadline } from '../lifecycle/deadline.ts'
+import { createDeadline, type Deadline, withinLimit } from '../lifecycle/deadline.ts'
+import { Drain } from '../lifecycle/drain.ts'
+import { type LifecycleHooks, runStopHook, type StopHook } from '../lifecycle/hooks.ts'
 import { createReadiness, type Readiness } from '../lifecycle/readiness.ts'
 import type { WorkerProgram } from '../lifecycle/workers/cluster.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
@@ -26,6 +28,7 @@ export interface GatewayOptions {
   readonly readPluginList?: () => PluginList | Promise<PluginList>
   /** Takes the place of the store that the settings choose; closed with the gateway. */
   readonly store?: ConfigStore
+  readonly hooks?: LifecycleHooks<GatewayAddresses>
   /** How a worker is started; without it this process does everything, whatever the settings say about `workers`. */
   readonly worker?: WorkerProgram
   /** `gatewright dev`: the proxy runs in workers however many there are, and own plugins, which the catalogue lacks, are known to them alone. */
@@ -71,8 +74,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   return new GatewayProcess(options)
 }
 
+/** What is not ready as long as its hook has not ended. */
+const AFTER_START = 'afterStart'
+
 class GatewayProcess implements Gateway {
   readonly readiness = createReadiness(['config', 'proxy'])
+  readonly #drain = new Drain()
   readonly #options: GatewayOptions
   readonly #logger: Logger
   readonly #abort = new AbortController()
@@ -83,20 +90,20 @@ class GatewayProcess implements Gateway {
   #metrics: MetricRegistry | undefined
   #onPluginFailure: ReturnType<typeof backgroundFailure> | undefined
   #starting: Promise<void> | undefined
+  #isRunning = false
   #stopping: Promise<{ readonly forced: number }> | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
     if (options.development) this.#own = new OwnPlugins(options.catalogue)
+    if (options.hooks?.afterStart) this.readiness.block(AFTER_START)
     this.#logger = options.logger ?? createLogger(options.settings.gatewright.log.level)
   }
 
   async start(): Promise<GatewayAddresses> {
     this.#starting = this.#startAll()
     await this.#starting
-    const { addresses } = this.#parts!
-    this.#logger.info({ addresses }, 'the gateway serves')
-    return addresses
+    return this.#parts!.addresses
   }
 
   stop(reason: string): Promise<{ readonly forced: number }> {
@@ -133,7 +140,7 @@ class GatewayProcess implements Gateway {
   }
 
   async #startAll(): Promise<void> {
-    const { settings, adminApi, store, readPluginList, development } = this.#options
+    const { settings, adminApi, store, readPluginList, development, hooks = {} } = this.#options
     const catalogue = this.#own?.catalogue ?? this.#options.catalogue
     const plugins = await loadPlugins(catalogue, settings)
     const primary = await this.#createPrimary()
@@ -146,6 +153,9 @@ class GatewayProcess implements Gateway {
     this.#onPluginFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#parts = buildComponents(environment, {
       readiness: this.readiness,
+      drain: this.#drain,
+      ...(hooks.beforeStart && { beforeStart: (signal: AbortSignal) => hooks.beforeStart!(signal) }),
+      ...(hooks.afterStop && { afterStop: () => this.#stopHook('afterStop', () => hooks.afterStop!()) }),
       adminApi,
       store,
       catalogue,
@@ -153,25 +163,61 @@ class GatewayProcess implements Gateway {
       primary,
       development: development && this.#own && { status: () => development.status(), own: this.#own },
     })
+    const beganMs = SYSTEM_CLOCK.nowMs()
+    const upAfterMs: Record<string, number> = {}
     await startInOrder(this.#parts.components, this.#abort.signal, (component) => {
       this.#started.push(component)
+      upAfterMs[component.name] = Math.round(SYSTEM_CLOCK.nowMs() - beganMs)
     })
+    const { addresses, publisher } = this.#parts
+    await hooks.afterStart?.(addresses)
+    this.#abort.signal.throwIfAborted()
+    this.#isRunning = true
+    this.readiness.release(AFTER_START)
+    this.#logger.info({ addresses, revision: publisher.status.published, upAfterMs }, 'the gateway serves')
   }
 
   async #stopAll(reason: string): Promise<{ readonly forced: number }> {
     const { shutdown } = this.#options.settings.gatewright
-    this.readiness.startDraining()
-    this.#logger.info({ reason, deadlineMs: shutdown.max_drain_ms }, 'the gateway stops')
-    this.#abort.abort(new Error(`stopped: ${reason}`))
-    // Whatever the start ran into has been told to its caller.
-    await this.#starting?.catch(() => undefined)
+    const beganMs = SYSTEM_CLOCK.nowMs()
+    // Absolute, from the signal on: whatever the stop waits for, a start included, counts.
     const deadline = createDeadline(shutdown.max_drain_ms, SYSTEM_CLOCK)
+    this.readiness.startDraining()
+    this.#logger.info(
+      { reason, deadlineMs: shutdown.max_drain_ms, pending: this.#drain.pending() },
+      'the gateway stops',
+    )
+    this.#abort.abort(new Error(`stopped: ${reason}`))
     try {
-      const { forced, problems } = await stopInOrder(this.#started, deadline, SYSTEM_CLOCK)
-      for (const problem of problems) this.#logger.error(problem, 'a part did not stop cleanly')
+      // Whatever the start ran into has been told to its caller.
+      const starting = this.#starting ?? Promise.resolve()
+      await withinLimit(() => starting, deadline.remainingMs(), SYSTEM_CLOCK)
+      const forced = await this.#stopWithin(deadline, reason)
+      const { acknowledged, forced: cut } = this.#drain
+      const tookMs = Math.round(SYSTEM_CLOCK.nowMs() - beganMs)
+      this.#logger.info({ acknowledged, forced: cut, tookMs }, 'the gateway has stopped')
       return { forced }
     } finally {
       deadline.dispose()
     }
+  }
+
+  async #stopWithin(deadline: Deadline, reason: string): Promise<number> {
+    const { beforeStop } = this.#options.hooks ?? {}
+    if (beforeStop && this.#isRunning) await this.#stopHook('beforeStop', () => beforeStop(reason), deadline)
+    const { forced, problems } = await stopInOrder(this.#started, deadline, {
+      clock: SYSTEM_CLOCK,
+      drain: this.#drain,
+    })
+    for (const problem of problems) this.#logger.error(problem, 'a part did not stop cleanly')
+    return forced
+  }
+
+  /** A hook has the time of a plugin's. */
+  async #stopHook(name: StopHook, hook: () => void | Promise<void>, deadline?: Deadline): Promise<void> {
+    const { plugin_close_ms } = this.#options.settings.gatewright.shutdown
+    const limitMs = Math.min(plugin_close_ms, deadline?.remainingMs() ?? plugin_close_ms)
+    const problem = await runStopHook(name, hook, { limitMs, clock: SYSTEM_CLOCK })
+    if (problem !== undefined) this.#logger.error({ hook: name, problem }, 'a hook of the stop went wrong')
   }
 }

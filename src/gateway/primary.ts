@@ -92,6 +92,11 @@ export class Primary {
     return workshop.addresses!
   }
 
+  /** All workers tell their clients to leave, and still accept. */
+  startDraining(): void {
+    for (const { link } of this.#workshop!.pool.serving) link.tell('draining')
+  }
+
   async stop(deadline: Deadline, minDrainMs: number): Promise<number> {
     this.#applied.close()
     return this.#workshop!.pool.stop(deadline, minDrainMs)

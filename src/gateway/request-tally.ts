@@ -1,3 +1,4 @@
+import type { RequestObserver } from '../http/close.ts'
 import type { RequestHandler } from '../http/handle.ts'
 import type { RefusalObserver } from '../http/refusal.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
@@ -14,6 +15,7 @@ export class RequestTally {
   #begun = 0
   #ended = 0
   #unread = 0
+  #onEnd: RequestObserver | undefined
 
   /** Requests so far, those included that could not be read. */
   get total(): number {
@@ -38,8 +40,14 @@ export class RequestTally {
   }
 
   /** A request has ended: for the observers of requests. */
-  readonly end = (): void => {
+  readonly end: RequestObserver = (context) => {
     this.#ended += 1
+    this.#onEnd?.(context)
+  }
+
+  /** From now on, `tell` is told of each request that ends: all of them, when a stop cuts what is left. */
+  tellEach(tell: RequestObserver): void {
+    this.#onEnd = tell
   }
 
   /** Counts as ended what is refused at the door, where no observer is told. */

@@ -1,6 +1,7 @@
 import { BACKGROUND_CLOCK, SYSTEM_CLOCK } from '../lib/clock.ts'
 import { stopInOrder } from '../lifecycle/components.ts'
 import { createDeadline } from '../lifecycle/deadline.ts'
+import { Drain } from '../lifecycle/drain.ts'
 import { EXIT_CODE } from '../lifecycle/exit-code.ts'
 import { channelToPrimary, ignoreGroupSignals, leavePrimary } from '../lifecycle/workers/cluster.ts'
 import { Link } from '../lifecycle/workers/link.ts'
@@ -15,6 +16,7 @@ import { RelayStore } from '../store/relay-store.ts'
 import { DataPlane } from './data-plane.ts'
 import { answerDebug } from './debug-feed.ts'
 import { relayedOrigins } from './discovery-feed.ts'
+import { registerDrainMetrics } from './drain-metrics.ts'
 import { createEnvironment, type Environment } from './environment.ts'
 import { RelayedHealth } from './health-feed.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
@@ -55,6 +57,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   link.on('metrics', (place: number | null) => worker.parts!.expose(place ?? undefined))
   // It may have begun with the list as it was before.
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
+  link.on('draining', () => worker.parts!.startDraining())
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
   return new Promise((resolve) => {
     const end = async (exitCode: number, limitMs: number | undefined): Promise<void> => {
@@ -91,6 +94,7 @@ class WorkerParts {
   readonly #store: RelayStore
   readonly #publisher: Publisher
   readonly #plane: DataPlane
+  readonly #drain = new Drain()
   readonly #reload: PluginReload
   readonly #onBackgroundFailure: ReturnType<typeof backgroundFailure>
   readonly #runtime: RuntimeMetrics
@@ -106,6 +110,7 @@ class WorkerParts {
     this.logger = environment.logger
     this.#enabled = plugins
     this.#environment = environment
+    registerDrainMetrics(environment.metrics, this.#drain)
     this.#runtime = registerRuntimeMetrics(environment.metrics, 'worker')
     this.#store = new RelayStore({ logger: environment.logConfiguration })
     feedStore(link, this.#store)
@@ -114,7 +119,7 @@ class WorkerParts {
       link.tell('applied', revision)
       if (source.own) this.#tellRefused()
     })
-    this.#plane = new DataPlane(environment, this.#publisher)
+    this.#plane = new DataPlane(environment, this.#publisher, this.#drain)
     this.#onBackgroundFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#reload = new PluginReload({
       catalogue,
@@ -192,6 +197,10 @@ class WorkerParts {
     return true
   }
 
+  startDraining(): void {
+    this.#plane.startDraining()
+  }
+
   /** Ends in good order until the deadline; resolves with how much was cut. Idempotent. */
   stop(order: DrainOrder): Promise<{ forced: number }> {
     this.#stopping ??= this.#stop(order)
@@ -209,7 +218,7 @@ class WorkerParts {
           { name: 'configuration', rank: 0, start: nothing, stop: () => this.#close() },
         ],
         deadline,
-        SYSTEM_CLOCK,
+        { clock: SYSTEM_CLOCK, drain: this.#drain },
       )
       for (const problem of problems) this.logger.error(problem, 'a part of a worker did not stop cleanly')
       this.#link.tell('counted', await this.expose())

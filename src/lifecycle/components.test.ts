@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { fakeClock } from '../../test/support/fake-clock.ts'
 import { type Component, startInOrder, stopInOrder } from './components.ts'
 import { createDeadline } from './deadline.ts'
+import { Drain } from './drain.ts'
 
 const never = (): Promise<never> => new Promise(() => {})
 
@@ -85,7 +86,7 @@ describe('stopInOrder', () => {
       component('proxy', 3, trace, { stop: async () => 2 }),
       component('store', 2, trace),
     ]
-    const report = await stopInOrder(parts, createDeadline(1000, clock), clock)
+    const report = await stopInOrder(parts, createDeadline(1000, clock), { clock, drain: new Drain() })
     assert.deepEqual(trace, ['stop store', 'stop status'])
     assert.deepEqual(report, { forced: 2, problems: [] })
   })
@@ -102,7 +103,7 @@ describe('stopInOrder', () => {
       }),
       component('status', 0, trace),
     ]
-    const stopping = stopInOrder(parts, createDeadline(1000, clock), clock)
+    const stopping = stopInOrder(parts, createDeadline(1000, clock), { clock, drain: new Drain() })
     await clock.advance(300)
     assert.deepEqual(await stopping, {
       forced: 2,
@@ -114,12 +115,32 @@ describe('stopInOrder', () => {
     assert.deepEqual(trace, ['stop status'])
   })
 
+  it('tells all of them before the first one stops, and names those that it still waits for', async () => {
+    const trace: string[] = []
+    const clock = fakeClock()
+    const drain = new Drain()
+    const told = (name: string, rank: number, own: Partial<Component> = {}) =>
+      component(name, rank, trace, { onDrain: () => void trace.push(`told ${name}`), ...own })
+    const parts = [told('status', 0), told('hung', 1, { stop: never, stopLimitMs: 50 }), told('proxy', 3)]
+    const stopping = stopInOrder(parts, createDeadline(1000, clock), { clock, drain })
+    await clock.advance(0)
+    assert.deepEqual(trace, ['told status', 'told hung', 'told proxy', 'stop proxy'])
+    assert.deepEqual(
+      drain.pending().map(({ component }) => component),
+      ['status', 'hung'],
+    )
+    await clock.advance(50)
+    await stopping
+    assert.deepEqual([drain.pending(), drain.acknowledged], [[], 3])
+    assert.deepEqual(drain.forced, [{ component: 'hung', count: 1 }])
+  })
+
   it('is over a second after the deadline even when everything hangs', async () => {
     const clock = fakeClock()
     const parts = [0, 1, 2, 3].map((rank) => component(`c${rank}`, rank, [], { stop: never }))
     const deadline = createDeadline(5000, clock)
     let isOver = false
-    const stopping = stopInOrder(parts, deadline, clock).then((report) => {
+    const stopping = stopInOrder(parts, deadline, { clock, drain: new Drain() }).then((report) => {
       isOver = true
       return report
     })

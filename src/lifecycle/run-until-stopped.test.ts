@@ -82,6 +82,19 @@ describe('runUntilStopped', () => {
     assert.equal(await exitCode, 143)
   })
 
+  it('ignores SIGQUIT once a stop is under way', async () => {
+    const { events, clock, exitCode } = run({ stop: never })
+    let code: number | undefined
+    void exitCode.then((value) => (code = value))
+    events.emit('SIGQUIT')
+    await clock.advance(500)
+    events.emit('SIGQUIT')
+    await clock.advance(0)
+    assert.equal(code, undefined)
+    events.emit('SIGTERM')
+    assert.equal(await exitCode, 143)
+  })
+
   it('ends with 130 on an impatient second SIGINT', async () => {
     const { events, clock, exitCode } = run({ stop: never })
     events.emit('SIGTERM')

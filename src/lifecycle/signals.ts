@@ -10,7 +10,7 @@ export interface ProcessEvents {
 export interface SignalSink {
   /** The first signal to stop. */
   onStop(signal: StopSignal): void
-  /** A later one: whoever sends it does not want to wait. Called once at most. */
+  /** A later SIGTERM or SIGINT: whoever sends it does not want to wait. Called once at most. */
   onImpatience(exitCode: number): void
 }
 
@@ -27,7 +27,7 @@ export function watchSignals(events: ProcessEvents, sink: SignalSink, clock: Clo
       if (firstAtMs === undefined) {
         firstAtMs = nowMs
         sink.onStop(signal as StopSignal)
-      } else if (nowMs - firstAtMs >= SAME_WISH_MS && !isImpatient) {
+      } else if (exitCode !== undefined && nowMs - firstAtMs >= SAME_WISH_MS && !isImpatient) {
         isImpatient = true
         sink.onImpatience(exitCode)
       }

@@ -16,6 +16,8 @@ export interface ProxyOptions {
   /** `apisix.show_upstream_status_in_response_header`. */
   readonly showUpstreamStatus: boolean
   readonly tunnels: OpenTunnels
+  /** Server-sent events, which end between two of them. */
+  readonly eventStreams: OpenTunnels
   readonly debug: DebugSwitches
 }
 

@@ -7,6 +7,7 @@ import type { ResponseHead } from '../upstream/transport.ts'
 import { changesLength, filterChunk, filterEnd } from './body-filters.ts'
 import { BodyPipeline, isStream } from './body-pipeline.ts'
 import { addDebugHeaders } from './debug-headers.ts'
+import { EventStream, isEventStream } from './event-stream.ts'
 import type { Exchange } from './exchange.ts'
 import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
@@ -35,6 +36,7 @@ export class Relay {
   #heldBody: string | undefined
   #isWaitingForDrain = false
   #sent: Response | undefined
+  #events: EventStream | undefined
 
   constructor(exchange: Exchange, source: Source) {
     this.#exchange = exchange
@@ -60,6 +62,7 @@ export class Relay {
     }
     if (head.bodyLength === undefined) keepAnnouncement(this.#exchange, response)
     addDebugHeaders(this.#exchange, response)
+    if (isEventStream(response)) this.#openEvents()
   }
 
   /** `chunk` is lent, as {@link ResponseSink.onData} says. Returns false when the client is slower than the node. */
@@ -108,7 +111,16 @@ export class Relay {
     this.#exchange.response.once('close', () => pipeline.destroy())
   }
 
+  #openEvents(): void {
+    const { response, options } = this.#exchange
+    const events = new EventStream(response)
+    this.#events = events
+    options.eventStreams.add(events)
+    response.once('close', () => options.eventStreams.delete(events))
+  }
+
   #finish(trailers: readonly string[] | undefined): void {
+    if (this.#events?.isOver) return
     const { response, context } = this.#exchange
     if (!this.#isHeadSent) this.#sendHead()
     const held = this.#heldBody
@@ -123,10 +135,13 @@ export class Relay {
 
   #writeOwned(bytes: Uint8Array): boolean {
     const { response, context } = this.#exchange
+    if (this.#events?.isOver) return true
     if (!this.#isHeadSent) this.#sendHead()
     this.#writeHeld()
     context.stats.responseBodyBytes += bytes.length
-    if (response.write(bytes) || hasLeft(response)) return true
+    const isTaken = response.write(bytes) || hasLeft(response)
+    this.#events?.take(bytes)
+    if (isTaken) return true
     this.#waitForDrain()
     return false
   }
@@ -137,6 +152,7 @@ export class Relay {
     this.#heldBody = undefined
     this.#exchange.context.stats.responseBodyBytes += held.length
     if (!this.#exchange.response.write(held, 'latin1')) this.#waitForDrain()
+    this.#events?.take(Buffer.from(held, 'latin1'))
   }
 
   #sendHead(): void {

@@ -119,7 +119,7 @@ export const DEFAULTS = {
     data_dir: './data',
     store: 'auto',
     log: { level: 'info', access_log: 'stdout', audit_log: 'log' },
-    shutdown: { min_drain_ms: 0, max_drain_ms: 9000, plugin_close_ms: 2000 },
+    shutdown: { min_drain_ms: 0, max_drain_ms: 9000, plugin_close_ms: 2000, deregister_ms: 2000 },
     last_good: { enabled: true, min_interval_ms: 1000, start_wait_ms: 1000, hold_above_percent: 50 },
     limits: {
       max_header_bytes: 32768,

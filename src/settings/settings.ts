@@ -312,6 +312,8 @@ export interface GatewrightSettings {
     readonly max_drain_ms: number
     /** Longest time one plugin's `onClose` may take. */
     readonly plugin_close_ms: number
+    /** Longest time that a stop waits for the store to forget this node. */
+    readonly deregister_ms: number
   }
   readonly last_good: LastGoodSettings
   readonly limits: LimitSettings

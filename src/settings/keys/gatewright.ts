@@ -42,6 +42,10 @@ export const GATEWRIGHT_KEYS = {
         'milliseconds from the signal until what still runs is cut; unset follows `TERMINATION_GRACE_PERIOD_SECONDS` less 5 s',
       ),
       plugin_close_ms: key(integer(1, MAX_MS), 'longest time one plugin may take to close'),
+      deregister_ms: key(
+        integer(1, MAX_MS),
+        'longest time a stop waits until the store has taken this node off the list of gateways; the proxy still accepts meanwhile',
+      ),
     }),
     'stop',
   ),
