@@ -257,16 +257,16 @@ describe('followStore', () => {
     const { clock, told, following } = follow(t, store)
     const seenAtMs: number[] = []
     let known = 0
-    for (let ms = 0; ms <= 33_000; ms += 100) {
+    for (let ms = 0; ms <= 6000; ms += 100) {
       await clock.advance(ms === 0 ? 0 : 100)
       if (store.lists > known) seenAtMs.push(ms)
       known = store.lists
     }
-    assert.deepEqual(seenAtMs, [0, 200, 600, 1400, 3000, 6200, 12_600, 22_600, 32_600])
+    assert.deepEqual(seenAtMs, [0, 200, 600, 1400, 2400, 3400, 4400, 5400])
     assert.equal(following.status().isReachable, false)
     assert.equal(told.statuses.length, 1, 'the same failure is told once')
     store.listFailure = undefined
-    await clock.advance(10_000)
+    await clock.advance(1000)
     assert.equal(told.states.length, 1)
     assert.equal(following.status().isReachable, true)
     assert.equal(following.status().lastError?.message, 'down')

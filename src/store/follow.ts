@@ -31,7 +31,10 @@ export interface FollowOptions {
   readonly random?: () => number
   /** How often everything is listed and compared although the watch is well; 0 for never. Default 300,000. */
   readonly resyncIntervalMs?: number
-  /** Full jitter: each wait lies between 0 and a bound that doubles from `minMs` to `maxMs`. Default 200 and 10,000. */
+  /**
+   * Full jitter: each wait lies between 0 and a bound that doubles from `minMs` to `maxMs`, default 200 and 10,000; while the store does not
+   * answer it ends at a second.
+   */
   readonly backoff?: { readonly minMs: number; readonly maxMs: number }
   /** A state the listener has already, such as the last one saved to disk: the first list then comes as events. */
   readonly startFrom?: Listing
@@ -68,6 +71,9 @@ export function followStore(options: FollowOptions): Following {
   void follower.run()
   return follower
 }
+
+/** Asking whether it is back costs little, and what was missed is to serve within 2 s of the network being whole (reliability.md, C7). */
+const AWAY_MAX_MS = 1000
 
 type End = WatchEnd | { readonly reason: 'resync' }
 
@@ -244,7 +250,8 @@ class Follower implements Following {
 
   async #pause(): Promise<void> {
     const { minMs, maxMs } = this.#options.backoff ?? { minMs: 200, maxMs: 10_000 }
-    const boundMs = Math.min(maxMs, minMs * 2 ** (this.#failures - 1))
+    const longestMs = this.#status.isReachable ? maxMs : Math.min(maxMs, AWAY_MAX_MS)
+    const boundMs = Math.min(longestMs, minMs * 2 ** (this.#failures - 1))
     const delayMs = boundMs * (this.#options.random ?? Math.random)()
     const ended = new Promise<End>((resolve) => {
       this.#wake = resolve
