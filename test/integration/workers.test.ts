@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import { text } from 'node:stream/consumers'
 import { it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../support/fake-upstream.ts'
 import { type SpawnedNode, spawnNode } from '../support/spawn-node.ts'
@@ -20,8 +23,21 @@ export default {
   },
 }`
 
+/** Says what its process has sent to the primary so far. */
+const SENT = `
+let sent = 0
+const send = process.send
+process.send = (...message) => {
+  sent++
+  return send.apply(process, message)
+}
+export default {
+  name: 'sent', priority: 1, schema: { type: 'object' },
+  compile: () => ({ access: () => ({ status: 200, body: String(sent) }) }),
+}`
+
 async function start(t: TestContext): Promise<SpawnedNode> {
-  return spawnNode(t, { workers: 2, plugins: { who: WHO } })
+  return spawnNode(t, { workers: 2, plugins: { who: WHO, sent: SENT } })
 }
 
 /** Each on a connection of its own. */
@@ -58,10 +74,7 @@ it('a node with two workers', async (t) => {
     assert.match(await node.metrics(), new RegExp(`^who_total ${count}$`, 'm'))
     assert.match(await node.metrics(), /^gatewright_workers_serving 2$/m)
     const memory = (await node.metrics()).match(/^gatewright_memory_bytes\{.*owner="objects"\}/gm) ?? []
-    assert.deepEqual(
-      memory.map((line) => /worker="(.*?)"/.exec(line)![1]),
-      ['', '1', '2'],
-    )
+    assert.deepEqual(memory.map((line) => /worker="(.*?)"/.exec(line)![1]).sort(), ['', '1', '2'])
     assert.equal((await node.metrics()).match(/^apisix_node_info\{.*\} 1$/gm)?.length, 1)
   })
 
@@ -88,6 +101,27 @@ it('a node with two workers', async (t) => {
     )
     assert.equal(statuses.filter((status) => status === 200).length, 10)
     assert.equal(statuses.filter((status) => status === 429).length, 20)
+  })
+
+  await t.test('tells the primary nothing of requests on connections that are kept', async (t) => {
+    const upstream = await fakeUpstream(t)
+    const checks = { passive: { unhealthy: { http_failures: 3 } }, active: { http_path: '/' } }
+    await node.route('kept', { uri: '/kept', upstream: { nodes: { [upstream.address]: 1 }, checks } })
+    await node.route('sent', { uri: '/sent', plugins: { sent: {} } })
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.after(() => agent.destroy())
+    const ask = async (path: string): Promise<string> => {
+      const request = get(`${node.proxyUrl}${path}`, { agent })
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      return text(response)
+    }
+    await ask('/kept')
+    const beganMs = performance.now()
+    const before = Number(await ask('/sent'))
+    for (let i = 0; i < 300; i++) await ask('/kept')
+    const sent = Number(await ask('/sent')) - before
+    // Signs of life, and little else.
+    assert.ok(sent < 20 + (performance.now() - beganMs) / 100, `${sent} messages`)
   })
 
   await t.test('finds the timeline of a request in whichever worker has it', async () => {
