@@ -112,7 +112,7 @@ class GatewayProcess implements Gateway {
   }
 
   isContained(error: unknown): boolean {
-    const plugin = pluginThatThrew(error)
+    const plugin = pluginThatThrew(error, this.#options.settings.gatewright.plugin_paths)
     if (plugin === undefined || !this.#onPluginFailure) return false
     this.#onPluginFailure(plugin, error)
     return true

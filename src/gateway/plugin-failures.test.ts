@@ -19,6 +19,19 @@ describe('an error that nobody caught', () => {
     )
   })
 
+  it('belongs to one of the user, wherever that lies', () => {
+    const frame = 'Timeout._onTimeout (file:///srv/ext/my-thing/index.ts:12:9)'
+    assert.equal(pluginThatThrew(thrownAt(frame), ['/srv/ext']), 'my-thing')
+    assert.equal(pluginThatThrew(thrownAt(frame), ['/srv/other']), undefined)
+  })
+
+  it('belongs to an unknown one when the system refused something to nobody who could be named', () => {
+    const refused = (...frames: string[]) => Object.assign(thrownAt(...frames), { syscall: 'open' })
+    assert.equal(pluginThatThrew(refused()), 'unknown')
+    assert.equal(pluginThatThrew(refused('TCPConnectWrap.afterConnect (node:net:1:2)')), 'unknown')
+    assert.equal(pluginThatThrew(refused('f (/srv/gatewright/dist/src/plugin/run.js:3:1)')), undefined)
+  })
+
   it('belongs to none otherwise', () => {
     assert.equal(pluginThatThrew(thrownAt('f (/srv/gatewright/dist/src/plugin/run.js:3:1)')), undefined)
     assert.equal(pluginThatThrew(thrownAt('f (/srv/gatewright/dist/plugins/catalogue.js:3:1)')), undefined)

@@ -60,7 +60,7 @@ export class Primary {
   attach(environment: Environment, publisher: Publisher): void {
     const { settings, logger } = environment
     const fork = becomePrimary(this.#options.program)
-    const { workers, shutdown } = settings.gatewright
+    const { workers, shutdown, worker_max_rss_bytes } = settings.gatewright
     const pool = new WorkerPool<WorkerAddresses>({
       size: workers,
       clock: SYSTEM_CLOCK,
@@ -69,6 +69,7 @@ export class Primary {
       attach: (worker) => this.#answer(worker),
       describe: () => this.#describe(),
       readyTimeoutMs: READY_TIMEOUT_MS,
+      maxRssBytes: worker_max_rss_bytes,
       drainMs: shutdown.max_drain_ms,
       // Whoever edits a plugin wants to see nothing of the old one.
       minDrainMs: this.#options.own ? 0 : SWAP_MIN_DRAIN_MS,

@@ -40,7 +40,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   const link = new Link(channelToPrimary())
   const worker: { parts?: WorkerParts; prepared?: Promise<unknown> } = {}
   const loader = new WorkerLoader(known)
-  link.on('ping', () => true)
+  link.on('ping', () => process.memoryUsage.rss())
   link.on('warm', (start: WorkerStart) => loader.warm(start))
   const prepare = async (start: WorkerStart): Promise<WorkerPrepared> => {
     const loaded = await loader.load(start)
@@ -191,7 +191,7 @@ class WorkerParts {
 
   /** Whether what nobody caught comes from a plugin, and so concerns nothing else. */
   contains(error: unknown): boolean {
-    const plugin = pluginThatThrew(error)
+    const plugin = pluginThatThrew(error, this.settings.gatewright.plugin_paths)
     if (plugin === undefined) return false
     this.#onBackgroundFailure(plugin, error)
     return true

@@ -138,6 +138,7 @@ export const DEFAULTS = {
       sample_interval_ms: 1000,
       retry_after: 1,
     },
+    worker_max_rss_bytes: 0,
     plugin_paths: ['my-plugins'],
     plugin_phase_timeout_ms: 60_000,
     debug: { timeline: 0, plugins_header: false, rejected_by_header: false },

@@ -298,6 +298,8 @@ export interface GatewrightSettings {
   readonly store: 'auto' | 'embedded' | 'etcd' | 'memory'
   /** Worker processes; 1 is one process that does everything. `auto` and `nginx_config.worker_processes` are already applied. */
   readonly workers: number
+  /** A worker with more resident memory is replaced; 0 for any. */
+  readonly worker_max_rss_bytes: number
   readonly log: {
     readonly level: LogLevelName
     /** `stdout`, `off`, or the path of a file. */

@@ -18,6 +18,8 @@ export interface PoolOptions<Addresses> {
   readonly readyTimeoutMs: number
   /** How long it may take to drain when another took its place. */
   readonly drainMs: number
+  /** A worker that holds more memory is replaced by another one without losing a request; 0 or absent for any. */
+  readonly maxRssBytes?: number
   /** How long one that is replaced goes on accepting. */
   readonly minDrainMs: number
   /**
@@ -40,6 +42,8 @@ export interface Place {
   readonly worker: WorkerProcess | undefined
   /** Processes that ended in it without being told to. */
   readonly restarts: number
+  /** Processes that were replaced because of their memory. */
+  readonly renewals: number
   readonly isLooping: boolean
 }
 
@@ -49,6 +53,7 @@ class Slot implements Place {
   readonly #clock: Clock
   worker: WorkerProcess | undefined
   restarts = 0
+  renewals = 0
   cancelRestart: (() => void) | undefined
 
   constructor(id: number, clock: Clock) {
@@ -62,6 +67,8 @@ class Slot implements Place {
 }
 
 const LOOP_CHECK_MS = 1000
+/** One that has only just started is not replaced for its memory: the limit is too low, and the next one would be no better. */
+const SHORTEST_LIFE_MS = 5000
 
 /**
  * Keeps a number of workers serving: one that ends is replaced, by a standby that has everything but its listeners, so that neither the start of a
@@ -178,6 +185,7 @@ export class WorkerPool<Addresses> {
     const worker = new WorkerProcess(fork(), this.#generation, {
       clock,
       onGone: (gone, how) => this.#onGone(gone, how),
+      onBeat: (one, rssBytes) => this.#onBeat(one, rssBytes),
       onHang: ({ pid }) => logger.error({ worker: pid }, 'a worker does not answer: it is killed'),
     })
     this.#options.attach(worker)
@@ -193,6 +201,26 @@ export class WorkerPool<Addresses> {
     const addresses = await worker.listen<Addresses>(readyTimeoutMs)
     onServing(worker, addresses)
     onChange()
+  }
+
+  #onBeat(worker: WorkerProcess, rssBytes: number): void {
+    const { maxRssBytes = 0, clock, logger } = this.#options
+    const slot = this.#slots.find((one) => one.worker === worker && worker.state === 'serving')
+    if (maxRssBytes === 0 || rssBytes <= maxRssBytes || !slot || this.#swapping || this.#isStopping) return
+    if (clock.nowMs() - worker.startedAtMs < SHORTEST_LIFE_MS) return
+    logger.warn(
+      { worker: worker.pid, rssBytes, maxRssBytes },
+      'a worker holds too much memory: it is replaced',
+    )
+    this.#swapping = this.#replace(slot)
+      .then(() => {
+        slot.renewals++
+      })
+      .catch((error: unknown) => logger.error({ err: error }, 'a worker that holds too much memory stays'))
+      .finally(() => {
+        this.#swapping = undefined
+        this.#fillSpare()
+      })
   }
 
   #onGone(worker: WorkerProcess, how: string): void {

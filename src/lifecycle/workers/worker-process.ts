@@ -23,6 +23,8 @@ export interface WorkerOptions {
   readonly clock: Clock
   /** Told once, whatever the end was. */
   onGone(worker: WorkerProcess, how: string): void
+  /** Told of each sign of life, with the memory that it holds. */
+  onBeat?(worker: WorkerProcess, rssBytes: number): void
   /** Told before a worker that does not answer is killed. */
   onHang(worker: WorkerProcess): void
 }
@@ -114,9 +116,10 @@ export class WorkerProcess {
       return
     }
     this.#missed++
-    this.link.ask('ping').then(
-      () => {
+    this.link.ask<number>('ping').then(
+      (rssBytes) => {
         this.#missed = 0
+        this.#options.onBeat?.(this, rssBytes)
       },
       // It is gone, which is told otherwise.
       () => undefined,

@@ -23,6 +23,10 @@ export const GATEWRIGHT_KEYS = {
     WORKERS,
     'worker processes, or `auto` for one per core; 1 is one process that does everything. Unset follows `nginx_config.worker_processes`; a control plane has none. See docs/operate/workers.md',
   ),
+  worker_max_rss_bytes: key(
+    integer(0, Number.MAX_SAFE_INTEGER, 'a number of bytes, or 0'),
+    'resident memory above which a worker is replaced by a new one, without losing a request; 0 for any',
+  ),
   log: key(
     section({
       level: key(
