@@ -76,6 +76,8 @@ function testEnvironment(servers: readonly string[]): NodeJS.ProcessEnv {
     ...process.env,
     PATH: [...new Set(servers.map((server) => dirname(server))), process.env['PATH'] ?? ''].join(delimiter),
     GATEWRIGHT_TEST_FILE_TIMEOUT_MS: String(FILE_TIMEOUT_MS),
+    // `dist` is of these sources: whoever starts many gateways may take it.
+    GATEWRIGHT_TEST_IS_BUILT: 'yes',
   }
 }
 
