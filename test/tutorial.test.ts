@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from './support/fake-upstream.ts'
+import { eventually } from './support/watch-recording.ts'
 
 const PAGE = new URL('../docs/plugins/write-your-own.md', import.meta.url)
 const MAIN = new URL('../src/main.ts', import.meta.url).pathname
@@ -24,7 +25,7 @@ interface Step {
 
 /** The blocks of the page that are marked as steps, in their order. */
 function stepsOf(page: string): Step[] {
-  const steps = page.matchAll(/<!-- step: (\w+)(?: (\S+))? -->\n```\w+\n([\s\S]*?)```/g)
+  const steps = page.matchAll(/<!-- step: (\w+)(?: ([^>]+?))? -->\n```\w+\n([\s\S]*?)```/g)
   return [...steps].map(([, kind, path, text]) => ({ kind: kind!, path, text: text! }))
 }
 
@@ -88,9 +89,10 @@ describe('the tutorial for plugins', () => {
     const place = workplace(t)
     const upstream = await fakeUpstream(t)
     const steps = stepsOf(readFileSync(PAGE, 'utf8'))
-    assert.ok(steps.length >= 7, `${steps.length} steps were found`)
+    assert.ok(steps.length >= 9, `${steps.length} steps were found`)
     let running: Awaited<ReturnType<typeof start>> | undefined
     let said = ''
+    let answered = ''
     for (const { kind, path, text } of steps) {
       const here = text
         .replaceAll('127.0.0.1:3000', upstream.address)
@@ -98,10 +100,13 @@ describe('the tutorial for plugins', () => {
         .replaceAll('127.0.0.1:9080', running?.proxy ?? '')
       if (kind === 'file') writeFileSync(join(place.cwd, path!), text)
       else if (kind === 'start') running = await start(t, here, place)
+      else if (kind === 'until')
+        await eventually(path!, async () => (await shell(here, place, {})).includes(path!), 30_000)
       else said = await shell(here, place, { KEY: running?.key ?? '' })
+      if (kind === 'run' && here.includes('curl')) answered = said
     }
-    assert.match(said, /HTTP\/1\.1 503/)
-    assert.match(said, /Retry-After: 60/i)
-    assert.match(said, /\{"message":"closed for maintenance"\}/)
+    assert.match(answered, /HTTP\/1\.1 503/)
+    assert.match(answered, /Retry-After: 60/i)
+    assert.match(answered, /\{"message":"closed for maintenance"\}/)
   })
 })
