@@ -30,6 +30,7 @@ async function startOnEtcd(
 ): Promise<RegistryGateway> {
   const settings = {
     'gatewright.store': 'etcd',
+    'gatewright.last_good.enabled': false,
     'deployment.etcd.host': [etcd.endpoint],
     'deployment.etcd.prefix': prefix,
   }
@@ -341,7 +342,6 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
   it('serves what was registered last by a gateway that starts while etcd is away', async (t) => {
     const etcd = await startEtcd(t)
     const dataDir = mkdtempSync(join(tmpdir(), 'gatewright-registry-'))
-    t.after(() => rmSync(dataDir, { recursive: true, force: true }))
     const settings = {
       'gatewright.store': 'etcd',
       'gatewright.data_dir': dataDir,
@@ -355,6 +355,7 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
     await first.stop()
     await etcd.kill9()
     const second = await startRegistryGateway(t, { settings })
+    t.after(() => rmSync(dataDir, { recursive: true, force: true }))
     await eventuallyAnswers(second, 2, ['n1'])
     assert.equal((await second.registry('GET', 'agents/chat/n1')).status, 200)
     await etcd.restart()
