@@ -19,6 +19,8 @@ export interface LaunchedGateway {
   stop(reason: string): Promise<{ readonly forced: number }>
   /** Whether an uncaught failure comes from a plugin, and so concerns nothing else; then it has been logged and counted. */
   isContained(error: unknown): boolean
+  /** Takes over what can be of the settings that `read` finds; resolves with the keys that wait for the next start. Rejects with what `read` throws. */
+  reloadSettings?(read: () => Settings): Promise<readonly string[]>
   /** Replaces all workers without losing a request. Rejects when that is not possible, or when `gate` does, for which each new one waits. */
   swapWorkers?(gate?: () => Promise<void>): Promise<void>
 }

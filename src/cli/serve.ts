@@ -3,6 +3,7 @@ import { type RunProblem, runUntilStopped } from '../lifecycle/run-until-stopped
 import { resolveAdminKey } from '../settings/admin-key.ts'
 import type { LoadedSettings } from '../settings/load.ts'
 import type { Settings } from '../settings/settings.ts'
+import { SettingsError } from '../settings/settings-error.ts'
 import { addressLines, keyNotice, noticesOf, takenPortLine } from './announce.ts'
 import { catalogueWarnings } from './catalogue-warnings.ts'
 import type { Addresses, CliContext, LaunchedGateway } from './command.ts'
@@ -63,7 +64,11 @@ export async function serve(
     await closed
     return stopped ?? { forced: 0 }
   }
-  const unwatch = onSwapSignal(context, swap)
+  const reload = async (): Promise<readonly string[]> => {
+    if (!gateway?.reloadSettings) throw new Error('there is no gateway yet')
+    return gateway.reloadSettings(() => resolveAdminKey(load().settings).settings)
+  }
+  const unwatch = onReplacingSignals(context, { swap, reload })
   return runUntilStopped(
     { start, stop },
     {
@@ -77,16 +82,37 @@ export async function serve(
   ).finally(unwatch)
 }
 
-/** SIGUSR2 replaces the workers; in a process that does everything it changes nothing. */
-function onSwapSignal({ events, note }: CliContext, swap: () => Promise<void>): () => void {
-  const onSignal = (): void => {
+interface Replacing {
+  swap(): Promise<void>
+  reload(): Promise<readonly string[]>
+}
+
+/** SIGUSR2 replaces the workers, which in a process that does everything changes nothing; SIGHUP reads the settings again. */
+function onReplacingSignals({ events, note }: CliContext, { swap, reload }: Replacing): () => void {
+  const onSwap = (): void => {
     swap().then(
       () => note('all workers were replaced'),
       (error: Error) => note(`the workers were not replaced: ${error.message}`),
     )
   }
-  events.on('SIGUSR2', onSignal)
-  return () => void events.off('SIGUSR2', onSignal)
+  const onReload = (): void => {
+    reload().then(
+      (waiting) => {
+        note('the settings were read again')
+        if (waiting.length > 0) note(`these count from the next start on: ${waiting.join(', ')}`)
+      },
+      (error: Error) => {
+        const problems = error instanceof SettingsError ? error.problems : [error.message]
+        for (const problem of problems) note(`the settings were not taken over: ${problem}`)
+      },
+    )
+  }
+  events.on('SIGUSR2', onSwap)
+  events.on('SIGHUP', onReload)
+  return () => {
+    events.off('SIGUSR2', onSwap)
+    events.off('SIGHUP', onReload)
+  }
 }
 
 function problemLine({ kind, error }: RunProblem, settings: Settings): string {

@@ -43,6 +43,8 @@ const RANK = { status: 0, end: 1, store: 2, side: 3, hooks: 4, config: 5, proxy:
 export interface Parts {
   readonly components: readonly Component[]
   readonly publisher: Publisher
+  /** Takes over the list of plugins as it stands now. */
+  reloadPlugins(): Promise<void>
   /** Filled in while the components start. */
   readonly addresses: Addresses
 }
@@ -115,7 +117,12 @@ export function buildComponents(environment: Environment, surroundings: Surround
   })
   removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
   if (settings.deployment.role === 'control_plane') readiness.release('proxy')
-  return { components: componentsOf(work), publisher, addresses: work.addresses }
+  return {
+    components: componentsOf(work),
+    publisher,
+    reloadPlugins: () => enabled.reload(),
+    addresses: work.addresses,
+  }
 }
 
 function componentsOf(work: Workshop): Component[] {

@@ -16,7 +16,8 @@ import { type Catalogue, loadPlugins, type PluginList } from './load-plugins.ts'
 import { OwnPlugins } from './own-plugins/own-plugins.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import type { Primary } from './primary.ts'
-import { countReload } from './reload-metrics.ts'
+import { countInvalidSettings, countReload } from './reload-metrics.ts'
+import { differingKeys, takenOver } from './taken-over.ts'
 
 export interface GatewayOptions {
   /** With the admin keys resolved. */
@@ -65,6 +66,11 @@ export interface Gateway {
    * no workers. In development a new one waits for `gate` before it serves, and does not when that rejects.
    */
   swapWorkers(gate?: () => Promise<void>): Promise<void>
+  /**
+   * Reads the settings again and takes over what can be without a start: the list of plugins, and in new workers how requests are read. Resolves with
+   * the keys that wait for the next start. Rejects with what `read` throws, and when the workers could not be replaced; those that serve stay then.
+   */
+  reloadSettings(read: () => Settings): Promise<readonly string[]>
   /** Resolves when every change that the store has told of is served. */
   settled(): Promise<void>
 }
@@ -91,10 +97,13 @@ class GatewayProcess implements Gateway {
   #onPluginFailure: ReturnType<typeof backgroundFailure> | undefined
   #starting: Promise<void> | undefined
   #isRunning = false
+  /** What the processes that take requests run with. */
+  #inForce: Settings
   #stopping: Promise<{ readonly forced: number }> | undefined
 
   constructor(options: GatewayOptions) {
     this.#options = options
+    this.#inForce = options.settings
     if (options.development) this.#own = new OwnPlugins(options.catalogue)
     if (options.hooks?.afterStart) this.readiness.block(AFTER_START)
     this.#logger = options.logger ?? createLogger(options.settings.gatewright.log.level)
@@ -126,6 +135,27 @@ class GatewayProcess implements Gateway {
     } finally {
       if (this.#own) this.#own.gate = undefined
     }
+  }
+
+  async reloadSettings(read: () => Settings): Promise<readonly string[]> {
+    if (!this.#isRunning || this.#stopping) throw new Error('the gateway does not run')
+    let next: Settings
+    try {
+      next = read()
+    } catch (error) {
+      countInvalidSettings(this.#metrics!)
+      throw error
+    }
+    return countReload(this.#metrics!, 'settings', this.#takeOver(next))
+  }
+
+  async #takeOver(next: Settings): Promise<readonly string[]> {
+    await this.#parts!.reloadPlugins()
+    if (this.#primary) {
+      await this.#primary.takeOver(next)
+      this.#inForce = takenOver(this.#inForce, next)
+    }
+    return differingKeys(this.#inForce, next)
   }
 
   async settled(): Promise<void> {

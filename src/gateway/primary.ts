@@ -18,6 +18,7 @@ import type { OwnPlugins, Refused } from './own-plugins/own-plugins.ts'
 import { SecretFeed } from './secret-feed.ts'
 import { type ShownWorker, showWorkers } from './shown-workers.ts'
 import { StoreFeed } from './store-feed.ts'
+import { takenOver } from './taken-over.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 import {
   type WorkerAddresses,
@@ -106,6 +107,19 @@ export class Primary {
   /** Replaces all workers without losing a request; see {@link WorkerPool.swap}. */
   swapWorkers(): Promise<void> {
     return this.#workshop!.pool.swap()
+  }
+
+  /** The same, with what workers take over from these settings; when they cannot be replaced, those after them have the settings as they were. */
+  async takeOver(next: Settings): Promise<void> {
+    const workshop = this.#workshop!
+    const before = workshop.settings
+    workshop.settings = takenOver(before, next)
+    try {
+      await workshop.pool.swap()
+    } catch (error) {
+      workshop.settings = before
+      throw error
+    }
   }
 
   /** Own plugins are read anew with each worker: what waits for its turn has loaded none of them. */

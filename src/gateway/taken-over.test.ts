@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict'
+import { it } from 'node:test'
+import { loadSettings } from '../settings/load.ts'
+import { differingKeys, takenOver } from './taken-over.ts'
+
+const load = (flags: Readonly<Record<string, unknown>>) =>
+  loadSettings({ env: {}, workingDirectory: '/tmp', flags }).settings
+
+it('settings that are read again are taken over by workers, but for what the primary process has too', () => {
+  const current = load({ 'apisix.node_listen': [9080] })
+  const next = load({
+    'apisix.node_listen': [9081],
+    'gatewright.limits.max_uri_bytes': 1000,
+    'gatewright.workers': 3,
+    'nginx_config.http.send_timeout': '7s',
+  })
+  const taken = takenOver(current, next)
+  assert.deepEqual(taken.gatewright.limits, next.gatewright.limits)
+  assert.equal(taken.nginx_config.http.send_timeout, 7000)
+  assert.deepEqual(
+    [taken.gatewright.workers, taken.apisix.node_listen],
+    [current.gatewright.workers, current.apisix.node_listen],
+  )
+  assert.deepEqual(differingKeys(taken, next), ['apisix.node_listen', 'gatewright.workers'])
+  assert.deepEqual(differingKeys(current, current), [])
+})
