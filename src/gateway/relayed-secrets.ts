@@ -4,7 +4,7 @@ import type { Environment } from '../lib/env-variables.ts'
 import type { Link } from '../lifecycle/workers/link.ts'
 import { readEnv } from '../secret/read-env.ts'
 import { parseReference } from '../secret/reference.ts'
-import type { SecretAnswer } from '../secret/secret-source.ts'
+import { NOT_FETCHED, type SecretAnswer } from '../secret/secret-source.ts'
 import type { SecretKeeper } from '../snapshot/secret-links.ts'
 import { SECRET_TOPIC, type SecretNews, type WantedSecrets } from './secret-feed.ts'
 
@@ -24,7 +24,6 @@ interface Known {
   wasMissed: boolean
 }
 
-const NOT_FETCHED: SecretAnswer = { ok: false, reason: 'not fetched yet' }
 const NO_REFERENCE: SecretAnswer = { ok: false, reason: 'this is no reference to a secret' }
 /** As long as a round of the publisher waits. */
 const UNASKED_WAIT_MS = 2000
@@ -66,7 +65,7 @@ export class RelayedSecrets implements SecretKeeper {
 
   async ask(references: Iterable<string>, waitMs: number): Promise<void> {
     const open = [...references].filter(
-      (text) => !this.#localAnswer(text) && this.#known.get(text)?.answer === undefined,
+      (text) => !this.#localAnswer(text) && isOpen(this.#known.get(text)?.answer),
     )
     if (open.length > 0) await this.#bounded(this.#want(open, waitMs), waitMs)
   }
@@ -164,4 +163,9 @@ export class RelayedSecrets implements SecretKeeper {
       })
     })
   }
+}
+
+/** Whether it is still to come, as far as the primary has said. */
+function isOpen(answer: SecretAnswer | undefined): boolean {
+  return answer === undefined || (!answer.ok && answer.reason === NOT_FETCHED.reason)
 }

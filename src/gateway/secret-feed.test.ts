@@ -101,6 +101,17 @@ describe('secrets of a worker', () => {
     secrets.close()
   })
 
+  it('that their manager has not given yet are waited for again by whoever asks next', async () => {
+    const { answers, secrets, asked } = stage()
+    await secrets.ask([KEY], 2000)
+    assert.deepEqual(secrets.read(KEY), { ok: false, reason: 'not fetched yet' })
+    answers.set(KEY, { ok: false, reason: 'no such secret' })
+    await secrets.ask([KEY], 2000)
+    await secrets.ask([KEY], 2000)
+    assert.deepEqual(asked, [KEY, KEY])
+    assert.deepEqual(secrets.read(KEY), { ok: false, reason: 'no such secret' })
+  })
+
   it('that nothing uses are given up after a minute', async () => {
     const { answers, secrets, uses, clock } = stage()
     answers.set(KEY, GOOD).set(OTHER, GOOD)

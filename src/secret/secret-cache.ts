@@ -13,7 +13,7 @@ import type { SecretFetch } from './http-fetch.ts'
 import { type Asked, answerOf, type LookUp, learn, type Outcome } from './look-up.ts'
 import { readEnv } from './read-env.ts'
 import { parseReference, type StoredReference } from './reference.ts'
-import type { SecretAnswer, SecretSource, SecretStatus } from './secret-source.ts'
+import { NOT_FETCHED, type SecretAnswer, type SecretSource, type SecretStatus } from './secret-source.ts'
 
 export interface SecretCacheOptions {
   readonly env: Environment
@@ -44,7 +44,6 @@ export interface SecretCacheOptions {
 /** A start with thousands of secrets must not make thousands of publications. */
 const GATHER_MS = 100
 
-const NOT_FETCHED: SecretAnswer = { ok: false, reason: 'not fetched yet' }
 const NO_REFERENCE = { ok: false, reason: 'this is no reference to a secret' } as const
 
 /**

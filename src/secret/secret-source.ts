@@ -3,6 +3,9 @@ export type SecretAnswer =
   | { readonly ok: true; readonly value: string }
   | { readonly ok: false; readonly reason: string }
 
+/** The answer as long as no manager has given one. */
+export const NOT_FETCHED = { ok: false, reason: 'not fetched yet' } as const satisfies SecretAnswer
+
 /** What compiling sees of secrets: answers that are there, at once. */
 export interface SecretSource {
   /** A reference that nobody asked for yet is answered with a reason that says so. */
