@@ -71,7 +71,8 @@ it('workers are swapped under load without a failed request, and what is under w
     if (url === '/held') held.push(() => response.end('done'))
     else response.end('ok')
   })
-  const node = await spawnNode(t, { workers: 2 })
+  // What is held lives as long as two swaps take, on a slow machine too.
+  const node = await spawnNode(t, { workers: 2, gatewright: { shutdown: { max_drain_ms: 120_000 } } })
   await node.route('1', { uri: '/*', upstream: { nodes: { [upstream.address]: 1 } } })
   const long = fetch(`${node.proxyUrl}/held`)
   await eventually('it is under way', () => held.length === 1)
