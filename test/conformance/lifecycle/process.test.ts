@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, it, type TestContext } from 'node:test'
+import { fakeUpstream } from '../../support/fake-upstream.ts'
+import { rawConnect } from '../../support/raw-client.ts'
+import { spawnNode } from '../../support/spawn-node.ts'
+import { eventually } from '../../support/watch-recording.ts'
+
+const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname
+const TSX = import.meta.resolve('tsx')
+const GET = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
+
+/** A plugin that keeps a request, and this process, for a minute. */
+const SLEEPY = `export default {
+  name: 'sleepy', priority: 1, schema: { type: 'object' },
+  compile: () => ({ access: () => new Promise((resolve) => setTimeout(resolve, 60000)) }),
+}`
+const THROWS = `export default { name: 'throws', priority: 1, schema: { type: 'object' }, compile: () => ({}),
+  fastify(app) { app.addHook('onClose', () => { throw new Error('boom') }) } }`
+
+/** The command line in a process of its own, which is not waited for. */
+function launch(t: TestContext, settings: object, env: Record<string, string> = {}) {
+  const cwd = mkdtempSync(join(tmpdir(), 'gatewright-lifecycle-'))
+  writeFileSync(join(cwd, 'config.yaml'), JSON.stringify(settings))
+  const child: ChildProcess = spawn(process.execPath, ['--import', TSX, MAIN, 'start'], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let text = ''
+  child.stdout!.on('data', (chunk) => (text += chunk))
+  child.stderr!.on('data', (chunk) => (text += chunk))
+  const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await exited
+    rmSync(cwd, { recursive: true, force: true })
+  })
+  return { child, exited, output: () => text }
+}
+
+async function takenPort(t: TestContext): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close())
+  return (server.address() as AddressInfo).port
+}
+
+describe('the exit code', { concurrency: 2 }, () => {
+  it('is 1, with the key and before anything is bound, for an unknown key', async (t) => {
+    const { exited, output } = launch(t, { apisix: { node_lisen: 1 } })
+    assert.equal(await exited, 1)
+    assert.match(output(), /apisix\.node_lisen.*did you mean "apisix\.node_listen"/s)
+  })
+
+  it('is 1 for a port that is taken, and what had started is closed again', async (t) => {
+    const port = await takenPort(t)
+    const any = { ip: '127.0.0.1', port: 0 }
+    const { exited, output } = launch(t, {
+      apisix: { node_listen: [{ ip: '127.0.0.1', port }], ssl: { enable: false }, status: any, control: any },
+      plugin_attr: { prometheus: { export_addr: any } },
+      deployment: { admin: { admin_listen: any } },
+      gatewright: { store: 'memory' },
+    })
+    assert.equal(await exited, 1)
+    assert.match(output(), new RegExp(`port ${port} .* is taken \\(apisix\\.node_listen`))
+  })
+
+  it('is 0 for a signal during the start', async (t) => {
+    const { child, exited } = launch(t, { gatewright: { store: 'memory' } })
+    // It is loading its modules: nothing is bound yet.
+    await once(child, 'spawn')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    child.kill('SIGTERM')
+    const how = await exited
+    // Within the first milliseconds Node itself has not come to the program, and dies of the signal.
+    assert.ok(how === 0 || how === 'SIGTERM', `it ended with ${how}`)
+  })
+
+  it('is 2 when a request was cut at the deadline, although a timer of it still runs', async (t) => {
+    const node = await spawnNode(t, {
+      workers: 1,
+      gatewright: { shutdown: { max_drain_ms: 500 } },
+      plugins: { sleepy: SLEEPY },
+    })
+    await node.route('1', { uri: '/*', plugins: { sleepy: {} } })
+    const client = await rawConnect(t, node.proxyPort)
+    client.send(GET)
+    await eventually('it is under way', async () =>
+      /connections\{state="writing"\} 1/.test(await node.metrics()),
+    )
+    const began = performance.now()
+    node.signal('SIGTERM')
+    assert.equal(await node.exited, 2)
+    assert.ok(performance.now() - began < 5000)
+    assert.match(node.output(), /a request was cut by the stop/)
+  })
+
+  it('is 2 when an onClose fails', async (t) => {
+    const node = await spawnNode(t, { workers: 1, plugins: { throws: THROWS } })
+    node.signal('SIGTERM')
+    assert.equal(await node.exited, 2)
+    assert.match(node.output(), /a hook of a plugin failed/)
+  })
+
+  for (const [signal, code] of [
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const) {
+    it(`is ${code} at once for a second signal, ${signal}; SIGHUP, SIGQUIT and SIGUSR2 are ignored`, async (t) => {
+      const upstream = await fakeUpstream(t, () => undefined)
+      const node = await spawnNode(t, { workers: 1 })
+      await node.route('1', { uri: '/*', upstream: { nodes: { [upstream.address]: 1 } } })
+      const client = await rawConnect(t, node.proxyPort)
+      client.send(GET)
+      await eventually('it is under way', () => upstream.requests.length === 1)
+      node.signal('SIGQUIT')
+      await eventually('it stops', async () => (await node.readiness()).status === 503)
+      const stoppedAt = performance.now()
+      await eventually('it is no longer the same wish', () => performance.now() - stoppedAt > 300)
+      for (const ignored of ['SIGQUIT', 'SIGHUP', 'SIGUSR2'] as const) node.signal(ignored)
+      await eventually('they were heard', () => node.output().includes('the workers were not replaced'))
+      assert.equal((await node.readiness()).status, 503)
+      node.signal(signal)
+      assert.equal(await node.exited, code)
+      assert.ok(performance.now() - stoppedAt < 8000)
+    })
+  }
+})
+
+it('status answers, with what is missing, although etcd does not; a signal then ends the process with 0', async (t) => {
+  const port = await takenPort(t)
+  const status = await takenPort(t).then(async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port: free } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    return free
+  })
+  const any = { ip: '127.0.0.1', port: 0 }
+  const { child, exited } = launch(t, {
+    apisix: {
+      node_listen: [any],
+      ssl: { enable: false },
+      status: { ip: '127.0.0.1', port: status },
+      control: any,
+    },
+    plugin_attr: { prometheus: { export_addr: any } },
+    deployment: {
+      etcd: { host: [`http://127.0.0.1:${port}`], timeout: 1 },
+      admin: {
+        admin_listen: any,
+        admin_key: [{ name: 'a', key: 'a-key-of-32-characters-0123456789', role: 'admin' }],
+      },
+    },
+    gatewright: { store: 'etcd' },
+  })
+  let reasons: readonly string[] = []
+  await eventually(
+    'status answers',
+    async () => {
+      const answer = await fetch(`http://127.0.0.1:${status}/status/ready`).catch(() => undefined)
+      if (answer?.status !== 503) return false
+      reasons = ((await answer.json()) as { reasons: string[] }).reasons
+      return true
+    },
+    20_000,
+  )
+  assert.deepEqual(reasons, ['config', 'proxy'])
+  assert.equal((await fetch(`http://127.0.0.1:${status}/status`)).status, 200)
+  child.kill('SIGTERM')
+  assert.equal(await exited, 0)
+})
