@@ -5,7 +5,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from './support/fake-upstream.ts'
+import { fakeUpstream } from '../src/testing/fake-upstream.ts'
 import { eventually } from './support/watch-recording.ts'
 
 const PAGE = new URL('../docs/plugins/write-your-own.md', import.meta.url)

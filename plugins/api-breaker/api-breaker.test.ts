@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type MountedPlugin, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { type MountedPlugin, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import apiBreaker from './index.ts'
 
 const BREAK = { break_response_code: 502, break_response_body: 'broken\n' }

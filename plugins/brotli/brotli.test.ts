@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { brotliDecompressSync, constants } from 'node:zlib'
-import { fakeUpstream } from '../../test/support/fake-upstream.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { describePacking } from '../_shared/compress/packing-contract.ts'
 import brotli from './index.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { RequestInit } from '../../test/support/plugin-request.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { RequestInit } from '../../src/testing/plugin-request.ts'
 import consumerRestriction from './index.ts'
 
 /** The statuses that requests of these consumers get, one after the other. */

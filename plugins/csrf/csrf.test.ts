@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import csrf from './index.ts'
 
 const NAME = 'apisix-csrf-token'

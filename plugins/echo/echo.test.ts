@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { UpstreamAnswer } from '../../test/support/plugin-request.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { UpstreamAnswer } from '../../src/testing/plugin-request.ts'
 import echo from './index.ts'
 
 const answered = (config: Record<string, unknown>, upstream: UpstreamAnswer = {}) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream, refusingAddress } from '../../test/support/fake-upstream.ts'
-import { mountPlugin } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { fakeUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { mountPlugin } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import errorPage from './index.ts'
 
 const metadata = {

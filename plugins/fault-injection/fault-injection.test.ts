@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import faultInjection from './index.ts'
 
 const abort = (extra: Record<string, unknown> = {}) => ({ abort: { http_status: 418, ...extra } })

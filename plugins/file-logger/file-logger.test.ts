@@ -4,8 +4,8 @@ import { mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { eventually } from '../../test/support/log-sinks.ts'
-import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import fileLogger from './index.ts'
 
 async function directory(t: Pick<TestContext, 'after'>): Promise<string> {

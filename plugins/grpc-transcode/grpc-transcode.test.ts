@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import * as grpc from '@grpc/grpc-js'
 import protobuf from 'protobufjs'
-import { refusal } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { refusal } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import plugin from './index.ts'
 
 const PROTO = `syntax = "proto3"; package shop;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import * as grpc from '@grpc/grpc-js'
+import { mountPlugin } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { grpcNode } from '../../test/support/grpc.ts'
-import { mountPlugin } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
 import { decodeText } from './base64.ts'
 import plugin from './index.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { constants, gunzipSync } from 'node:zlib'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { describePacking } from '../_shared/compress/packing-contract.ts'
 import gzip from './index.ts'
 

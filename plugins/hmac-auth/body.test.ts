@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { mountPlugin } from '../../src/testing/mount-plugin.ts'
 import { signatureHeader } from '../../test/support/hmac.ts'
-import { mountPlugin } from '../../test/support/mount-plugin.ts'
 import hmacAuth from './index.ts'
 
 const DATE = new Date(Date.UTC(2026, 0, 1)).toUTCString()

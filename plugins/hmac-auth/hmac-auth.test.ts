@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { RequestInit } from '../../src/testing/plugin-request.ts'
 import { signatureHeader } from '../../test/support/hmac.ts'
-import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { RequestInit } from '../../test/support/plugin-request.ts'
 import hmacAuth from './index.ts'
 
 /** The wall clock of a mounted plugin, see `mountPlugin`. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { makeCertificate } from '../../test/support/certificates.ts'
-import { rawUpstream, refusingAddress } from '../../test/support/fake-upstream.ts'
 import { eventually, httpSink } from '../../test/support/log-sinks.ts'
-import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import httpLogger from './index.ts'
 
 function mount(uri: string, config: Record<string, unknown> = {}, options: MountOptions = {}) {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { constants, createPublicKey, type KeyObject, sign } from 'node:crypto'
 import { describe, it } from 'node:test'
+import { mountPlugin } from '../../src/testing/mount-plugin.ts'
 import { makeKeyPair, part, signToken } from '../../test/support/jwt.ts'
-import { mountPlugin } from '../../test/support/mount-plugin.ts'
 import jwtAuth from './index.ts'
 
 const PAIRS = {

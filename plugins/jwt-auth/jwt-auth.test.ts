@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { makeKeyPair, signToken } from '../../test/support/jwt.ts'
-import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import { jwtPayload } from '../_shared/auth/jwt-payload.ts'
 import jwtAuth from './index.ts'
 

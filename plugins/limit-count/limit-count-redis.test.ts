@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, it } from 'node:test'
-import { type MountedPlugin, mountPlugin } from '../../test/support/mount-plugin.ts'
-import type { Answer } from '../../test/support/plugin-request.ts'
+import { type MountedPlugin, mountPlugin } from '../../src/testing/mount-plugin.ts'
+import type { Answer } from '../../src/testing/plugin-request.ts'
 import { type RunningRedis, startRedis, startRedisCluster, startSentinel } from '../../test/support/redis.ts'
 import limitCount from './index.ts'
 

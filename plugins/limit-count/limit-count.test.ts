@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { Answer, RequestInit } from '../../test/support/plugin-request.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { Answer, RequestInit } from '../../src/testing/plugin-request.ts'
 import limitCount from './index.ts'
 
 const quota = ({ headers }: Answer, prefix = '') =>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import mocking from './index.ts'
 
 const madeUp = async (response_schema: Record<string, unknown>, extra: Record<string, unknown> = {}) =>

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream, rawUpstream, refusingAddress } from '../../test/support/fake-upstream.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { RequestInit } from '../../test/support/plugin-request.ts'
+import { fakeUpstream, rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { RequestInit } from '../../src/testing/plugin-request.ts'
 import opa from './index.ts'
 
 type Config = Record<string, unknown>

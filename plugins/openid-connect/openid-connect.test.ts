@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { after, describe, it } from 'node:test'
 import { SignJWT } from 'jose'
+import { refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { Browser } from '../../test/support/browser.ts'
-import { refusingAddress } from '../../test/support/fake-upstream.ts'
 import { CLIENT, type IdentityProvider, startIdentityProvider } from '../../test/support/identity-provider.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import openidConnect from './index.ts'
 
 type Config = Record<string, unknown>

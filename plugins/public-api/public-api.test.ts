@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { definePlugin } from '../../src/plugin/api.ts'
-import { refusal } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { refusal } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import publicApi from './index.ts'
 
 const offering = definePlugin<Record<string, unknown>>({

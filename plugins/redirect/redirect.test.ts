@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type MountOptions, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
+import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import redirect from './index.ts'
 
 type Config = Record<string, unknown>

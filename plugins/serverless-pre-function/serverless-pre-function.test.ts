@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../../test/support/fake-upstream.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { describeServerless } from '../_shared/serverless/serverless-contract.ts'
 import preFunction from './index.ts'
 

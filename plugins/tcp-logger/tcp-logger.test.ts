@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { makeCertificate } from '../../test/support/certificates.ts'
 import { eventually, streamSink } from '../../test/support/log-sinks.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import tcpLogger from './index.ts'
 
 const FORMAT = { log_format: { path: '$uri', status: '$status' } }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../../test/support/fake-upstream.ts'
-import { type MountedPlugin, mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import type { RequestInit } from '../../test/support/plugin-request.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type MountedPlugin, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { RequestInit } from '../../src/testing/plugin-request.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import trafficSplit from './index.ts'
 
 const mount = (rules: unknown): MountedPlugin =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { datagramSink, eventually } from '../../test/support/log-sinks.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
 import udpLogger from './index.ts'
 
 function mount(port: number, config: Record<string, unknown> = {}) {

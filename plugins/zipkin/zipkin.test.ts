@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../../test/support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { type HttpSinkServer, httpSink } from '../../test/support/log-sinks.ts'
-import { mountPlugin, refusal } from '../../test/support/mount-plugin.ts'
-import { startGateway } from '../../test/support/start-gateway.ts'
 import zipkin from './index.ts'
 
 const TRACE = '80f198ee56343ba864fe8b2a57d3eff7'

@@ -5,7 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { makeCertificate } from '../../test/support/certificates.ts'
-import { fakeUpstream, rawUpstream, refusingAddress } from '../../test/support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream, refusingAddress } from '../testing/fake-upstream.ts'
 import { createHttpClient, type HttpCallError } from './http-client.ts'
 import { AgentPools } from './http-client-agents.ts'
 

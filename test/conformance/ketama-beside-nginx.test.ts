@@ -6,9 +6,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { refusingAddress } from '../../src/testing/fake-upstream.ts'
 import { ketama } from '../../src/upstream/balancer/chash.ts'
 import { installMissing } from '../bench/servers/tools.ts'
-import { refusingAddress } from '../support/fake-upstream.ts'
 
 const KEYS = 10_000
 const WEIGHTS = [1, 2, 3, 4]

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { request as send } from 'node:http'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { type Resources, startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway } from '../../src/testing/start-gateway.ts'
 
 /** A plugin whose configuration can be seen in the response. */
 const marked = (from: string) => ({ 'response-rewrite': { headers: { set: { 'x-from': from } } } })

@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import { startGateway } from '../support/start-gateway.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { seeded } from './mutations.ts'
 import { type OtherName, startOther } from './other-proxies.ts'
 import { explain } from './response-differences.ts'

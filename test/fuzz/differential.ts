@@ -1,4 +1,4 @@
-import { startGateway } from '../support/start-gateway.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeStream, seeded } from './mutations.ts'
 import { type OtherName, startOther } from './other-proxies.ts'
 import { sendStream, startRecorder } from './proxy-under-fuzz.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { startGateway } from '../support/start-gateway.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeStream, seeded } from './mutations.ts'
 import { sendStream, startRecorder } from './proxy-under-fuzz.ts'
 import { type ReadRequest, readStrictly } from './strict-reader.ts'

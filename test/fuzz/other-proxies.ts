@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { refusingAddress } from '../support/fake-upstream.ts'
+import { refusingAddress } from '../../src/testing/fake-upstream.ts'
 
 export type OtherName = 'nginx' | 'haproxy'
 

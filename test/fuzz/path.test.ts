@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type CanonicalTarget, canonicalizeTarget } from '../../src/lib/canonical-path.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { type Random, seeded } from './mutations.ts'
 import { StrictClient } from './response-stage.ts'
 

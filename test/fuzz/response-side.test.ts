@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { startGateway } from '../support/start-gateway.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { seeded } from './mutations.ts'
 import { type MutatedResponse, makeResponse, SOUND_RESPONSES } from './response-mutations.ts'
 import { type FaultyNode, type Received, StrictClient, startFaultyNode } from './response-stage.ts'

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
-import { rawUpstream } from '../support/fake-upstream.ts'
+import { rawUpstream } from '../../src/testing/fake-upstream.ts'
 import type { MutatedResponse } from './response-mutations.ts'
 import { readResponse } from './strict-response.ts'
 

@@ -3,9 +3,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 describe('the access log', () => {

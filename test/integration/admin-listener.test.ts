@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { request } from 'node:https'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { ADMIN_KEY, startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { ADMIN_KEY, startGateway } from '../support/start-gateway.ts'
 
 const ROUTE = { uri: '/a', plugins: {} }
 

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
 import { createLogger } from '../../src/observe/logger.ts'
 import { EmbeddedStore } from '../../src/store/embedded-store.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { signatureHeader } from '../support/hmac.ts'
 import { makeKeyPair, signToken } from '../support/jwt.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
 

@@ -3,8 +3,8 @@ import { cpSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 
 it('a copy of data_dir, taken while the gateway was stopped, is all that another one needs', async (t) => {
   const upstream = await fakeUpstream(t, (_request, response) => response.end('ok'))

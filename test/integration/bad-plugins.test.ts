@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { badPlugins, sendSteadily } from '../support/bad-plugins.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
 import { type SpawnedNode, spawnNode } from '../support/spawn-node.ts'
 import { eventually } from '../support/watch-recording.ts'
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { type AnyPlugin, definePlugin } from '../../src/plugin/api.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { type RunningEtcd, startEtcd } from '../support/etcd.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { type StartOptions, startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 /** A plugin that some nodes have and some have not in a form that works. */

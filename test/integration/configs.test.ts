@@ -4,8 +4,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { ADMIN_KEY, startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY, startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 /** A gateway whose configuration is handed over as a whole. */

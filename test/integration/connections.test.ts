@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 /** A gateway before an upstream that answers with the path, `/slow…` later than the others. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
+import { rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { fakeDns } from '../support/fake-dns.ts'
-import { rawUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 /** A gateway of that role with upstreams by name, through discovery, and with TLS; and what it did about them until they were served. */
 async function start(t: TestContext, role: 'control_plane' | 'traditional') {

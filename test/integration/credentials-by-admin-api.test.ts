@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 
 describe('a consumer with a group and a credential, all written through the admin API', () => {
   it('is recognised by the credential, limited by the group, and unknown once the credential is gone', async (t) => {

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import type { Upstream } from '../../src/model/types.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { type FakeDns, fakeDns } from '../support/fake-dns.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 /** Servers on one port of several loopback addresses; each answers with its address and the Host it was asked by, at /slow the second part waits for /finish. */
 async function serversOnOnePort(t: TestContext, ...addresses: string[]): Promise<number> {

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import http from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http2'
 import { describe, it, type TestContext } from 'node:test'
-import { rawUpstream } from '../support/fake-upstream.ts'
+import { rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { connectHttp2 } from '../support/http2-client.ts'
 import { http2Node } from '../support/http2-node.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
-import { type Resources, startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 const H2C = { settings: { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] } }
 const FIRST = 'HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\nX-Hint: 1\r\n\r\n'

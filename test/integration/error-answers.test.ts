@@ -3,8 +3,8 @@ import { describe, it } from 'node:test'
 import type { Route } from '../../src/model/types.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
-import { fakeUpstream, refusingAddress } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 
 describe("an answer of the gateway's own", () => {
   it('is JSON with code and phrase, and a page for who asks for HTML', async (t) => {

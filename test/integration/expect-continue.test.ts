@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 const HEAD = 'POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n'
 

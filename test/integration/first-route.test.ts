@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { ADMIN_KEY, startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY, startGateway } from '../../src/testing/start-gateway.ts'
 
 describe('a first route', () => {
   it('is written with the admin API, serves, is edited and goes', async (t) => {

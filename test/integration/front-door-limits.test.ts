@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
 import { slowloris } from '../support/slowloris.ts'
-import { type StartOptions, startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 async function limited(t: TestContext, settings: NonNullable<StartOptions['settings']>) {

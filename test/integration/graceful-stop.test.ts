@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { type StartOptions, startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 async function stage(t: TestContext, settings: StartOptions['settings'] = {}) {

@@ -9,10 +9,10 @@ import {
 } from 'node:http2'
 import { describe, it, type TestContext } from 'node:test'
 import { definePlugin } from '../../src/plugin/api.ts'
-import { fakeUpstream, rawUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway } from '../../src/testing/start-gateway.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import { http2Node } from '../support/http2-node.ts'
-import { type StartOptions, startGateway } from '../support/start-gateway.ts'
 
 const H2C = { settings: { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] } }
 const CALL = { ':method': 'POST', ':path': '/echo.Echo/talk', 'content-type': 'application/grpc' }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as grpc from '@grpc/grpc-js'
+import { rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { rawUpstream, refusingAddress } from '../support/fake-upstream.ts'
 import { callUnary, ECHO, grpcClient, grpcNode, openTalk } from '../support/grpc.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
-import { type Resources, startGateway } from '../support/start-gateway.ts'
 
 const H2C = { settings: { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] } }
 

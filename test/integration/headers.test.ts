@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { Upstream } from '../../src/model/types.ts'
-import { fakeUpstream, type ReceivedRequest } from '../support/fake-upstream.ts'
+import { fakeUpstream, type ReceivedRequest } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway } from '../../src/testing/start-gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
-import { type StartOptions, startGateway } from '../support/start-gateway.ts'
 
 interface Stage {
   /** Sends header lines; gives what the upstream received. */

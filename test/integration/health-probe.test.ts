@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
+import { rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
 import type { ProbeOutcome } from '../../src/upstream/health/active.ts'
 import { readChecks } from '../../src/upstream/health/checks.ts'
 import { probeOverSocket } from '../../src/upstream/health/probe.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { rawUpstream, refusingAddress } from '../support/fake-upstream.ts'
 
 interface Target {
   readonly address: string

@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { createServer as createTlsServer } from 'node:tls'
 import type { Upstream } from '../../src/model/types.ts'
+import { fakeUpstream, rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream, rawUpstream, refusingAddress } from '../support/fake-upstream.ts'
-import { type StartOptions, startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 /** Probes that come soon and decide at once. */
 const SOON = {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { constants } from 'node:http2'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway } from '../../src/testing/start-gateway.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import {
   connectFrames,
@@ -13,7 +14,6 @@ import {
   frame,
   literal,
 } from '../support/http2-frames.ts'
-import { type Resources, startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const H2C = { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:http2'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import {
   ACK,
@@ -16,7 +17,6 @@ import {
   requestBlock,
   uint32,
 } from '../support/http2-frames.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const CALM = constants.NGHTTP2_ENHANCE_YOUR_CALM

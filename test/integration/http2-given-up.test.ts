@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { constants } from 'node:http2'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import { connectFrames, END_HEADERS, END_STREAM, FRAME, frame, request } from '../support/http2-frames.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 const ONCE = END_HEADERS | END_STREAM
 const data = (stream: number) => frame(FRAME.data, { stream, payload: Buffer.from('x') })

@@ -4,11 +4,11 @@ import http from 'node:http'
 import { constants } from 'node:http2'
 import https from 'node:https'
 import { describe, it, type TestContext } from 'node:test'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { type Resources, startGateway } from '../support/start-gateway.ts'
 
 const H2C = { settings: { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] } }
 

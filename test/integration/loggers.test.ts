@@ -5,9 +5,9 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { type FakeUpstream, fakeUpstream, refusingAddress } from '../support/fake-upstream.ts'
+import { type FakeUpstream, fakeUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { datagramSink, eventually, httpSink, streamSink } from '../support/log-sinks.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 /** A logger, and what of its sink a test needs to know. */
 interface Stage {

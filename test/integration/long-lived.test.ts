@@ -4,9 +4,9 @@ import http2 from 'node:http2'
 import https from 'node:https'
 import type { Readable } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { type Resources, startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 /** Each far shorter than a stream here is silent. */

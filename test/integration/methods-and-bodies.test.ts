@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 interface Sent {
   readonly method?: string

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { ADMIN_KEY, startGateway, type TestGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 
 /** Reads the text as a scraper does: every line is a comment of a known kind or a sample; returns samples by name and labels. */
 function parse(text: string): Map<string, number> {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, it, type TestContext } from 'node:test'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { Browser } from '../support/browser.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
 import {
   CLIENT,
   type IdentityProvider,
@@ -10,7 +11,6 @@ import {
   startIdentityProvider,
 } from '../support/identity-provider.ts'
 import { startRedis } from '../support/redis.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 type Config = Record<string, unknown>
 

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 /** As sent by the client, and as it has to reach the upstream. */
 const TARGETS: readonly (readonly [sent: string, received: string])[] = [

@@ -6,9 +6,9 @@ import { describe, it } from 'node:test'
 import { createLogger } from '../../src/observe/logger.ts'
 import { definePlugin } from '../../src/plugin/definition.ts'
 import { FileStore } from '../../src/store/file-store.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { startEtcd } from '../support/etcd.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 async function reload({ addresses }: TestGateway): Promise<void> {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type AnyPlugin, definePlugin, type PluginInstance } from '../../src/plugin/api.ts'
-import { fakeUpstream, refusingAddress } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 
 type Trace = string[]
 

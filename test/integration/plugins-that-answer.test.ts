@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { describe, it } from 'node:test'
 import { definePlugin } from '../../src/plugin/api.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 describe('a plugin that answers in place of the upstream', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 
 describe('plugins in a running gateway', () => {
   it('let the consumer of a key through, tell the upstream who it is, and refuse others', async (t) => {

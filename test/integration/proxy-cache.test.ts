@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream, rawUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { type StartOptions, startGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const MEMORY = { cache_strategy: 'memory', cache_zone: 'memory_cache' }

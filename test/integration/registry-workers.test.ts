@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { spawnNode } from '../support/spawn-node.ts'
 import { eventually } from '../support/watch-recording.ts'
 

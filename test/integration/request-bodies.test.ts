@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
 import { type AnyPlugin, BodyTooLargeError, definePlugin, type RequestContext } from '../../src/plugin/api.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 type Access = NonNullable<ReturnType<AnyPlugin['compile']>['access']>

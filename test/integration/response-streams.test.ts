@@ -4,8 +4,8 @@ import { Readable, Transform } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
 import { createGunzip, createGzip } from 'node:zlib'
 import { definePlugin, type PluginInstance } from '../../src/plugin/api.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 type Answer = Parameters<typeof fakeUpstream>[1]

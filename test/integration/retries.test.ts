@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { Upstream } from '../../src/model/types.ts'
-import { fakeUpstream, rawUpstream, refusingAddress } from '../support/fake-upstream.ts'
-import { type StartOptions, startGateway, type TestGateway } from '../support/start-gateway.ts'
+import { fakeUpstream, rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 
 const SHOWN = { 'apisix.show_upstream_status_in_response_header': true }
 

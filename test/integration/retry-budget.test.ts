@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream, refusingAddress } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
+import { fakeUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 
 interface Tally {
   readonly statuses: Readonly<Record<number, number>>

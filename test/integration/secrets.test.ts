@@ -4,9 +4,9 @@ import { describe, it, type TestContext } from 'node:test'
 import { createLogger } from '../../src/observe/logger.ts'
 import { EmbeddedStore } from '../../src/store/embedded-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { fakeSecretServer } from '../support/fake-secret-server.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 const guarded = (port: number) => ({
   uri: '/*',

@@ -11,9 +11,9 @@ import http2, { type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Readable, Writable } from 'node:stream'
 import { describe, it, type TestContext } from 'node:test'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { connectHttp2 } from '../support/http2-client.ts'
 import { watchSockets } from '../support/socket-watch.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const KIB = 1024

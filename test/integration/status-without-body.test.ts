@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { definePlugin } from '../../src/plugin/api.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawRequest } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 /** Gives every response of its route the status that the query asks for. */
 const restatus = definePlugin<object>({

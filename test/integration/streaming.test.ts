@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest, type ServerResponse } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const CHUNK = Buffer.alloc(64 * 1024, 'x')

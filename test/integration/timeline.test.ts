@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { definePlugin, type PluginInstance } from '../../src/plugin/api.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const PHASES: Readonly<Record<string, PluginInstance>> = {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fakeUpstream, rawUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 
 const long = { connect: 5, send: 5, read: 5 }
 

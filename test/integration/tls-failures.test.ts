@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { connect as connectTcp } from 'node:net'
 import { describe, it } from 'node:test'
 import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import { type Resources, startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { type Resources, startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const server = makeCertificate({ names: ['gateway'] })

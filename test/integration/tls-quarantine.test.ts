@@ -3,9 +3,9 @@ import { describe, it, type TestContext } from 'node:test'
 import type { Ssl } from '../../src/model/types.ts'
 import { createLogger } from '../../src/observe/logger.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
 import { askOverTls, handshake } from '../support/tls-client.ts'
 
 const server = makeCertificate({ names: ['gateway'] })

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { createLogger } from '../../src/observe/logger.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
 import { askOverTls } from '../support/tls-client.ts'
 
 const server = makeCertificate({ names: ['gateway'] })

@@ -8,9 +8,9 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { TLSSocket, TlsOptions } from 'node:tls'
 import type { Upstream } from '../../src/model/types.ts'
+import { rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { rawUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { askOverTls } from '../support/tls-client.ts'
 
 const authority = { ...makeCertificate({ names: ['authority'] }), name: 'authority' }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { connect as connectTcp } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import type { Ssl } from '../../src/model/types.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
-import { fakeUpstream } from '../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 import { askOverTls, handshake } from '../support/tls-client.ts'
 
 /** A gateway that forwards everything to a node, with these ssls. */

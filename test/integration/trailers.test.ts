@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream, rawUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { type Resources, startGateway } from '../../src/testing/start-gateway.ts'
 import { ask, connectHttp2 } from '../support/http2-client.ts'
 import { http2Node } from '../support/http2-node.ts'
 import { rawConnect, rawRequest } from '../support/raw-client.ts'
-import { type Resources, startGateway } from '../support/start-gateway.ts'
 
 const H2C = { settings: { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] } }
 const HEAD = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n'

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { rawUpstream } from '../support/fake-upstream.ts'
+import { rawUpstream } from '../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { startGateway, type TestGateway } from '../support/start-gateway.ts'
 
 /** A gateway before a node that answers each request with these bytes; `close` ends the connection after them. */
 async function gatewayBefore(t: TestContext, bytes: string, close = false): Promise<TestGateway> {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { definePlugin } from '../../src/plugin/api.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { eventually } from '../support/watch-recording.ts'
 import { webSocketClient, webSocketUpstream } from '../support/websocket.ts'
 

@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import type { Upstream } from '../../src/model/types.ts'
-import { refusingAddress } from '../support/fake-upstream.ts'
-import { startGateway } from '../support/start-gateway.ts'
+import { refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { webSocketClient, webSocketUpstream } from '../support/websocket.ts'
 
 /** Probes that say nothing for the length of a test. */

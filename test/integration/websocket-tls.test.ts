@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { createServer } from 'node:tls'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../support/certificates.ts'
 import { rawConnect } from '../support/raw-client.ts'
-import { startGateway } from '../support/start-gateway.ts'
 import { acceptRaw, handshake, webSocketClient, webSocketUpstream } from '../support/websocket.ts'
 
 const certificate = makeCertificate({ names: ['node.test'] })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { it } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { type SpawnedNode, spawnNode } from '../support/spawn-node.ts'
 import { eventually } from '../support/watch-recording.ts'
 

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, get, type IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../support/fake-upstream.ts'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { type SpawnedNode, spawnNode } from '../support/spawn-node.ts'
 import { eventually } from '../support/watch-recording.ts'
 

@@ -8,9 +8,9 @@ import type { Router } from '../../src/router/router.ts'
 import type { Plan } from '../../src/snapshot/plan.ts'
 import { Publisher, type PublisherOptions } from '../../src/snapshot/publisher.ts'
 import type { StoreEvent } from '../../src/store/config-store.ts'
+import { instanceEnvironment } from '../../src/testing/instance-environment.ts'
 import { PoolRegistry } from '../../src/upstream/pool-registry.ts'
 import type { ConnectionPool } from '../../src/upstream/transport.ts'
-import { instanceEnvironment } from './instance-environment.ts'
 
 /** Everything between a store's events and a snapshot, without sockets. */
 export interface CompileWorld {

@@ -5,7 +5,7 @@ import {
   type StartOptions,
   startGateway,
   type TestGateway,
-} from './start-gateway.ts'
+} from '../../src/testing/start-gateway.ts'
 
 export const REGISTRY_KEY = 'registry-key-0123456789'
 

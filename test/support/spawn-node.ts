@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { ADMIN_KEY } from './start-gateway.ts'
+import { ADMIN_KEY } from '../../src/testing/start-gateway.ts'
 import { eventually } from './watch-recording.ts'
 
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname

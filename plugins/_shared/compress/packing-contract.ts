@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { describe, it } from 'node:test'
 import type { AnyPlugin } from '../../../src/plugin/api.ts'
-import { fakeUpstream } from '../../../test/support/fake-upstream.ts'
-import { mountPlugin, refusal } from '../../../test/support/mount-plugin.ts'
-import type { UpstreamAnswer } from '../../../test/support/plugin-request.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../../src/testing/mount-plugin.ts'
+import type { UpstreamAnswer } from '../../../src/testing/plugin-request.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { rawRequest } from '../../../test/support/raw-client.ts'
-import { startGateway } from '../../../test/support/start-gateway.ts'
 
 interface Packer {
   readonly plugin: AnyPlugin

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { RequestContext, RequestSlot } from '../../../src/plugin/api.ts'
-import { watchLeaks } from '../../../test/support/leak-watch.ts'
+import { watchLeaks } from '../../../src/testing/leak-watch.ts'
 import { hold, releaseHeld } from './hold.ts'
 
 function contextWithSlots(): RequestContext {

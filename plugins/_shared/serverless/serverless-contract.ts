@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import type { AnyPlugin } from '../../../src/plugin/api.ts'
-import { fakeUpstream } from '../../../test/support/fake-upstream.ts'
-import { mountPlugin, refusal } from '../../../test/support/mount-plugin.ts'
-import { startGateway } from '../../../test/support/start-gateway.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { mountPlugin, refusal } from '../../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 
 /** What both serverless plugins owe. */
 export function describeServerless(plugin: AnyPlugin): void {

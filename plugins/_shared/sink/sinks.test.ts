@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { refusingAddress } from '../../../src/testing/fake-upstream.ts'
 import { makeCertificate } from '../../../test/support/certificates.ts'
-import { refusingAddress } from '../../../test/support/fake-upstream.ts'
 import { datagramSink, eventually, streamSink } from '../../../test/support/log-sinks.ts'
 import { sendDatagrams } from './datagram-sink.ts'
 import { sendToStream } from './stream-sink.ts'

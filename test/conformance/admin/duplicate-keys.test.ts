@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { KeyOwner } from '../../../admin/api/duplicate-keys.ts'
 import type { ConfigStore } from '../../../src/store/config-store.ts'
-import { ADMIN_KEY, startGateway } from '../../support/start-gateway.ts'
+import { ADMIN_KEY, startGateway } from '../../../src/testing/start-gateway.ts'
 import { startAdmin } from './start-admin.ts'
 
 const consumer = (username: string, key: string) => ({ username, plugins: { 'test-auth': { key } } })

@@ -5,9 +5,9 @@ import type { TestContext } from 'node:test'
 import { createLogger } from '../../../src/observe/logger.ts'
 import type { ConfigStore } from '../../../src/store/config-store.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY, startGateway } from '../../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../../support/certificates.ts'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
-import { ADMIN_KEY, startGateway } from '../../support/start-gateway.ts'
 
 /** JSON with so many levels of objects. */
 export const DEEP = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { RESOURCES } from '../../../admin/api/resources.ts'
-import { ADMIN_KEY } from '../../support/start-gateway.ts'
+import { ADMIN_KEY } from '../../../src/testing/start-gateway.ts'
 import { assertRefused, DEEP, GOOD, ROUTE, type Stage, stage } from './hardening-stage.ts'
 
 /** Ids that are paths, names with a meaning, too long, or no text. */

@@ -3,8 +3,8 @@ import { describe, it, type TestContext } from 'node:test'
 import type { AppliedRevisions } from '../../../admin/api/index.ts'
 import { ConfigError, definePlugin } from '../../../src/plugin/definition.ts'
 import { AppliedWaiters } from '../../../src/snapshot/applied.ts'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
-import { ADMIN_KEY, startGateway } from '../../support/start-gateway.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY, startGateway } from '../../../src/testing/start-gateway.ts'
 import { checkRows, type Row, startAdmin } from './start-admin.ts'
 
 const ROUTE = { uri: '/a', plugins: {} }

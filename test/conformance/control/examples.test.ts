@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { after, before, describe, it } from 'node:test'
 import { createLogger } from '../../../src/observe/logger.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
-import type { Resources } from '../../support/start-gateway.ts'
+import type { Resources } from '../../../src/testing/start-gateway.ts'
 import { type Control, send, startControl } from './start-control.ts'
 
 interface Example {

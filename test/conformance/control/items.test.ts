@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import type { Resources } from '../../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../../support/certificates.ts'
-import type { Resources } from '../../support/start-gateway.ts'
 import { type Control, partOf, startControl } from './start-control.ts'
 
 const { cert, key } = makeCertificate({ names: ['gateway.test'] })

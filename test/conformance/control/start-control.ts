@@ -5,7 +5,7 @@ import {
   type StartOptions,
   startGateway,
   type TestGateway,
-} from '../../support/start-gateway.ts'
+} from '../../../src/testing/start-gateway.ts'
 
 export interface Shown {
   readonly status: number

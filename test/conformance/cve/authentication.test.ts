@@ -3,11 +3,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { signatureHeader } from '../../support/hmac.ts'
 import { makeKeyPair, part, signToken } from '../../support/jwt.ts'
 import { rawRequest } from '../../support/raw-client.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 
 const PLANTED = 'planted-7c1f0a-secret'
 const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`

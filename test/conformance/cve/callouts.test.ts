@@ -3,10 +3,10 @@ import type { IncomingMessage } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
+import { type FakeUpstream, fakeUpstream, rawUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../../support/certificates.ts'
-import { type FakeUpstream, fakeUpstream, rawUpstream } from '../../support/fake-upstream.ts'
 import { rawRequest } from '../../support/raw-client.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 
 interface Recorded {
   readonly method: string | undefined

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createLogger } from '../../../src/observe/logger.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
-import { fakeUpstream, rawUpstream } from '../../support/fake-upstream.ts'
+import { fakeUpstream, rawUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import {
   connectFrames,
   END_HEADERS,
@@ -13,7 +14,6 @@ import {
   requestBlock,
 } from '../../support/http2-frames.ts'
 import { rawConnect, rawRequest } from '../../support/raw-client.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { startStage } from '../front-door/stage.ts'
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { after, describe, it } from 'node:test'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { startRedis } from '../../support/redis.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 
 type Plugins = Record<string, Record<string, unknown>>
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { rawConnect, rawRequest } from '../../support/raw-client.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 
 /** Where a response begins, in a line of its own or behind the body of the one before. */
 const STATUSES = /(?:^|\n|[^ \t])HTTP\/1\.1 (\d{3}) /g

@@ -1,6 +1,6 @@
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../../support/certificates.ts'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
-import { startGateway } from '../../support/start-gateway.ts'
 import { askOverTls } from '../../support/tls-client.ts'
 
 /**

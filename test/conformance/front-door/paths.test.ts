@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { canonicalizeTarget } from '../../../src/lib/canonical-path.ts'
-import { fakeUpstream, type ReceivedRequest } from '../../support/fake-upstream.ts'
+import { fakeUpstream, type ReceivedRequest } from '../../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../../src/testing/start-gateway.ts'
 import { rawRequest } from '../../support/raw-client.ts'
-import { startGateway, type TestGateway } from '../../support/start-gateway.ts'
 
 /** Spellings of paths, sent as they stand (reliability.md §2.1, CVE-2021-43557 and its kin). */
 const TARGETS = [

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { TestContext } from 'node:test'
-import { fakeUpstream, type ReceivedRequest } from '../../support/fake-upstream.ts'
-import { type StartOptions, startGateway, type TestGateway } from '../../support/start-gateway.ts'
+import { fakeUpstream, type ReceivedRequest } from '../../../src/testing/fake-upstream.ts'
+import { type StartOptions, startGateway, type TestGateway } from '../../../src/testing/start-gateway.ts'
 
 /** A gateway before a node that notes every request, head and length of the body, and answers `ok`. */
 export interface Stage {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { it } from 'node:test'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
-import { startGateway } from '../../support/start-gateway.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { eventually } from '../../support/watch-recording.ts'
 
 it('1, 8: with the settings as they are, a request under way survives the stop, and its node sees no abort', async (t) => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { PutResult } from '../../../src/store/config-store.ts'
+import type { TestGateway } from '../../../src/testing/start-gateway.ts'
 import { type RunningEtcd, startEtcd } from '../../support/etcd.ts'
-import type { TestGateway } from '../../support/start-gateway.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import {
   dataFolder,

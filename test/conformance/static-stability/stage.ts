@@ -6,8 +6,8 @@ import type { TestContext } from 'node:test'
 import type { StoreState, SyncState } from '../../../src/control/sync-state.ts'
 import { createLogger } from '../../../src/observe/logger.ts'
 import { EtcdStore } from '../../../src/store/etcd/etcd-store.ts'
-import { fakeUpstream } from '../../support/fake-upstream.ts'
-import { startGateway, type TestGateway } from '../../support/start-gateway.ts'
+import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { startGateway, type TestGateway } from '../../../src/testing/start-gateway.ts'
 
 type Owner = Pick<TestContext, 'after'>
 
