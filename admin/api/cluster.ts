@@ -40,7 +40,7 @@ export async function showCluster({ cluster, clock }: AdminDeps, _call: Call): P
     workers: node.workers,
     started_at: isoTime(node.started_at_ms),
     // Silence is no lag: a node tells of itself when something has changed.
-    reported_s_ago: Math.max(0, Math.round((clock.now() - node.reported_at_ms) / 1000)),
+    reported_s_ago: Math.max(0, Math.floor((clock.now() - node.reported_at_ms) / 1000)),
     applied_revision: node.applied_revision,
     observed_revision: node.observed_revision,
     revisions_behind: Math.max(0, newest - node.applied_revision),

@@ -59,7 +59,6 @@ export async function startGateway(
   options: StartOptions = {},
 ): Promise<TestGateway> {
   const dataDir = await mkdtemp(join(tmpdir(), 'gatewright-test-'))
-  t.after(() => rm(dataDir, { recursive: true, force: true }))
   for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(dataDir, name), text)
   const logs: Record<string, unknown>[] = []
   const logger = createLogger('debug', { write: (line: string) => void logs.push(JSON.parse(line)) })
@@ -76,7 +75,11 @@ export async function startGateway(
     ...(options.store && { store: options.store }),
     ...(options.readPluginList && { readPluginList: options.readPluginList }),
   })
-  t.after(() => gateway.stop('test ended'))
+  t.after(async () => {
+    await gateway.stop('test ended')
+    // Not before: a gateway that runs writes into it.
+    await rm(dataDir, { recursive: true, force: true })
+  })
   const addresses = await gateway.start()
   const { port = 0 } = addresses.proxy[0] ?? {}
   const started: TestGateway = {

@@ -113,7 +113,7 @@ export async function stage(t: TestContext): Promise<Stage> {
     })
   const ask = async (path: string) => (await exchange(started.proxyUrl, { method: 'GET', path })).status
   const content = async () =>
-    Object.fromEntries((await store.list('/')).items.map(({ key, value }) => [key, value]))
+    Object.fromEntries((await store.list('/apisix/')).items.map(({ key, value }) => [key, value]))
   return {
     store,
     node: node.address,
