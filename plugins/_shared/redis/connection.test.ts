@@ -192,7 +192,7 @@ describe('a cluster of redis', () => {
     const { add } = open(t, await target())
     const [, frozen] = await nodes
     const keys = Array.from({ length: 30 }, (_, i) => `k${i}`)
-    await Promise.all(keys.map((key) => add(key)))
+    await Promise.all(keys.map((key) => eventually(() => add(key))))
     const frozenKeys = keys.filter((key) => keySlot(key) >= 5461 && keySlot(key) < 10_922)
     const otherKeys = keys.filter((key) => !frozenKeys.includes(key))
     frozen!.freeze()
