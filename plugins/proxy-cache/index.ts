@@ -11,7 +11,7 @@ import { Lookup } from './lookup.ts'
 import { Recorder } from './recorder.ts'
 import { attrSchema, type ProxyCacheAttr, type ProxyCacheConfig, schema } from './schema.ts'
 import { newVisit, type Visit } from './visit.ts'
-import { findZone, joinZone, type Zone } from './zones.ts'
+import { findZone, joinZone, type Purge, purgeOperation, type Zone } from './zones.ts'
 
 const visits = requestSlot<Visit>('proxy-cache')
 const MS_PER_SECOND = 1000
@@ -26,6 +26,7 @@ export default definePlugin<ProxyCacheConfig>({
   priority: 1085,
   schema,
   attrSchema,
+  workerOperations: { purge: purgeOperation },
   check(config, tools) {
     const { cache_key: key } = config
     // A PURGE would never find what a GET has stored.
@@ -89,6 +90,7 @@ function createParts(config: ProxyCacheConfig, host: InstanceHost, zone: Zone) {
       rules,
       clock,
       addressOf,
+      purge: host.workerOperation<Purge, boolean>('purge'),
       waitMs: waitS * MS_PER_SECOND,
       findMs: FIND_TIMEOUT_MS,
     }),

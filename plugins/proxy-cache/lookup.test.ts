@@ -34,6 +34,7 @@ function lookupIn(store: CacheStore, waitMs = 20) {
     clock: CLOCK,
     addressOf: () => new RequestAddress('k', '', CONTEXT),
     waitMs,
+    purge: async () => [],
     findMs: 20,
   })
   const begin = () => {

@@ -1,11 +1,11 @@
-import type { Clock, PhaseResult, Reply, RequestContext } from '../../src/plugin/api.ts'
+import type { Clock, Reply, RequestContext, WorkerOperation } from '../../src/plugin/api.ts'
 import type { Stored } from '../_shared/cache/cache-store.ts'
 import { type RequestAddress, withBody } from './key.ts'
 import { isNotModified, notModifiedHeaders } from './not-modified.ts'
 import type { CacheRules } from './rules.ts'
 import { replyHeaders } from './stored-headers.ts'
 import type { Visit } from './visit.ts'
-import type { Zone } from './zones.ts'
+import type { Purge, Zone } from './zones.ts'
 
 const GATEWAY_TIMEOUT: Reply = { status: 504 }
 const PURGED: Reply = { status: 200 }
@@ -15,6 +15,8 @@ export interface LookupParts {
   readonly zone: Zone
   readonly rules: CacheRules
   readonly clock: Clock
+  /** Forgets answers in all processes. */
+  readonly purge: WorkerOperation<Purge, boolean>
   readonly addressOf: (context: RequestContext) => RequestAddress
   /** Longest time that a request waits for another one's answer. */
   readonly waitMs: number
@@ -33,11 +35,10 @@ export class Lookup {
   }
 
   /** Forgets all answers to requests that differ from this one in their method alone. */
-  purge(context: RequestContext): PhaseResult | Promise<PhaseResult> {
-    const { zone, addressOf } = this.#parts
-    const found = zone.store.purge(addressOf(context).key)
-    const reply = (isFound: boolean) => (isFound ? PURGED : NOT_FOUND)
-    return found instanceof Promise ? found.then(reply) : reply(found)
+  async purge(context: RequestContext): Promise<Reply> {
+    const { zone, addressOf, purge } = this.#parts
+    const found = await purge({ zone: zone.name, key: addressOf(context).key })
+    return found.includes(true) ? PURGED : NOT_FOUND
   }
 
   begin(visit: Visit, context: RequestContext): Answer | Promise<Answer> {

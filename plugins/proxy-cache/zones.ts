@@ -5,6 +5,7 @@ import {
   type InstanceHost,
   type Logger,
   type MetricRegistry,
+  type PluginHost,
 } from '../../src/plugin/api.ts'
 import type { CacheStore } from '../_shared/cache/cache-store.ts'
 import { DiskStore } from '../_shared/cache/disk-store.ts'
@@ -47,6 +48,17 @@ export function joinZone(config: ProxyCacheConfig, host: InstanceHost): Zone {
   return zones.join(spec, host)
 }
 
+/** Names answers of a zone, in whatever process they are. */
+export interface Purge {
+  readonly zone: string
+  readonly key: string
+}
+
+/** For the plugin's `workerOperations`: forgets them in this process, and says whether there were any. */
+export function purgeOperation({ metrics }: PluginHost): (purge: Purge) => boolean | Promise<boolean> {
+  return ({ zone, key }) => zonesOf.get(metrics)?.find(zone)?.store.purge(key) ?? false
+}
+
 /** Throws {@link ConfigError} when there is no such zone, or none for the strategy. */
 export function findZone(
   { cache_zone: name, cache_strategy: strategy }: ProxyCacheConfig,
@@ -79,6 +91,11 @@ class Zones {
       labels: ['zone'],
     })
     metrics.beforeCollect(() => this.#showSizes())
+  }
+
+  /** One that is open. */
+  find(name: string): Zone | undefined {
+    return this.#open.get(name)?.zone
   }
 
   join(spec: ZoneSpec, host: InstanceHost): Zone {

@@ -6,7 +6,12 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import type { AnyPlugin, Clock, PluginHost } from '../plugin/definition.ts'
 import { createHttpClient } from '../plugin/http-client.ts'
 import { InstanceFactory } from '../plugin/instance.ts'
-import { LocalNodeOperations, type NodeOperations } from '../plugin/node-operations.ts'
+import {
+  LocalOperations,
+  type NodeOperations,
+  onlyHere,
+  type WorkerOperations,
+} from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 import type { Registry } from '../registry/registry.ts'
@@ -49,6 +54,8 @@ export interface Environment {
   /** Absent where it is switched off, and in a worker. */
   readonly registry: Registry | undefined
   readonly nodeOperations: NodeOperations
+  /** Run by this process, in its turn, when one of the node's workers wants them run in all. */
+  readonly ownOperations: LocalOperations
   /** For what is read from configuration; in a worker only the worst, because the primary says the rest. */
   readonly logConfiguration: Logger
   /** Its cache is closed after the publisher. */
@@ -76,6 +83,7 @@ export interface Relayed {
   readonly secrets: RelayedSecrets
   /** `local` runs them in this process. */
   nodeOperations(local: NodeOperations): NodeOperations
+  readonly workerOperations: WorkerOperations
   /** The metrics of the whole node, for plugins that show them. */
   exposition(): Promise<string>
 }
@@ -114,11 +122,10 @@ export function createEnvironment(
     httpsPort,
     http,
   })
-  const local = new LocalNodeOperations(hostFor)
-  const nodeOperations = relayed?.nodeOperations(local) ?? local
+  const { ownOperations, ...operations } = createOperations(hostFor, relayed)
   const published = new LivePublishedResources(upstreams)
   const instances = createInstances({
-    ...{ settings, logger, plugins, metadata, hostFor, published, http, nodeOperations },
+    ...{ settings, logger, plugins, metadata, hostFor, published, http, ...operations },
     metrics: pluginMetrics,
   })
   return {
@@ -132,7 +139,8 @@ export function createEnvironment(
     monitor: upstreams.monitor,
     discovery,
     registry,
-    nodeOperations,
+    nodeOperations: operations.nodeOperations,
+    ownOperations,
     logConfiguration: configLogger,
     compile: { plugins, instances, upstreams, clientCertificates, secrets: secrets.cache },
     secrets,
@@ -140,6 +148,16 @@ export function createEnvironment(
     published,
     http,
     debug: new Debug(settings.gatewright.debug),
+  }
+}
+
+function createOperations(hostFor: Environment['hostFor'], relayed: Relayed | undefined) {
+  const local = new LocalOperations('nodeOperations', hostFor)
+  const ownOperations = new LocalOperations('workerOperations', hostFor)
+  return {
+    nodeOperations: relayed?.nodeOperations(local) ?? local,
+    workerOperations: relayed?.workerOperations ?? onlyHere(ownOperations),
+    ownOperations,
   }
 }
 
@@ -154,10 +172,22 @@ type InstanceParts = Omit<
   | 'logConfiguration'
   | 'secrets'
   | 'debug'
->
+  | 'ownOperations'
+> & { readonly workerOperations: WorkerOperations }
 
 function createInstances(parts: InstanceParts): InstanceFactory {
-  const { settings, logger, metrics, plugins, metadata, hostFor, published, http, nodeOperations } = parts
+  const {
+    settings,
+    logger,
+    metrics,
+    plugins,
+    metadata,
+    hostFor,
+    published,
+    http,
+    nodeOperations,
+    workerOperations,
+  } = parts
   const publicApis = new PublicApis(() => plugins.all(), hostFor)
   return new InstanceFactory({
     logger,
@@ -168,6 +198,7 @@ function createInstances(parts: InstanceParts): InstanceFactory {
     httpsPort: firstTlsPort(settings.apisix.ssl),
     http,
     nodeOperations,
+    workerOperations,
     published,
     prepare: (name, config) => plugins.prepare(name, config, 'resource'),
     findPublicApi: (method, uri) => publicApis.find(method, uri),

@@ -1,6 +1,6 @@
 import type { Link } from '../lifecycle/workers/link.ts'
 import type { AnyPlugin, NodeOperation } from '../plugin/definition.ts'
-import type { NodeOperations } from '../plugin/node-operations.ts'
+import { assertDeclared, type NodeOperations } from '../plugin/node-operations.ts'
 
 type Call = readonly [plugin: string, operation: string, argument: unknown]
 
@@ -31,9 +31,7 @@ export function relayedNodeOperations(
   return {
     bind: (plugin, name): NodeOperation => {
       if (isLocal(plugin.name)) return local.bind(plugin, name)
-      if (!plugin.nodeOperations?.[name]) {
-        throw new Error(`plugin "${plugin.name}" declares no node operation "${name}"`)
-      }
+      assertDeclared(plugin, 'nodeOperations', name)
       return (argument) => link.ask(TOPIC, [plugin.name, name, argument] satisfies Call)
     },
   }

@@ -20,6 +20,7 @@ import { type ShownWorker, showWorkers } from './shown-workers.ts'
 import { StoreFeed } from './store-feed.ts'
 import { takenOver } from './taken-over.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
+import { spreadWorkerOperations } from './worker-operation-feed.ts'
 import {
   type WorkerAddresses,
   type WorkerPrepared,
@@ -202,6 +203,7 @@ export class Primary {
     })
     link.on('refused', (refused: readonly Refused[]) => this.#options.own?.refuse(refused))
     link.on('exposition', () => metrics.expose())
+    spreadWorkerOperations(link, () => this.#living, SYSTEM_CLOCK)
     answerNodeOperations(link, nodeOperations, (name) => plugins.get(name))
     if (discovery.origins) answerDiscovery(link, discovery.origins)
     this.#secrets.attach(link, { keeper: secrets.cache, publisher })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { linkPair } from '../../test/support/channel-pair.ts'
+import { type LinkPair, linkPair } from '../../test/support/channel-pair.ts'
+import { fakeClock } from '../../test/support/fake-clock.ts'
 import { eventually } from '../../test/support/watch-recording.ts'
+import type { WorkerState } from '../lifecycle/workers/worker-process.ts'
 import { definePlugin } from '../plugin/api.ts'
-import { LocalNodeOperations } from '../plugin/node-operations.ts'
+import { LocalOperations, onlyHere } from '../plugin/node-operations.ts'
 import type { HealthMonitor } from '../upstream/health/monitor.ts'
 import type { HealthChange } from '../upstream/health/node-health.ts'
 import { Debug } from './debug.ts'
@@ -11,6 +13,11 @@ import { answerDebug, WorkersDebug } from './debug-feed.ts'
 import { answerDiscovery, relayedOrigins } from './discovery-feed.ts'
 import { HealthFeed, RelayedHealth } from './health-feed.ts'
 import { answerNodeOperations, relayedNodeOperations } from './node-operation-feed.ts'
+import {
+  answerWorkerOperations,
+  relayedWorkerOperations,
+  spreadWorkerOperations,
+} from './worker-operation-feed.ts'
 
 const CHANGE: HealthChange = { from: 'healthy', to: 'unhealthy', reason: 'status 500', atMs: 1 }
 
@@ -147,7 +154,7 @@ describe('node operations of a worker', () => {
     },
     compile: () => ({}),
   })
-  const local = () => new LocalNodeOperations(() => ({}) as never)
+  const local = () => new LocalOperations('nodeOperations', () => ({}) as never)
 
   it('run in the primary, where their state is', async () => {
     const { primary, worker } = linkPair()
@@ -171,6 +178,88 @@ describe('node operations of a worker', () => {
     const own = relayedNodeOperations(worker, local(), () => true)
     assert.equal(await own.bind(plugin, 'add')(4 as never), 4)
     assert.equal(worker.outstanding, 0)
+  })
+})
+
+/** A plugin that keeps a number in each worker. */
+function keeper(forget: () => unknown) {
+  return definePlugin({
+    name: 'keeper',
+    priority: 1,
+    schema: { type: 'object' },
+    workerOperations: { forget: () => forget },
+    compile: () => ({}),
+  })
+}
+
+/** A primary process with workers, each with what its plugin does, or without the plugin. */
+function workersWith(operations: readonly ((() => unknown) | undefined)[]) {
+  const clock = fakeClock()
+  const living: { pid: number; state: WorkerState; link: LinkPair['primary'] }[] = []
+  const pairs = operations.map((forget, pid) => {
+    const pair = linkPair()
+    const plugin = forget && keeper(forget)
+    spreadWorkerOperations(pair.primary, () => living, clock)
+    answerWorkerOperations(pair.worker, () => ({
+      find: (name) => (name === 'keeper' ? plugin : undefined),
+      operations: new LocalOperations('workerOperations', () => ({}) as never),
+    }))
+    living.push({ pid, state: 'serving', link: pair.primary })
+    return pair
+  })
+  const forget = relayedWorkerOperations(pairs[0]!.worker).bind(
+    keeper(() => undefined),
+    'forget',
+  )
+  return { clock, living, pairs, forget: () => forget(undefined as never) }
+}
+
+describe('operations in all workers', () => {
+  it('run in each that serves, stands by or drains, and gather what they answer', async () => {
+    const { forget, living } = workersWith([() => 'a', async () => 'b', () => 'c', () => 'd'])
+    living[1]!.state = 'standby'
+    living[2]!.state = 'draining'
+    living[3]!.state = 'starting'
+    assert.deepEqual([...(await forget())].sort(), ['a', 'b', 'c'])
+  })
+
+  it('leave out who has no such operation, who is not prepared, and who ends meanwhile', async () => {
+    const { forget, pairs } = workersWith([
+      () => 'a',
+      undefined,
+      () => new Promise(() => undefined),
+      () => 'd',
+    ])
+    answerWorkerOperations(pairs[3]!.worker, () => undefined)
+    const answers = forget()
+    await eventually('the third is asked', () => pairs[2]!.primary.outstanding === 1)
+    pairs[2]!.close()
+    assert.deepEqual(await answers, ['a'])
+  })
+
+  it('fail as a whole when one fails or takes too long', async () => {
+    const failing = workersWith([
+      () => 'a',
+      () => {
+        throw new Error('the disk is gone')
+      },
+    ])
+    await assert.rejects(failing.forget(), /the disk is gone/)
+    const { forget, clock, pairs } = workersWith([() => 'a', () => new Promise(() => undefined)])
+    const answers = assert.rejects(forget(), /worker 1 did not run keeper\/forget within 5000 ms/)
+    await eventually('both are asked', () => pairs[1]!.primary.outstanding === 1)
+    await clock.advance(5000)
+    await answers
+  })
+
+  it('are refused where the plugin declares none, and run once where there is one process', async () => {
+    const plugin = keeper(() => 'a')
+    assert.throws(
+      () => relayedWorkerOperations(linkPair().worker).bind(plugin, 'none'),
+      /"keeper" declares no worker operation "none"/,
+    )
+    const local = onlyHere(new LocalOperations('workerOperations', () => ({}) as never))
+    assert.deepEqual(await local.bind(plugin, 'forget')(undefined as never), ['a'])
   })
 })
 

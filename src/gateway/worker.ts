@@ -6,6 +6,8 @@ import { EXIT_CODE } from '../lifecycle/exit-code.ts'
 import { channelToPrimary, ignoreGroupSignals, leavePrimary } from '../lifecycle/workers/cluster.ts'
 import { Link } from '../lifecycle/workers/link.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
+import type { AnyPlugin } from '../plugin/definition.ts'
+import type { LocalOperations } from '../plugin/node-operations.ts'
 import { createRouter } from '../router/match.ts'
 import type { Settings } from '../settings/settings.ts'
 import { nameOf } from '../snapshot/graph.ts'
@@ -30,6 +32,7 @@ import { RelayedSecrets } from './relayed-secrets.ts'
 import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
 import type { DrainOrder, WorkerAddresses, WorkerPrepared, WorkerStart } from './worker-start.ts'
+import { answerWorkerOperations, relayedWorkerOperations } from './worker-operation-feed.ts'
 
 /** After an uncaught exception nothing can be relied on: how long requests under way may still take. */
 const AFTER_UNCAUGHT_MS = 200
@@ -56,6 +59,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   link.on('listen', () => worker.parts!.listen())
   link.on('metrics', (place: number | null) => worker.parts!.expose(place ?? undefined))
   // It may have begun with the list as it was before.
+  answerWorkerOperations(link, () => worker.parts)
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
   link.on('draining', () => worker.parts!.startDraining())
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
@@ -143,6 +147,7 @@ class WorkerParts {
         secrets: new RelayedSecrets(link, { env: process.env, clock: BACKGROUND_CLOCK }),
         nodeOperations: (local) => relayedNodeOperations(link, local, (name) => own?.has(name) ?? false),
         exposition: () => link.ask<string>('exposition'),
+        workerOperations: relayedWorkerOperations(link),
       },
     })
     if (environment.monitor) health.attach(environment.monitor)
@@ -170,6 +175,14 @@ class WorkerParts {
 
   /** The metrics of this process, which is in that place, or in none any more. */
   async expose(place?: number): Promise<string> {
+  find(plugin: string): AnyPlugin | undefined {
+    return this.#environment.plugins.get(plugin)
+  }
+
+  get operations(): LocalOperations {
+    return this.#environment.ownOperations
+  }
+
     this.#runtime.setPlace(place)
     let text = ''
     for await (const piece of this.#environment.metrics.exposeInSlices()) text += piece

@@ -50,6 +50,7 @@ export {
   type UpstreamHandle,
   type UpstreamTarget,
 } from './definition.ts'
+  type WorkerOperation,
 export {
   type HttpAnswer,
   type HttpCall,

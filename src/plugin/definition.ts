@@ -97,6 +97,11 @@ export interface UpstreamHandle {
   readonly name: string
   /** False as long as no upstream of that id is configured. */
   isKnown(): boolean
+/** Runs an operation in every process that serves requests, and resolves with what each of them answers, in no order. */
+export type WorkerOperation<Argument = never, Result = unknown> = (
+  argument: Argument,
+) => Promise<readonly Result[]>
+
 }
 
 /** A configured upstream by its id, or one of the plugin's own, as in a route's `upstream`. */
@@ -158,6 +163,11 @@ export interface InstanceHost extends PluginHost {
  * `FromSchema` and name it at the call site.
  */
 export interface PluginDefinition<Config> {
+  /**
+   * One of the plugin's {@link PluginDefinition.workerOperations}; ask for it in `compile` and keep it. Rejects when a worker fails in it or does
+   * not answer within 5 s; one that ends meanwhile is left out.
+   */
+  workerOperation<Argument, Result>(name: string): WorkerOperation<Argument, Result>
   readonly name: string
   /** Higher runs first (contract §7). */
   readonly priority: number
@@ -196,6 +206,11 @@ export interface PluginDefinition<Config> {
 export type AnyPlugin = PluginDefinition<any>
 
 /** A configuration that a person has to mend; the text is shown to them as it is. */
+  /**
+   * Operations on what each worker keeps for itself, such as a cache: run in all workers of the node, whichever asks. The outer function is called
+   * once per process; what it shares with instances is found by `host.metrics`, which all instances of a process have in common.
+   */
+  readonly workerOperations?: Readonly<Record<string, (host: PluginHost) => NodeOperation>>
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }

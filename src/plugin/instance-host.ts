@@ -11,6 +11,7 @@ import type {
   StoredProto,
   UpstreamHandle,
   UpstreamTarget,
+  WorkerOperation,
 } from './definition.ts'
 import type { HttpClient } from './http-client.ts'
 import type { InstanceEnvironment } from './instance.ts'
@@ -87,6 +88,11 @@ export class OwnHost implements InstanceHost {
   nodeOperation<Argument, Result>(name: string): NodeOperation<Argument, Result> {
     const { environment, plugin } = this.#parts
     return environment.nodeOperations.bind(plugin, name) as NodeOperation<Argument, Result>
+  }
+
+  workerOperation<Argument, Result>(name: string): WorkerOperation<Argument, Result> {
+    const { environment, plugin } = this.#parts
+    return environment.workerOperations.bind(plugin, name) as WorkerOperation<Argument, Result>
   }
 
   get place(): string {

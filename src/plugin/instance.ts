@@ -13,7 +13,7 @@ import type {
 import type { HttpClient } from './http-client.ts'
 import { type HostParts, OwnHost, type Release } from './instance-host.ts'
 import type { CompiledMeta } from './meta.ts'
-import type { NodeOperations } from './node-operations.ts'
+import type { NodeOperations, WorkerOperations } from './node-operations.ts'
 import type { PreparedConfig } from './registry.ts'
 
 /** One compiled configuration of one plugin for one owner. Lives as long as a snapshot holds it. */
@@ -39,6 +39,7 @@ export interface InstanceEnvironment {
   readonly httpsPort: number | undefined
   readonly http: HttpClient
   readonly nodeOperations: NodeOperations
+  readonly workerOperations: WorkerOperations
   readonly published: PublishedResources
   /** Throws with the text of contract §1.7. */
   prepare(plugin: string, config: unknown): PreparedConfig

@@ -3,7 +3,12 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import type { AnyPlugin, Clock, PluginHost, PublishedResources, StoredProto } from '../plugin/definition.ts'
 import { createHttpClient } from '../plugin/http-client.ts'
 import type { InstanceEnvironment } from '../plugin/instance.ts'
-import { LocalNodeOperations, type NodeOperations } from '../plugin/node-operations.ts'
+import {
+  LocalOperations,
+  type NodeOperations,
+  onlyHere,
+  type WorkerOperations,
+} from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
 
@@ -19,6 +24,7 @@ export interface EnvironmentParts {
   readonly protos?: Readonly<Record<string, StoredProto>> | undefined
   /** Those of another one, to share its state. */
   readonly nodeOperations?: NodeOperations | undefined
+  readonly workerOperations?: WorkerOperations | undefined
   /** Told of timers that threw. */
   readonly onFailure?: (error: unknown) => void
 }
@@ -47,7 +53,8 @@ export function instanceEnvironment(
     metadata: parts.metadata ?? ((name) => registry.defaultMetadata(name)),
     httpsPort,
     http,
-    nodeOperations: parts.nodeOperations ?? new LocalNodeOperations(hostFor),
+    nodeOperations: parts.nodeOperations ?? new LocalOperations('nodeOperations', hostFor),
+    workerOperations: parts.workerOperations ?? onlyHere(new LocalOperations('workerOperations', hostFor)),
     published: namedResources(parts),
     prepare: (name, config) => registry.prepare(name, config, 'resource'),
     findPublicApi: (method, uri) => publicApis.find(method, uri),

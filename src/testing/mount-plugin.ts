@@ -6,7 +6,7 @@ import type { MetricRegistry } from '../observe/metrics.ts'
 import type { FoundConsumer, RouteView } from '../plugin/context/request-context.ts'
 import type { AnyPlugin, StoredProto } from '../plugin/definition.ts'
 import { type Instance, InstanceFactory } from '../plugin/instance.ts'
-import type { NodeOperations } from '../plugin/node-operations.ts'
+import type { NodeOperations, WorkerOperations } from '../plugin/node-operations.ts'
 import { PluginRegistry } from '../plugin/registry.ts'
 import { instanceEnvironment } from './instance-environment.ts'
 import { type LeakWatch, watchLeaks } from './leak-watch.ts'
@@ -49,6 +49,7 @@ export interface MountedPlugin {
   readonly metrics: MetricRegistry
   readonly clock: { now(): number; monotonic(): number; advance(ms: number): void }
   readonly nodeOperations: NodeOperations
+  readonly workerOperations: WorkerOperations
   /** Disposes all instances; fails when something they started is still there. Called at the end of the file at the latest. */
   dispose(): Promise<void>
 }
@@ -103,6 +104,7 @@ class Mounted implements MountedPlugin {
   readonly metrics: MetricRegistry
   readonly clock: MountedPlugin['clock']
   readonly nodeOperations: NodeOperations
+  readonly workerOperations: WorkerOperations
   readonly #plugin: AnyPlugin
   readonly #registry = new PluginRegistry()
   readonly #environment: ReturnType<typeof instanceEnvironment>
@@ -134,9 +136,11 @@ class Mounted implements MountedPlugin {
       upstreams: options.upstreams,
       protos: options.protos,
       nodeOperations: options.beside?.nodeOperations,
+      workerOperations: options.beside?.workerOperations,
       onFailure: (error) => void this.#errors.push(error),
     })
     this.nodeOperations = this.#environment.nodeOperations
+    this.workerOperations = this.#environment.workerOperations
     this.#factory = new InstanceFactory(this.#environment)
   }
 

@@ -36,8 +36,15 @@ export default {
   compile: () => ({ access: () => ({ status: 200, body: String(sent) }) }),
 }`
 
+/** Says by whom a request was answered, from a cache too. */
+const BY = `
+export default {
+  name: 'by', priority: 1, schema: { type: 'object' },
+  compile: () => ({ headerFilter: ({ response }) => response.headers.set('x-by', String(process.pid)) }),
+}`
+
 async function start(t: TestContext): Promise<SpawnedNode> {
-  return spawnNode(t, { workers: 2, plugins: { who: WHO, sent: SENT } })
+  return spawnNode(t, { workers: 2, plugins: { who: WHO, sent: SENT, by: BY } })
 }
 
 /** Each on a connection of its own. */
@@ -77,6 +84,44 @@ it('a node with two workers', async (t) => {
     assert.deepEqual(memory.map((line) => /worker="(.*?)"/.exec(line)![1]).sort(), ['', '1', '2'])
     assert.equal((await node.metrics()).match(/^apisix_node_info\{.*\} 1$/gm)?.length, 1)
   })
+
+  for (const [strategy, zone] of [
+    ['memory', 'memory_cache'],
+    ['disk', 'disk_cache_one'],
+  ]) {
+    await t.test(`a PURGE forgets the answer in the ${strategy} of all workers`, async (t) => {
+      let count = 0
+      const upstream = await fakeUpstream(t, (_request, response) => response.end(String(++count)))
+      await node.route('cached', {
+        uri: `/${strategy}`,
+        plugins: { by: {}, 'proxy-cache': { cache_strategy: strategy, cache_zone: zone } },
+        upstream: { type: 'roundrobin', nodes: { [upstream.address]: 1 } },
+      })
+      const say = async (method = 'GET') => {
+        const headers = { connection: 'close' }
+        const response = await fetch(`${node.proxyUrl}/${strategy}`, { method, headers })
+        const text = await response.text()
+        const word = response.headers.get('apisix-cache-status')
+        return { status: response.status, text, word, by: response.headers.get('x-by')! }
+      }
+      const holders = new Set<string>()
+      await eventually('both hold the answer', async () => {
+        const { word, by } = await say()
+        if (word === 'HIT') holders.add(by)
+        return holders.size === 2
+      })
+      const old = count
+      assert.equal((await say('PURGE')).status, 200)
+      assert.equal((await say('PURGE')).status, 404)
+      const askers = new Set<string>()
+      await eventually('both were asked again', async () => {
+        const { text, by } = await say()
+        assert.ok(Number(text) > old, `answered from before the PURGE by ${by}`)
+        askers.add(by)
+        return askers.size === 2
+      })
+    })
+  }
 
   await t.test('shows a change to all workers before the write is answered', async () => {
     for (let i = 0; i < 10; i++) {
