@@ -77,9 +77,23 @@ describe('the admission limit', () => {
     for (let i = 0; i < 10; i++) {
       loop.tick({ lateMs: 3000 })
       loop.tick({ lateMs: 400, begun: 500 })
-      loop.tick({ lateMs: 0, begun: 50 })
+      loop.tick({ lateMs: 0, begun: 5, busyMs: 30 })
+      loop.tick({ lateMs: 3000 })
+      loop.tick({ lateMs: 400, begun: 500 })
+      for (let inTime = 0; inTime < 5; inTime++) loop.tick({ lateMs: 0, begun: 50 })
     }
     assert.equal(loop.limit.isLimiting, false)
+  })
+
+  it('sees a queue that stands in long turns and short ones by turns', () => {
+    const loop = new Loop()
+    for (let i = 0; i < 2; i++) {
+      loop.tick({ lateMs: 450, begun: 250 })
+      loop.tick({ lateMs: 30, begun: 35 })
+    }
+    assert.equal(loop.limit.isLimiting, false)
+    loop.tick({ lateMs: 450, begun: 250 })
+    assert.equal(loop.limit.isLimiting, true)
   })
 
   it('limits once the loop is late all the time, to what can be worked off in 3 ms', () => {

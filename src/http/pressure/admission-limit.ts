@@ -1,7 +1,7 @@
 /** How often the owner samples the event loop. */
 export const TICK_MS = 50
 
-/** So many ticks in a row have to be late: one hold of the loop, and what piled up meanwhile, is no overload. */
+/** So many ticks have to be late before the loop has rested: one hold of it, and what piled up meanwhile, is no overload. */
 const LATE_TICKS = 3
 /** So many requests in one turn, and it is looked how long it takes already: in a long one no tick comes. */
 const LOOK_EVERY = 32
@@ -10,6 +10,7 @@ const TURN_MS = 3
 const WINDOW_MS = 100
 /** A loop that is busy for less of the time has room for everybody. */
 const SATURATED = 0.8
+/** So much more calm than not: a burst does not undo the second before it. */
 const CALM_MS = 1000
 /** Before the first refusal is measured. */
 const ASSUMED_REFUSAL_MS = 0.02
@@ -63,6 +64,8 @@ export class AdmissionLimit {
   #isLimiting = false
   #last: LoopSample | undefined
   #lateTicks = 0
+  /** Since the last late tick: clients that all wait for each other make long turns and short ones in alternation. */
+  #inTimeMs = 0
   /** Where the lateness, or the window that is measured, began. */
   #since: LoopSample | undefined
   #costMs = 0
@@ -128,11 +131,14 @@ export class AdmissionLimit {
   }
 
   #watch(last: LoopSample, sample: LoopSample): void {
-    if (sample.nowMs - last.nowMs - TICK_MS <= this.#options.overloadDelayMs) {
-      this.#lateTicks = 0
-      this.#since = undefined
+    const elapsedMs = sample.nowMs - last.nowMs
+    if (elapsedMs - TICK_MS <= this.#options.overloadDelayMs) {
+      this.#inTimeMs += elapsedMs
+      const hasRested = sample.busyMs - last.busyMs < elapsedMs * SATURATED
+      if (hasRested || this.#inTimeMs > this.#options.overloadDelayMs) this.#forgetLateness()
       return
     }
+    this.#inTimeMs = 0
     this.#lateTicks++
     this.#since ??= last
     if (this.#lateTicks >= LATE_TICKS) this.#start(this.#since, sample)
@@ -173,7 +179,7 @@ export class AdmissionLimit {
     // Never more time for refusing than for serving: with very many clients the limit would keep falling for nothing.
     this.#setLimit(Math.max(TURN_MS, refusingMs / Math.max(1, this.#turns)))
     const isCalm = this.#refused === 0 || sample.busyMs - since.busyMs < elapsedMs * SATURATED
-    this.#calmMs = isCalm ? this.#calmMs + elapsedMs : 0
+    this.#calmMs = Math.max(0, this.#calmMs + (isCalm ? elapsedMs : -elapsedMs))
     this.#beginWindow(sample)
     if (this.#calmMs >= CALM_MS) this.#stop()
   }
@@ -191,8 +197,13 @@ export class AdmissionLimit {
   #stop(): void {
     this.#isLimiting = false
     this.#perTurn = Number.POSITIVE_INFINITY
+    this.#forgetLateness()
+  }
+
+  #forgetLateness(): void {
     this.#since = undefined
     this.#lateTicks = 0
+    this.#inTimeMs = 0
   }
 
   readonly #endTurn = (): void => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { endWithHead } from '../../proxy/write-head.ts'
 import { lingerAfter } from '../refuse-connection.ts'
 
 /** A body that is announced to be no longer is read and dropped, which is cheaper than a new connection. */
@@ -24,7 +25,7 @@ export function createTurnAway({ serverHeader, retryAfterSeconds }: TurnAwayOpti
       lingerAfter(response)
       request.resume()
     }
-    response.end(BODY)
+    endWithHead(response, BODY)
   }
 }
 
