@@ -31,8 +31,8 @@ import { PluginReload } from './plugin-reload.ts'
 import { RelayedSecrets } from './relayed-secrets.ts'
 import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
-import type { DrainOrder, WorkerAddresses, WorkerPrepared, WorkerStart } from './worker-start.ts'
 import { answerWorkerOperations, relayedWorkerOperations } from './worker-operation-feed.ts'
+import type { DrainOrder, WorkerAddresses, WorkerPrepared, WorkerStart } from './worker-start.ts'
 
 /** After an uncaught exception nothing can be relied on: how long requests under way may still take. */
 const AFTER_UNCAUGHT_MS = 200
@@ -58,8 +58,8 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   })
   link.on('listen', () => worker.parts!.listen())
   link.on('metrics', (place: number | null) => worker.parts!.expose(place ?? undefined))
-  // It may have begun with the list as it was before.
   answerWorkerOperations(link, () => worker.parts)
+  // It may have begun with the list as it was before.
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
   link.on('draining', () => worker.parts!.startDraining())
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
@@ -146,8 +146,8 @@ class WorkerParts {
         origins: relayedOrigins(link),
         secrets: new RelayedSecrets(link, { env: process.env, clock: BACKGROUND_CLOCK }),
         nodeOperations: (local) => relayedNodeOperations(link, local, (name) => own?.has(name) ?? false),
-        exposition: () => link.ask<string>('exposition'),
         workerOperations: relayedWorkerOperations(link),
+        exposition: () => link.ask<string>('exposition'),
       },
     })
     if (environment.monitor) health.attach(environment.monitor)
@@ -173,8 +173,6 @@ class WorkerParts {
     return this.#plane.start()
   }
 
-  /** The metrics of this process, which is in that place, or in none any more. */
-  async expose(place?: number): Promise<string> {
   find(plugin: string): AnyPlugin | undefined {
     return this.#environment.plugins.get(plugin)
   }
@@ -183,6 +181,8 @@ class WorkerParts {
     return this.#environment.ownOperations
   }
 
+  /** The metrics of this process, which is in that place, or in none any more. */
+  async expose(place?: number): Promise<string> {
     this.#runtime.setPlace(place)
     let text = ''
     for await (const piece of this.#environment.metrics.exposeInSlices()) text += piece

@@ -49,8 +49,8 @@ export {
   type StoredProto,
   type UpstreamHandle,
   type UpstreamTarget,
-} from './definition.ts'
   type WorkerOperation,
+} from './definition.ts'
 export {
   type HttpAnswer,
   type HttpCall,

@@ -84,6 +84,11 @@ export type NodeOperation<Argument = never, Result = unknown> = (
   argument: Argument,
 ) => Result | Promise<Result>
 
+/** Runs an operation in every process that serves requests, and resolves with what each of them answers, in no order. */
+export type WorkerOperation<Argument = never, Result = unknown> = (
+  argument: Argument,
+) => Promise<readonly Result[]>
+
 /** An endpoint that a plugin offers to clients. */
 export interface PublicApi {
   readonly methods: readonly string[]
@@ -97,11 +102,6 @@ export interface UpstreamHandle {
   readonly name: string
   /** False as long as no upstream of that id is configured. */
   isKnown(): boolean
-/** Runs an operation in every process that serves requests, and resolves with what each of them answers, in no order. */
-export type WorkerOperation<Argument = never, Result = unknown> = (
-  argument: Argument,
-) => Promise<readonly Result[]>
-
 }
 
 /** A configured upstream by its id, or one of the plugin's own, as in a route's `upstream`. */
@@ -150,6 +150,11 @@ export interface InstanceHost extends PluginHost {
   every(ms: number, run: () => unknown): () => void
   /** One of the plugin's {@link PluginDefinition.nodeOperations}; ask for it in `compile` and keep it. */
   nodeOperation<Argument, Result>(name: string): NodeOperation<Argument, Result>
+  /**
+   * One of the plugin's {@link PluginDefinition.workerOperations}; ask for it in `compile` and keep it. Rejects when a worker fails in it or does
+   * not answer within 5 s; one that ends meanwhile is left out.
+   */
+  workerOperation<Argument, Result>(name: string): WorkerOperation<Argument, Result>
   /** Compiles another plugin's configuration as part of this one. Its `_meta` has no effect; `place` tells several of one plugin apart. Throws with the text of contract §1.7. */
   nested(plugin: string, config: unknown, place?: string): PluginInstance
   /** An upstream for `useUpstream`; its own one has health checks and connections as a route's has. */
@@ -163,11 +168,6 @@ export interface InstanceHost extends PluginHost {
  * `FromSchema` and name it at the call site.
  */
 export interface PluginDefinition<Config> {
-  /**
-   * One of the plugin's {@link PluginDefinition.workerOperations}; ask for it in `compile` and keep it. Rejects when a worker fails in it or does
-   * not answer within 5 s; one that ends meanwhile is left out.
-   */
-  workerOperation<Argument, Result>(name: string): WorkerOperation<Argument, Result>
   readonly name: string
   /** Higher runs first (contract §7). */
   readonly priority: number
@@ -193,6 +193,11 @@ export interface PluginDefinition<Config> {
    * inner one is synchronous, so that nothing comes between its steps.
    */
   readonly nodeOperations?: Readonly<Record<string, (host: PluginHost) => NodeOperation>>
+  /**
+   * Operations on what each worker keeps for itself, such as a cache: run in all workers of the node, whichever asks. The outer function is called
+   * once per process; what it shares with instances is found by `host.metrics`, which all instances of a process have in common.
+   */
+  readonly workerOperations?: Readonly<Record<string, (host: PluginHost) => NodeOperation>>
   /** Endpoints for clients, reachable through a route with the `public-api` plugin. */
   publicApi?(host: PluginHost): readonly PublicApi[]
   /** Once per process: routes, decorators, onClose. */
@@ -206,11 +211,6 @@ export interface PluginDefinition<Config> {
 export type AnyPlugin = PluginDefinition<any>
 
 /** A configuration that a person has to mend; the text is shown to them as it is. */
-  /**
-   * Operations on what each worker keeps for itself, such as a cache: run in all workers of the node, whichever asks. The outer function is called
-   * once per process; what it shares with instances is found by `host.metrics`, which all instances of a process have in common.
-   */
-  readonly workerOperations?: Readonly<Record<string, (host: PluginHost) => NodeOperation>>
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
