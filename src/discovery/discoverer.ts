@@ -8,6 +8,8 @@ export interface DiscoveredNode {
   readonly priority: number
   /** What it is to get at the moment, where the registry knows how the node is doing; `weight` is what it is configured with. */
   readonly live?: LiveWeights
+  /** `type/key` of the agents that are reached there; of the gateway's own registry only. */
+  readonly agents?: readonly string[]
 }
 
 export interface LiveWeights {
@@ -25,8 +27,11 @@ export interface DiscoveredService {
 
 /** Hears of a service. Neither call may throw. */
 export interface NodeSink {
-  /** The full set, never a difference; told again whenever it may have changed. */
-  onNodes(nodes: readonly DiscoveredNode[]): void
+  /**
+   * The full set, never a difference; told again whenever it may have changed. `isKnown` is false where a registry says that nobody of
+   * the name is registered, usable or not.
+   */
+  onNodes(nodes: readonly DiscoveredNode[], isKnown?: boolean): void
   /** The registry cannot say at the moment. What was told before stays valid. */
   onProblem(reason: string): void
 }

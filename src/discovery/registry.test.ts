@@ -14,7 +14,7 @@ class ScriptedSource implements RegistrySource {
   read(type: string, filter: AgentFilter): Registered {
     this.asked.set(type, (this.asked.get(type) ?? 0) + 1)
     this.filters.push(filter)
-    const answer = this.types.get(type) ?? { nodes: [] }
+    const answer = this.types.get(type) ?? { nodes: [], isKnown: false }
     if (answer instanceof Error) throw answer
     return answer
   }
@@ -54,7 +54,8 @@ discovererContract('discovery through the registry', () => {
     clock,
     hosts: ['10.0.0.1', '10.0.0.2', '10.0.0.3'],
     freshMs: 5000,
-    set: (name, hosts) => void source.types.set(name, { nodes: hosts.map((host) => nodeOf(host)) }),
+    set: (name, hosts) =>
+      void source.types.set(name, { nodes: hosts.map((host) => nodeOf(host)), isKnown: true }),
     remove: (name) => void source.types.delete(name),
     fail: (name) => void source.types.set(name, new Error('the store is away')),
     asked: (name) => source.asked.get(name) ?? 0,
@@ -67,16 +68,21 @@ describe('discovery through the registry', () => {
     const source = new ScriptedSource()
     const clock = fakeClock()
     const sets: (readonly DiscoveredNode[])[] = []
+    const known: unknown[] = []
+    const onNodes = (nodes: readonly DiscoveredNode[], isKnown?: boolean) => {
+      sets.push(nodes)
+      known.push(isKnown)
+    }
     const watch = new RegistryDiscoverer(source, clock).watch(
       { serviceName: 'chat', args },
-      { onNodes: (nodes) => void sets.push(nodes), onProblem: () => undefined },
+      { onNodes, onProblem: () => undefined },
     )
-    return { source, clock, sets, watch }
+    return { source, clock, sets, known, watch }
   }
 
   it('tells at once what the registry says has changed, once for many changes of a moment', async () => {
     const { source, clock, sets } = watchWith({})
-    source.types.set('chat', { nodes: [nodeOf('10.0.0.1')] })
+    source.types.set('chat', { nodes: [nodeOf('10.0.0.1')], isKnown: true })
     for (let i = 0; i < 10; i++) source.announce()
     await clock.advance(0)
     assert.deepEqual(sets, [[], [nodeOf('10.0.0.1')]])
@@ -92,9 +98,19 @@ describe('discovery through the registry', () => {
     assert.equal(sets.length, 1)
   })
 
+  it('tells when the first or last of a type comes and goes, although none of them can be used', async () => {
+    const { source, clock, known } = watchWith({})
+    for (const isKnown of [true, true, false]) {
+      source.types.set('chat', { nodes: [], isKnown })
+      source.announce()
+      await clock.advance(0)
+    }
+    assert.deepEqual(known, [false, true, false])
+  })
+
   it('looks again sooner while weights climb', async () => {
     const { source, clock } = watchWith({})
-    source.types.set('chat', { nodes: [nodeOf('10.0.0.1')], changesInMs: 1000 })
+    source.types.set('chat', { nodes: [nodeOf('10.0.0.1')], isKnown: true, changesInMs: 1000 })
     await clock.advance(5000)
     const before = source.asked.get('chat')!
     await clock.advance(5000)

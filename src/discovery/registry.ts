@@ -13,6 +13,8 @@ export interface AgentFilter {
 /** What the registry knows of a type at the moment. */
 export interface Registered {
   readonly nodes: readonly DiscoveredNode[]
+  /** Whether anyone of the type is registered, usable or not. */
+  readonly isKnown: boolean
   /** In how many milliseconds their weights are others by themselves; absent when they are not. */
   readonly changesInMs?: number
 }
@@ -72,6 +74,7 @@ class Followed {
   readonly #onIdle: () => void
   readonly #sinks = new Set<NodeSink>()
   #nodes: readonly DiscoveredNode[] | undefined
+  #isKnown = false
   #problem: string | undefined
   #cancel = () => {}
   #subscription: Watch | undefined
@@ -91,11 +94,11 @@ class Followed {
   add(sink: NodeSink): Watch {
     // In an object of its own: one sink may watch twice.
     const listener: NodeSink = {
-      onNodes: (nodes) => sink.onNodes(nodes),
+      onNodes: (nodes, isKnown) => sink.onNodes(nodes, isKnown),
       onProblem: (reason) => sink.onProblem(reason),
     }
     this.#sinks.add(listener)
-    if (this.#nodes) listener.onNodes(this.#nodes)
+    if (this.#nodes) listener.onNodes(this.#nodes, this.#isKnown)
     else if (this.#problem !== undefined) listener.onProblem(this.#problem)
     return { close: () => this.#remove(listener) }
   }
@@ -121,10 +124,10 @@ class Followed {
     this.#cancel()
     let nextMs = REFRESH_MS
     try {
-      const { nodes, changesInMs = REFRESH_MS } = this.#read()
+      const { nodes, isKnown, changesInMs = REFRESH_MS } = this.#read()
       nextMs = Math.min(REFRESH_MS, changesInMs)
       this.#problem = undefined
-      this.#accept(nodes)
+      this.#accept(nodes, isKnown)
     } catch (error) {
       this.#problem = (error as Error).message
       this.#tell((sink) => sink.onProblem(this.#problem!))
@@ -132,10 +135,12 @@ class Followed {
     this.#cancel = this.#clock.schedule(nextMs, () => this.#refresh())
   }
 
-  #accept(nodes: readonly DiscoveredNode[]): void {
-    if (this.#nodes && isDeepStrictEqual(nodes, this.#nodes)) return
+  #accept(nodes: readonly DiscoveredNode[], isKnown: boolean): void {
+    const isSame = this.#isKnown === isKnown && isDeepStrictEqual(nodes, this.#nodes)
+    if (isSame) return
     this.#nodes = nodes
-    this.#tell((sink) => sink.onNodes(nodes))
+    this.#isKnown = isKnown
+    this.#tell((sink) => sink.onNodes(nodes, isKnown))
   }
 
   #tell(say: (sink: NodeSink) => void): void {

@@ -15,6 +15,7 @@ interface Answer {
   readonly id: number
   readonly answer?: NameAnswer
   readonly nodes?: readonly DiscoveredNode[]
+  readonly isKnown?: boolean
   readonly problem?: string
 }
 
@@ -31,7 +32,10 @@ export function answerDiscovery(link: Link, origins: NodeOrigins): void {
     watches.set(
       id,
       name === undefined
-        ? origins.discovery.watch(type!, service!, { onNodes: (nodes) => tell({ id, nodes }), onProblem })
+        ? origins.discovery.watch(type!, service!, {
+            onNodes: (nodes, isKnown = true) => tell({ id, nodes, isKnown }),
+            onProblem,
+          })
         : origins.names.watch(name, { onValue: (answer) => tell({ id, answer }), onProblem }),
     )
   })
@@ -70,8 +74,8 @@ export function relayedOrigins(link: Link): NodeOrigins {
     },
     discovery: {
       watch: (type, service, sink) =>
-        watch({ type, service }, ({ nodes, problem }) => {
-          if (nodes) sink.onNodes(nodes)
+        watch({ type, service }, ({ nodes, isKnown, problem }) => {
+          if (nodes) sink.onNodes(nodes, isKnown)
           else sink.onProblem(problem!)
         }),
     },

@@ -161,7 +161,7 @@ class HttpExchange implements Exchange, BodyOwner {
     logger.warn({ ...facts, upstream: context.var('upstream_addr') }, error.message)
     // Part of a response is out: to cut the connection is the only way not to present it as the whole.
     if (response.headersSent) cutShort(this, error.status)
-    else this.answer({ status: error.status })
+    else this.answer({ ...error.reply, status: error.status })
   }
 
   crash(error: unknown): void {

@@ -8,6 +8,7 @@ import type { Upstream, UpstreamNode, UpstreamState } from '../upstream/upstream
 import { relayEarlyHints } from './early-hints.ts'
 import type { Attempts, Exchange } from './exchange.ts'
 import { GatewayError } from './gateway-error.ts'
+import { AgentChoice } from './named-agent.ts'
 import { canReplay } from './outgoing-body.ts'
 import { Relay } from './relay.ts'
 import { sendAttempt } from './send.ts'
@@ -40,12 +41,15 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   /** The next attempt goes to the same node, which only closed an idle connection; allowed once a request. */
   #isRepeat = false
   #mayRepeat = true
+  /** Absent where the nodes do not come from the gateway's own registry. */
+  readonly #agents: AgentChoice | undefined
 
   constructor(exchange: Exchange, state: UpstreamState) {
     this.#exchange = exchange
     this.#state = state
     this.#relay = new Relay(exchange, this)
     this.#retriesLeft = state.spec.retries ?? state.nodes.length - 1
+    this.#agents = state.agents && new AgentChoice(state.agents, exchange.context)
     exchange.attempts = this
     state.budget.begin()
   }
@@ -93,7 +97,7 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     this.#noteStatus(head.status)
     if (this.#retriesPaid > 0) this.#state.budget.refund(this.#retriesPaid)
     try {
-      this.#relay.begin(head)
+      this.#relay.begin(head, this.#agents?.isFallback)
     } catch (error) {
       this.#crash(error)
     }
@@ -147,6 +151,16 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
   }
 
   #pick(): UpstreamNode | undefined {
+    const agents = this.#agents
+    if (agents === undefined) return this.#pickAny()
+    const named = agents.pick(this.#state, this.#tried)
+    this.#isPicked = named !== undefined
+    const node = named ?? this.#pickAny()
+    agents.chose(node)
+    return node
+  }
+
+  #pickAny(): UpstreamNode | undefined {
     const { nodes } = this.#state
     if (nodes.length === 1) return nodes[0]
     if (nodes.length === 0) {
@@ -257,7 +271,8 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
 
   #fail({ code, status }: Outcome, message: string): void {
     this.#over()
-    this.#exchange.fail(new GatewayError(code, 'upstream', { status, message }))
+    const failure = { status, message, ...this.#agents?.failure({ code, status }) }
+    this.#exchange.fail(new GatewayError(code, 'upstream', failure))
   }
 
   #crash(error: unknown): void {

@@ -9,6 +9,7 @@ import { BodyPipeline, isStream } from './body-pipeline.ts'
 import { addDebugHeaders } from './debug-headers.ts'
 import { EventStream, isEventStream } from './event-stream.ts'
 import type { Exchange } from './exchange.ts'
+import { FALLBACK } from './named-agent.ts'
 import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
 
@@ -43,14 +44,15 @@ export class Relay {
     this.#source = source
   }
 
-  /** Runs the header filters over the response; nothing is written yet. */
-  begin(head: ResponseHead): void {
+  /** Runs the header filters over the response; nothing is written yet. `isFallback`: another agent than the named one answers. */
+  begin(head: ResponseHead, isFallback = false): void {
     const { context, globalChain, chain, report } = this.#exchange
     const response = new Response(head.status, new HeaderList(head.headers), 'upstream')
     response.hasKnownEnd = head.isUntilClose !== true
     this.#sent = response
     context.beginResponse(response)
     addOwnHeaders(this.#exchange, response)
+    if (isFallback) response.headers.set(...FALLBACK)
     runHeaderFilters(globalChain.headerFilter, context, report)
     runHeaderFilters(chain.headerFilter, context, report)
     const filters = collectBodyFilters([globalChain, chain], context, report)

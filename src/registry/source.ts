@@ -2,7 +2,7 @@ import type { DiscoveredNode } from '../discovery/discoverer.ts'
 import type { AgentFilter, Registered, RegistrySource } from '../discovery/registry.ts'
 import type { Clock } from '../lib/clock.ts'
 import { agentStatus, type Serving } from './entries.ts'
-import { readEndpoint } from './records.ts'
+import { agentId, readEndpoint } from './records.ts'
 import type { RegistryView } from './view.ts'
 import { isClimbing, selectable, weightsOf } from './weights.ts'
 
@@ -25,7 +25,8 @@ export class ViewSource implements RegistrySource {
     const now = this.#clock.nowMs()
     const nodes = distinct(selectable(all, filter).flatMap((serving) => asNode(serving, now)))
     const climbs = all.some(({ node }) => isClimbing(node, now))
-    return climbs ? { nodes, changesInMs: CLIMB_STEP_MS } : { nodes }
+    const isKnown = all.length > 0
+    return climbs ? { nodes, isKnown, changesInMs: CLIMB_STEP_MS } : { nodes, isKnown }
   }
 
   subscribe(type: string, onChange: () => void) {
@@ -53,19 +54,33 @@ export class ViewSource implements RegistrySource {
   }
 }
 
-function asNode(serving: Serving, nowMs: number): DiscoveredNode[] {
+interface AgentsNode extends DiscoveredNode {
+  readonly agents: string[]
+}
+
+function asNode(serving: Serving, nowMs: number): AgentsNode[] {
   const { agent, node } = serving
   const place = readEndpoint(agent.endpoint ?? node.record.endpoint)
   if (!place) return []
-  return [{ ...place, weight: agent.weight, priority: agent.priority, live: weightsOf(serving, nowMs) }]
+  return [
+    {
+      ...place,
+      weight: agent.weight,
+      priority: agent.priority,
+      live: weightsOf(serving, nowMs),
+      agents: [agentId(agent)],
+    },
+  ]
 }
 
-/** In one order, and each address once: of several agents at one address the first by key speaks for it. */
-function distinct(nodes: readonly DiscoveredNode[]): DiscoveredNode[] {
-  const byAddress = new Map<string, DiscoveredNode>()
+/** In one order, and each address once: of several agents at one address the first speaks for it. */
+function distinct(nodes: readonly AgentsNode[]): DiscoveredNode[] {
+  const byAddress = new Map<string, AgentsNode>()
   for (const node of nodes) {
     const address = `${node.host} ${node.port}`
-    if (!byAddress.has(address)) byAddress.set(address, node)
+    const first = byAddress.get(address)
+    if (first) first.agents.push(...node.agents)
+    else byAddress.set(address, node)
   }
   return [...byAddress].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, node]) => node)
 }

@@ -15,6 +15,8 @@ export interface NodeFeed extends Watch {
   readonly nodes: readonly NodeSpec[]
   /** Why there are none, when that is not how it was configured. */
   readonly whyEmpty: string | undefined
+  /** False where a registry says that nobody of the service's name is registered, usable or not. */
+  readonly isKnown: boolean
   /** False until everything that was asked for has been answered once, well or badly. */
   readonly isSettled: boolean
 }
@@ -55,6 +57,10 @@ class FixedFeed implements NodeFeed {
     return undefined
   }
 
+  get isKnown(): boolean {
+    return true
+  }
+
   get isSettled(): boolean {
     return true
   }
@@ -75,6 +81,7 @@ interface WatchedName {
 /** Nodes with names in their place: each name gives one address per node, in turn (contract §5.2). One that has none is left out. */
 class NamedNodes implements NodeFeed {
   nodes: readonly NodeSpec[] = []
+  readonly isKnown = true
   readonly #origins: NodeOrigins
   readonly #onChange: () => void
   readonly #names = new Map<string, WatchedName>()
@@ -175,6 +182,7 @@ class DiscoveredNodes implements NodeFeed {
   readonly #spec: UpstreamSpec
   readonly #watch: Watch
   #hasNodes = false
+  #isKnown = true
   #problem: string | undefined
 
   constructor(spec: UpstreamSpec, { origins, named }: { origins: NodeOrigins; named: NamedNodes }) {
@@ -182,7 +190,7 @@ class DiscoveredNodes implements NodeFeed {
     this.#named = named
     const { type, ...service } = spec.discovery!
     this.#watch = origins.discovery.watch(type, service, {
-      onNodes: (nodes) => this.#onNodes(nodes),
+      onNodes: (nodes, isKnown = true) => this.#onNodes(nodes, isKnown),
       onProblem: (reason) => {
         this.#problem = reason
         named.changed()
@@ -203,6 +211,10 @@ class DiscoveredNodes implements NodeFeed {
     return this.#named.whyEmpty ?? `${where} has no nodes`
   }
 
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
   get isSettled(): boolean {
     return (this.#hasNodes || this.#problem !== undefined) && this.#named.isSettled
   }
@@ -212,8 +224,9 @@ class DiscoveredNodes implements NodeFeed {
     this.#named.close()
   }
 
-  #onNodes(nodes: readonly DiscoveredNode[]): void {
+  #onNodes(nodes: readonly DiscoveredNode[], isKnown: boolean): void {
     this.#hasNodes = true
+    this.#isKnown = isKnown
     this.#problem = undefined
     const { scheme, type } = this.#spec
     const port = schemePort(scheme)
@@ -223,6 +236,7 @@ class DiscoveredNodes implements NodeFeed {
         port: node.port ?? port,
         weight: weightFor(type, node),
         priority: node.priority,
+        ...(node.agents && { agents: node.agents }),
       })),
     )
   }

@@ -100,6 +100,9 @@ export class NodeFeeds {
       get whyEmpty() {
         return feed.whyEmpty
       },
+      get isKnown() {
+        return feed.isKnown
+      },
       get isSettled() {
         return feed.isSettled
       },

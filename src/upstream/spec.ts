@@ -20,6 +20,8 @@ export interface NodeSpec {
   readonly port: number
   readonly weight: number
   readonly priority: number
+  /** `type/key` of the agents of the gateway's own registry that are reached there. */
+  readonly agents?: readonly string[]
 }
 
 export interface TimeoutsMs {

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Upstream as UpstreamDocument } from '../model/types.ts'
+import { type RegisteredAgents, registeredAgents } from './agents.ts'
 import type { Balancer, BalancerNode } from './balancer/balancer.ts'
 import { findBalancer } from './balancer/registry.ts'
 import { compileHashKey, type HashKey } from './hash-key.ts'
@@ -36,6 +37,8 @@ export interface UpstreamState {
   readonly hashKey: HashKey
   /** Absent without `checks`. */
   readonly health: UpstreamHealth | undefined
+  /** Who is behind the nodes; absent where they do not come from the gateway's own registry. */
+  readonly agents: RegisteredAgents | undefined
   /** One over all edits. */
   readonly budget: RetryBudget
 }
@@ -212,7 +215,9 @@ function closeVersion({ feed, state }: Version, environment: UpstreamEnvironment
 }
 
 function hasChanged({ feed, state }: Version): boolean {
-  return !isDeepStrictEqual(feed.nodes, state.resolved) || feed.whyEmpty !== state.whyEmpty
+  if (feed.whyEmpty !== state.whyEmpty) return true
+  if (state.agents !== undefined && state.agents.isTypeKnown !== feed.isKnown) return true
+  return !isDeepStrictEqual(feed.nodes, state.resolved)
 }
 
 type StateSource = VersionSource & Pick<Version, 'spec' | 'feed'>
@@ -245,7 +250,8 @@ function buildState(
     const balancer = isSameChoice(spec, nodes, previous)
       ? previous!.balancer
       : factory.create(nodes, random, previous?.spec.type === spec.type ? previous.balancer : undefined)
-    return { spec, nodes, whyEmpty, balancer, hashKey, health, budget, resolved, shares, checked }
+    const agents = registeredAgents(spec, feed, nodes)
+    return { spec, nodes, whyEmpty, balancer, hashKey, health, agents, budget, resolved, shares, checked }
   } catch (error) {
     for (const share of shares) pools.release(share)
     throw error

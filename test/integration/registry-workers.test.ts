@@ -16,10 +16,17 @@ it('workers send requests to agents that register with their primary, and stop w
     return [...new Set(await Promise.all([ask(), ask(), ask(), ask()]))]
   }
   assert.deepEqual(await statuses(), [503])
+  const askFor = async (agent: string) => {
+    const response = await fetch(node.proxyUrl, { headers: { connection: 'close', 'x-agent-id': agent } })
+    return [response.status, response.headers.get('x-agent-fallback')]
+  }
+  assert.deepEqual(await askFor('chat/a'), [404, null])
   const claim = { endpoint: `http://${server.address}`, status: 'running' }
   assert.equal((await registry('PUT', 'nodes/n1', claim)).status, 201)
   assert.equal((await registry('PUT', 'agents/chat/a', { node_id: 'n1' })).status, 201)
   await eventually('answers of all workers', async () => (await statuses()).join() === '200')
+  assert.deepEqual(await askFor('chat/a'), [200, null])
+  assert.deepEqual(await askFor('chat/b'), [200, '1'])
   await registry('DELETE', 'nodes/n1?drain_s=30')
   await eventually('none', async () => (await statuses()).join() === '503')
 })

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { type FakeUpstream, fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
+import { eventually } from '../support/watch-recording.ts'
+
+const UPSTREAM = { service_name: 'chat', discovery_type: 'registry' }
+
+/** A gateway whose only route goes to agents of the type `chat`. */
+function start(t: TestContext, upstream: object = {}, route: object = {}): Promise<RegistryGateway> {
+  return startRegistryGateway(
+    t,
+    {},
+    { routes: { 1: { uri: '/*', upstream: { ...UPSTREAM, ...upstream }, ...route } } },
+  )
+}
+
+/** A node with one agent of the type `chat` of the same name, whose server answers with it. */
+async function startNode(
+  t: TestContext,
+  gateway: RegistryGateway,
+  { id, agent = {}, endpoint }: { id: string; agent?: object; endpoint?: string },
+): Promise<FakeUpstream> {
+  const server = await fakeUpstream(t, (_request, response) => void response.end(id))
+  const claim = { endpoint: endpoint ?? `http://${server.address}`, status: 'running', ttl_s: 300 }
+  assert.equal((await gateway.registry('PUT', `nodes/${id}`, claim)).status, 201)
+  const put = await gateway.registry('PUT', `agents/chat/${id}`, { node_id: id, ...agent })
+  assert.equal(put.status, 201)
+  return server
+}
+
+/** Who answered, and whether it was another one than was asked for. */
+async function askFor(gateway: RegistryGateway, agent: string | undefined, headers = {}) {
+  const response = await fetch(gateway.proxyUrl, {
+    headers: { ...headers, ...(agent !== undefined && { 'x-agent-id': agent }) },
+  })
+  const text = await response.text()
+  return { status: response.status, text, fallback: response.headers.get('x-agent-fallback') }
+}
+
+async function served(gateway: RegistryGateway, ...ids: string[]): Promise<void> {
+  const asked = async () => {
+    const answers = await Promise.all(ids.map((id) => askFor(gateway, `chat/${id}`)))
+    return answers.map(({ text, fallback }) => (fallback === null ? text : '')).join()
+  }
+  await eventually(`answers of ${ids.join()}`, async () => (await asked()) === ids.join(), 20_000)
+}
+
+/** Starts three of them, and waits until they serve. */
+async function startThree(t: TestContext, gateway: RegistryGateway): Promise<FakeUpstream[]> {
+  const servers: FakeUpstream[] = []
+  for (const id of ['n1', 'n2', 'n3']) servers.push(await startNode(t, gateway, { id }))
+  await served(gateway, 'n1', 'n2', 'n3')
+  return servers
+}
+
+const BALANCERS = ['roundrobin', 'wrr_dynamic', 'least_conn', 'ewma', 'chash', 'ketama', 'random']
+
+describe('a request that names an agent in X-Agent-Id', { concurrency: 2 }, () => {
+  for (const type of BALANCERS) {
+    it(`goes to that agent every time, whatever ${type} would choose`, async (t) => {
+      const gateway = await start(t, { type, ...(type === 'chash' && { key: 'remote_addr' }) })
+      await startThree(t, gateway)
+      for (let i = 0; i < 6; i++) {
+        const answer = await askFor(gateway, 'chat/n2')
+        assert.deepEqual(answer, { status: 200, text: 'n2', fallback: null })
+      }
+      const others = await Promise.all([1, 2, 3].map(() => askFor(gateway, undefined)))
+      assert.ok(others.every(({ status, fallback }) => status === 200 && fallback === null))
+    })
+  }
+
+  it('is balanced over the type when that agent is not there, and the answer says so', async (t) => {
+    const gateway = await start(t)
+    await startThree(t, gateway)
+    const answers = await Promise.all(Array.from({ length: 6 }, () => askFor(gateway, 'chat/nobody')))
+    assert.deepEqual(answers.map(({ text }) => text).sort(), ['n1', 'n1', 'n2', 'n2', 'n3', 'n3'])
+    assert.ok(answers.every(({ fallback }) => fallback === '1'))
+  })
+
+  it('is balanced over the others while its agent drains, and goes there again afterwards', async (t) => {
+    const gateway = await start(t)
+    await startThree(t, gateway)
+    const say = (status: string) => gateway.registry('PUT', 'nodes/n1/heartbeat', { status })
+    await say('draining')
+    await eventually('another', async () => (await askFor(gateway, 'chat/n1')).fallback === '1', 20_000)
+    assert.notEqual((await askFor(gateway, 'chat/n1')).text, 'n1')
+    await say('running')
+    await served(gateway, 'n1')
+  })
+
+  it('goes elsewhere when its agent cannot be reached, within the retries', async (t) => {
+    const gateway = await start(t)
+    const [, server] = await startThree(t, gateway)
+    await server!.close()
+    const answer = await askFor(gateway, 'chat/n2')
+    assert.deepEqual([answer.status, answer.fallback], [200, '1'])
+    assert.match(answer.text, /n1|n3/)
+  })
+
+  it('goes elsewhere while the checks of the upstream find its agent unhealthy', async (t) => {
+    const healthy = { interval: 1, successes: 1 }
+    const unhealthy = { interval: 1, http_failures: 1, tcp_failures: 1 }
+    const gateway = await start(t, { retries: 0, checks: { active: { healthy, unhealthy } } })
+    const [, server] = await startThree(t, gateway)
+    await server!.close()
+    await eventually(
+      'the check to see it',
+      async () => (await askFor(gateway, 'chat/n2')).fallback === '1',
+      20_000,
+    )
+  })
+
+  it('is told nothing of agents of another type: what is named there is not meant for this route', async (t) => {
+    const gateway = await start(t)
+    await startThree(t, gateway)
+    for (const name of ['sum/n2', 'n2', '', 'chat', 'chats/n2']) {
+      const answers = await Promise.all([1, 2, 3].map(() => askFor(gateway, name)))
+      assert.deepEqual(answers.map(({ text }) => text).sort(), ['n1', 'n2', 'n3'])
+      assert.ok(answers.every(({ fallback }) => fallback === null))
+    }
+  })
+
+  it('does not reach an agent that the upstream does not take', async (t) => {
+    const gateway = await start(t, { discovery_args: { capability: 'gpt' } })
+    await startNode(t, gateway, { id: 'n1', agent: { capabilities: ['gpt'] } })
+    await startNode(t, gateway, { id: 'n2' })
+    await served(gateway, 'n1')
+    assert.deepEqual(await askFor(gateway, 'chat/n2'), { status: 200, text: 'n1', fallback: '1' })
+  })
+
+  it('does not reach an agent of weight 0 while another one has weight', async (t) => {
+    const gateway = await start(t)
+    await startNode(t, gateway, { id: 'n1' })
+    await startNode(t, gateway, { id: 'n2', agent: { weight: 0 } })
+    await served(gateway, 'n1')
+    assert.deepEqual(await askFor(gateway, 'chat/n2'), { status: 200, text: 'n1', fallback: '1' })
+  })
+
+  it('reaches each of several agents at one address', async (t) => {
+    const gateway = await start(t)
+    const server = await startNode(t, gateway, { id: 'n1' })
+    await gateway.registry('PUT', 'agents/chat/also', { node_id: 'n1' })
+    await startNode(t, gateway, { id: 'n2' })
+    await served(gateway, 'n2')
+    const also = async () => (await askFor(gateway, 'chat/also')).text === 'n1'
+    await eventually('the second agent', also, 20_000)
+    assert.ok(server.requests.length > 0)
+    assert.equal((await askFor(gateway, 'chat/also')).fallback, null)
+  })
+
+  it('means nothing to an upstream that is not of the registry', async (t) => {
+    const node = await fakeUpstream(t)
+    const gateway = await startRegistryGateway(
+      t,
+      {},
+      { routes: { 1: { uri: '/*', upstream: { nodes: { [node.address]: 1 } } } } },
+    )
+    assert.deepEqual(await askFor(gateway, 'chat/n1'), { status: 200, text: 'ok', fallback: null })
+  })
+})
+
+describe('a request to agents that cannot be served', { concurrency: 2 }, () => {
+  const bodyOf = async (...call: Parameters<typeof askFor>) => {
+    const { status, text } = await askFor(...call)
+    return [status, JSON.parse(text)]
+  }
+
+  it('is answered 404 AGENT_NOT_FOUND when it names an agent of a type that nobody has registered', async (t) => {
+    const gateway = await start(t)
+    const error_msg = 'no agent of type "chat" is registered'
+    assert.deepEqual(await bodyOf(gateway, 'chat/n1'), [404, { error_code: 'AGENT_NOT_FOUND', error_msg }])
+  })
+
+  it('is answered 503 NO_HEALTHY_NODE when none of them can be used, or none is named', async (t) => {
+    const gateway = await start(t)
+    const error_msg = 'no agent of type "chat" can be used at the moment'
+    const expected = [503, { error_code: 'NO_HEALTHY_NODE', error_msg }]
+    assert.deepEqual(await bodyOf(gateway, undefined), expected)
+    await gateway.registry('PUT', 'nodes/n1', { endpoint: 'http://127.0.0.1:1' })
+    await gateway.registry('PUT', 'agents/chat/n1', { node_id: 'n1' })
+    await eventually(
+      'the type to be known',
+      async () => (await askFor(gateway, 'chat/n1')).status === 503,
+      20_000,
+    )
+    assert.deepEqual(await bodyOf(gateway, 'chat/n1'), expected)
+  })
+
+  it('is answered 502 WORKER_NODE_UNAVAILABLE when the node refuses, and says that it was another one', async (t) => {
+    const gateway = await start(t)
+    await startNode(t, gateway, { id: 'n1', endpoint: 'http://127.0.0.1:1' })
+    const [status, body] = await eventuallyAnswered(() => bodyOf(gateway, 'chat/n1'), 502)
+    assert.deepEqual([status, body.error_code], [502, 'WORKER_NODE_UNAVAILABLE'])
+    assert.equal((await askFor(gateway, 'chat/n1')).fallback, null)
+    assert.equal((await askFor(gateway, 'chat/n2')).fallback, '1')
+  })
+
+  it('is answered 504 ROUTING_TIMEOUT when the agent takes too long', async (t) => {
+    const gateway = await start(t, { timeout: { connect: 5, send: 5, read: 0.2 } })
+    const silent = await fakeUpstream(t, () => undefined)
+    await startNode(t, gateway, { id: 'n1', endpoint: `http://${silent.address}` })
+    const [status, body] = await eventuallyAnswered(() => bodyOf(gateway, 'chat/n1'), 504)
+    assert.deepEqual([status, body.error_code], [504, 'ROUTING_TIMEOUT'])
+  })
+
+  it('passes on what the agent itself says, whatever it is', async (t) => {
+    const gateway = await start(t)
+    const failing = await fakeUpstream(t, (_request, response) => {
+      response.statusCode = 500
+      response.end('{"error_code":"PROCESSING_ERROR"}')
+    })
+    await startNode(t, gateway, { id: 'n1', endpoint: `http://${failing.address}` })
+    const answer = await eventuallyAnswered(() => bodyOf(gateway, 'chat/n1'), 500)
+    assert.deepEqual(answer, [500, { error_code: 'PROCESSING_ERROR' }])
+  })
+
+  async function eventuallyAnswered<T extends readonly unknown[]>(
+    ask: () => Promise<T>,
+    status: number,
+  ): Promise<T> {
+    await eventually(`a ${status}`, async () => (await ask())[0] === status, 20_000)
+    return ask()
+  }
+})
