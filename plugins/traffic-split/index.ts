@@ -1,4 +1,5 @@
 import {
+  type CheckTools,
   ConfigError,
   compileExpression,
   definePlugin,
@@ -26,8 +27,11 @@ export default definePlugin<TrafficSplitConfig>({
   name: 'traffic-split',
   priority: 966,
   schema,
-  check({ rules = [] }) {
-    for (const rule of rules) compileMatch(rule)
+  check({ rules = [] }, tools) {
+    rules.forEach((rule, index) => {
+      compileMatch(rule)
+      checkUpstreams(rule, index, tools)
+    })
   },
   compile({ rules = [] }, host) {
     const compiled: CompiledRule[] = rules.map((rule) => ({
@@ -57,6 +61,20 @@ function compileVars(vars: readonly unknown[]) {
   } catch (error) {
     throw new ConfigError(`failed to validate the 'vars' expression: ${(error as Error).message}`)
   }
+}
+
+/** In the words in which a schema would say it. */
+function checkUpstreams({ weighted_upstreams: all }: SplitRule, index: number, tools: CheckTools): void {
+  for (const [at, { upstream_id: id, upstream }] of all.entries()) {
+    const problem = upstream && id === undefined ? tools.checkUpstream(upstream) : undefined
+    if (problem === undefined) continue
+    const path = `property "rules" validation failed: ${item(index)}property "weighted_upstreams" validation failed: ${item(at)}`
+    throw new ConfigError(`${path}property "upstream" validation failed: ${problem}`)
+  }
+}
+
+function item(index: number): string {
+  return `failed to validate item ${index + 1}: `
 }
 
 function compileTarget({ upstream_id: id, upstream }: WeightedUpstream, host: InstanceHost): Send {

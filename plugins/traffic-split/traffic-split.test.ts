@@ -79,6 +79,40 @@ describe('traffic-split', () => {
     assert.match(refusal(trafficSplit, weight) ?? '', /expected -1 to be at least 0/)
   })
 
+  it('refuses an upstream of its own that it cannot use, as the one of a route', () => {
+    const upstreams: readonly [upstream: object, problem: string][] = [
+      [
+        { nodes: { '127.0.0.1:80': -1 } },
+        'property "nodes" validation failed: object matches none of the required',
+      ],
+      [{ nodes: { '127.0.0.1:99999': 1 } }, 'invalid port 99999'],
+      [{ type: 'chash', nodes: { '127.0.0.1:80': 1 } }, 'missing key'],
+      [{ type: 'fastest', nodes: { '127.0.0.1:80': 1 } }, 'unknown balancer type "fastest"'],
+    ]
+    for (const [upstream, problem] of upstreams) {
+      const rules = [{}, { weighted_upstreams: [{}, { upstream }] }]
+      const path =
+        'property "rules" validation failed: failed to validate item 2: property "weighted_upstreams" validation failed: ' +
+        'failed to validate item 2: property "upstream" validation failed: '
+      const said = refusal(trafficSplit, { rules }) ?? ''
+      assert.ok(said.startsWith(path + problem), said)
+    }
+  })
+
+  it('has the admin API answer 400 for such an upstream', async (t) => {
+    const gateway = await startGateway(t)
+    const split = { rules: [{ weighted_upstreams: [{ upstream: { type: 'chash', nodes: { 'a:80': 1 } } }] }] }
+    const { status, body } = await gateway.admin('PUT', 'routes/1', {
+      uri: '/*',
+      plugins: { 'traffic-split': split },
+    })
+    assert.equal(status, 400)
+    assert.match(
+      String(body['error_msg']),
+      /^failed to check the configuration of plugin traffic-split err: property "rules" .*"upstream" validation failed: missing key$/,
+    )
+  })
+
   it('reaches configured upstreams and its own, as they come and go', async (t) => {
     const [route, configured, own] = await Promise.all(
       ['route', 'configured', 'own'].map((name) => fakeUpstream(t, (_, response) => response.end(name))),

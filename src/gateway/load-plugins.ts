@@ -3,6 +3,7 @@ import type { AnyPlugin } from '../plugin/definition.ts'
 import { PluginRegistry } from '../plugin/registry.ts'
 import { shownValue } from '../settings/describe.ts'
 import type { Settings } from '../settings/settings.ts'
+import { checkOwnUpstream } from '../snapshot/plugin-upstream.ts'
 
 /** Plugins by name, loaded when they are enabled. */
 export type Catalogue = Readonly<Record<string, () => Promise<{ default: AnyPlugin }>>>
@@ -25,11 +26,16 @@ export async function loadPlugins(
   { plugins: enabled, plugin_attr: attributes }: Pick<Settings, 'plugins' | 'plugin_attr'>,
 ): Promise<PluginRegistry> {
   const names = namesOf(catalogue, enabled)
-  const registry = new PluginRegistry()
+  const registry = createPluginRegistry()
   for (const { definition, attr } of await loadNamed(catalogue, names, attributes)) {
     registry.register(definition, attr)
   }
   return registry
+}
+
+/** Without plugins yet. */
+export function createPluginRegistry(): PluginRegistry {
+  return new PluginRegistry(checkOwnUpstream)
 }
 
 /** The names of the catalogue that a list enables. */

@@ -128,6 +128,8 @@ export interface CheckTools {
   /** The message of contract §1.7, `unknown plugin [x]` among them, or `undefined`. */
   check(plugin: string, config: unknown): string | undefined
   find(plugin: string): AnyPlugin | undefined
+  /** What is wrong with an upstream inside a configuration, as it is said of a route's, or `undefined` when {@link InstanceHost.upstream} can use it. */
+  checkUpstream(document: Readonly<Record<string, unknown>>): string | undefined
 }
 
 export interface Clock {

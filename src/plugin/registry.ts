@@ -31,12 +31,18 @@ export class PluginRegistry {
     resource: new WeakMap(),
     consumer: new WeakMap(),
   }
-  readonly #tools: CheckTools = {
-    check: (name, config) => this.check(name, config, 'resource'),
-    find: (name) => this.get(name),
-    attr: (name) => this.attr(name),
-  }
+  readonly #tools: CheckTools
   readonly #defaultMetadata = new Map<string, Readonly<Record<string, unknown>>>()
+
+  /** Without `checkUpstream`, upstreams inside configurations are not looked at before they are compiled. */
+  constructor(checkUpstream: CheckTools['checkUpstream'] = () => undefined) {
+    this.#tools = {
+      check: (name, config) => this.check(name, config, 'resource'),
+      find: (name) => this.get(name),
+      attr: (name) => this.attr(name),
+      checkUpstream,
+    }
+  }
 
   /** `attr` is what `plugin_attr` says of it, checked against its `attrSchema`. */
   register(definition: AnyPlugin, attr: Readonly<Record<string, unknown>> = {}): void {

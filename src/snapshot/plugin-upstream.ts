@@ -18,6 +18,14 @@ export function upstreamById(id: string, find: (id: string) => Upstream | undefi
   }
 }
 
+/** What is wrong with the document of a plugin's own upstream, in the words for a route's; `undefined` when {@link ownUpstream} takes it. */
+export function checkOwnUpstream(document: Readonly<Record<string, unknown>>): string | undefined {
+  return checkResource('upstreams', structuredClone(document), { plugins: NO_PLUGINS })?.replace(
+    'invalid configuration: ',
+    '',
+  )
+}
+
 /** An upstream of the plugin's own, serving at once. Release it when nothing can reach it any more. Throws when the document cannot be used. */
 export function ownUpstream(
   name: string,

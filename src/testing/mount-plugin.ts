@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after } from 'node:test'
+import { createPluginRegistry } from '../gateway/load-plugins.ts'
 import { compileValidator } from '../model/validator.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
@@ -7,7 +8,6 @@ import type { FoundConsumer, RouteView } from '../plugin/context/request-context
 import type { AnyPlugin, StoredProto } from '../plugin/definition.ts'
 import { type Instance, InstanceFactory } from '../plugin/instance.ts'
 import type { NodeOperations, WorkerOperations } from '../plugin/node-operations.ts'
-import { PluginRegistry } from '../plugin/registry.ts'
 import { instanceEnvironment } from './instance-environment.ts'
 import { type LeakWatch, watchLeaks } from './leak-watch.ts'
 import { type Answer, type RequestInit, runRequest } from './plugin-request.ts'
@@ -84,7 +84,7 @@ export function mountPlugin(
 
 /** The text with which the configuration is refused, as the admin API shows it, or `undefined`. */
 export function refusal(plugin: AnyPlugin, config: unknown, place: 'resource' | 'consumer' = 'resource') {
-  const registry = new PluginRegistry()
+  const registry = createPluginRegistry()
   registry.register(plugin)
   return registry
     .check(plugin.name, config, place)
@@ -106,7 +106,7 @@ class Mounted implements MountedPlugin {
   readonly nodeOperations: NodeOperations
   readonly workerOperations: WorkerOperations
   readonly #plugin: AnyPlugin
-  readonly #registry = new PluginRegistry()
+  readonly #registry = createPluginRegistry()
   readonly #environment: ReturnType<typeof instanceEnvironment>
   readonly #factory: InstanceFactory
   readonly #watch: LeakWatch = watchLeaks()
