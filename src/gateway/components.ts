@@ -4,6 +4,7 @@ import { createControlListener } from '../control/listener.ts'
 import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
 import type { Component } from '../lifecycle/components.ts'
+import { unlessAborted } from '../lifecycle/deadline.ts'
 import type { Drain } from '../lifecycle/drain.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
 import { createRouter } from '../router/match.ts'
@@ -31,13 +32,27 @@ import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openRegistry } from './node-registry.ts'
 import { openStore } from './open-store.ts'
 import type { OwnPlugins } from './own-plugins/own-plugins.ts'
+import { prewarm } from './prewarm.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
 import { runtimeComponent } from './runtime-metrics.ts'
 import { pluginListKey } from './shared-plugin-list.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
-const RANK = { status: 0, end: 1, store: 2, side: 3, hooks: 4, config: 5, proxy: 6, cluster: 7 } as const
+const RANK = {
+  status: 0,
+  end: 1,
+  store: 2,
+  side: 3,
+  hooks: 4,
+  config: 5,
+  prewarm: 6,
+  proxy: 7,
+  cluster: 8,
+} as const
+
+/** What is not ready as long as the list of gateways lacks this one, where that is required. */
+const REGISTRATION = 'registration'
 
 /** What one gateway is made of. */
 export interface Parts {
@@ -117,6 +132,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
   })
   removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
   if (settings.deployment.role === 'control_plane') readiness.release('proxy')
+  if (settings.gatewright.registration.required) readiness.block(REGISTRATION)
   return {
     components: componentsOf(work),
     publisher,
@@ -142,10 +158,12 @@ function componentsOf(work: Workshop): Component[] {
     apisix.enable_admin && adminComponent(work),
     ...hookComponents(work.surroundings),
     configComponent(work),
+    deployment.role !== 'control_plane' && prewarmComponent(work),
     deployment.role !== 'control_plane' && (primary ? workersComponent(work, primary) : proxyComponent(work)),
     clusterComponent(work.cluster, {
       rank: RANK.cluster,
       store: () => work.link.store!,
+      onListed: () => readiness.release(REGISTRATION),
       logger,
       limitMs: settings.gatewright.shutdown.deregister_ms,
     }),
@@ -299,7 +317,8 @@ function configComponent(work: Workshop): Component {
     name: 'configuration',
     rank: RANK.config,
     start: async (signal) => {
-      await enabled.start(link.store!, lastGood.savedValue(pluginListKey(settings.store.prefix)))
+      const saved = lastGood.savedValue(pluginListKey(settings.store.prefix))
+      await unlessAborted(enabled.start(link.store!, saved), signal)
       link.following = lastGood.follow({
         store: environment.registry?.tapped(link.store!) ?? link.store!,
         prefix: `${settings.store.prefix}/`,
@@ -317,6 +336,15 @@ function configComponent(work: Workshop): Component {
       environment.discovery.close()
       return 0
     },
+  }
+}
+
+function prewarmComponent({ environment, surroundings: { primary } }: Workshop): Component {
+  return {
+    name: 'prewarm',
+    rank: RANK.prewarm,
+    start: (signal) => prewarm(environment, { signal, sendsRequests: !primary }),
+    stop: async () => 0,
   }
 }
 

@@ -80,11 +80,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   return new GatewayProcess(options)
 }
 
+/** What is not ready as long as there is no configuration. */
+const CONFIG = 'config'
+
 /** What is not ready as long as its hook has not ended. */
 const AFTER_START = 'afterStart'
 
 class GatewayProcess implements Gateway {
-  readonly readiness = createReadiness(['config', 'proxy'])
+  readonly readiness = createReadiness([CONFIG, 'proxy'])
   readonly #drain = new Drain()
   readonly #options: GatewayOptions
   readonly #logger: Logger
@@ -110,7 +113,8 @@ class GatewayProcess implements Gateway {
   }
 
   async start(): Promise<GatewayAddresses> {
-    this.#starting = this.#startAll()
+    const cancelBootLimit = this.#limitBoot()
+    this.#starting = this.#startAll().finally(cancelBootLimit)
     await this.#starting
     return this.#parts!.addresses
   }
@@ -160,6 +164,18 @@ class GatewayProcess implements Gateway {
 
   async settled(): Promise<void> {
     await this.#parts?.publisher.settled()
+  }
+
+  /** Calls the start off when there is no configuration in time; the result ends that. */
+  #limitBoot(): () => void {
+    const { gatewright, store } = this.#options.settings
+    const { timeout_ms } = gatewright.boot
+    if (timeout_ms === 0) return () => undefined
+    return SYSTEM_CLOCK.schedule(timeout_ms, () => {
+      if (!this.readiness.reasons().includes(CONFIG)) return
+      const message = `gatewright.boot.timeout_ms: no configuration within ${timeout_ms} ms from the store (${store.type}); the log says why, 0 waits for ever`
+      this.#abort.abort(new Error(message))
+    })
   }
 
   async #createPrimary(): Promise<Primary | undefined> {

@@ -8,7 +8,7 @@ import { type PoolIdentity, PoolRegistry } from '../upstream/pool-registry.ts'
 import { ServerNamePools } from '../upstream/server-name-pools.ts'
 import { formatAddress, isHttp2Scheme } from '../upstream/spec.ts'
 import { TlsContexts } from '../upstream/tls-contexts.ts'
-import type { ConnectionPool } from '../upstream/transport.ts'
+import { type ConnectionPool, NO_WARMING } from '../upstream/transport.ts'
 
 /** What TLS to nodes is made with. Throws when `apisix.ssl.ssl_trusted_certificate` names a file that cannot be read. */
 export function createTlsContexts({ apisix }: Settings, clientCertificates: ClientCertificates): TlsContexts {
@@ -35,6 +35,7 @@ const UNUSED_POOL: ConnectionPool = {
   send: () => {
     throw new Error('a control plane sends no requests')
   },
+  warm: () => NO_WARMING,
   close: () => undefined,
 }
 

@@ -31,7 +31,6 @@ import {
 
 /** What is not ready as long as a worker keeps crashing. */
 const CRASH_LOOP = 'worker_crash_loop'
-const READY_TIMEOUT_MS = 30_000
 /** Keep-alive connections of a worker that is replaced get so much time to be told with an answer that they end. */
 const SWAP_MIN_DRAIN_MS = 1000
 
@@ -62,7 +61,7 @@ export class Primary {
   attach(environment: Environment, publisher: Publisher): void {
     const { settings, logger } = environment
     const fork = becomePrimary(this.#options.program)
-    const { workers, shutdown, worker_max_rss_bytes } = settings.gatewright
+    const { workers, shutdown, upgrade, worker_max_rss_bytes } = settings.gatewright
     const pool = new WorkerPool<WorkerAddresses>({
       size: workers,
       clock: SYSTEM_CLOCK,
@@ -70,7 +69,7 @@ export class Primary {
       fork,
       attach: (worker) => this.#answer(worker),
       describe: () => this.#describe(),
-      readyTimeoutMs: READY_TIMEOUT_MS,
+      readyTimeoutMs: upgrade.ready_timeout_ms,
       maxRssBytes: worker_max_rss_bytes,
       drainMs: shutdown.max_drain_ms,
       // Whoever edits a plugin wants to see nothing of the old one.

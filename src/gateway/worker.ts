@@ -28,6 +28,7 @@ import type { Refused } from './own-plugins/own-plugins.ts'
 import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './own-plugins/worker-loader.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
+import { prewarm } from './prewarm.ts'
 import { RelayedSecrets } from './relayed-secrets.ts'
 import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
@@ -166,6 +167,7 @@ class WorkerParts {
       logger: logConfiguration,
     })
     await this.#publisher.firstPublish(this.#abort.signal)
+    await prewarm(this.#environment, { signal: this.#abort.signal, sendsRequests: true })
   }
 
   async listen(): Promise<WorkerAddresses> {

@@ -41,3 +41,18 @@ export function withinLimit<T>(work: () => Promise<T>, limitMs: number, clock: C
       )
   })
 }
+
+/** As `work` ends, or rejects with the reason of `signal` when that is aborted before; what comes of the work then is nobody's any more. */
+export async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted()
+  let onAbort = () => {}
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}

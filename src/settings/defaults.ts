@@ -120,6 +120,10 @@ export const DEFAULTS = {
     store: 'auto',
     log: { level: 'info', access_log: 'stdout', audit_log: 'log' },
     shutdown: { min_drain_ms: 0, max_drain_ms: 9000, plugin_close_ms: 2000, deregister_ms: 2000 },
+    boot: { timeout_ms: 0 },
+    prewarm: { timeout_ms: 5000, connections: 0 },
+    registration: { required: false },
+    upgrade: { ready_timeout_ms: 30_000 },
     last_good: { enabled: true, min_interval_ms: 1000, start_wait_ms: 1000, hold_above_percent: 50 },
     limits: {
       max_header_bytes: 32768,

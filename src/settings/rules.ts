@@ -45,11 +45,16 @@ function tlsListeners({ apisix, deployment }: Checked): Listener[] {
 /** What is wrong between keys that are each fine by themselves; one sentence each. */
 export function brokenRules(settings: Checked): string[] {
   const { admin, role } = settings.deployment
-  const { shutdown, dev, store } = settings.gatewright
+  const { shutdown, prewarm, upgrade, dev, store } = settings.gatewright
   const problems = clashingListeners(listenersOf(settings))
   if (shutdown.min_drain_ms > shutdown.max_drain_ms) {
     problems.push(
       `gatewright.shutdown.min_drain_ms: ${shutdown.min_drain_ms} is not allowed; max_drain_ms includes it and is ${shutdown.max_drain_ms}`,
+    )
+  }
+  if (prewarm.timeout_ms >= upgrade.ready_timeout_ms) {
+    problems.push(
+      `gatewright.prewarm.timeout_ms: ${prewarm.timeout_ms} is not allowed; upgrade.ready_timeout_ms includes it and is ${upgrade.ready_timeout_ms}`,
     )
   }
   if (role === 'data_plane' && isOwnStore(store)) {

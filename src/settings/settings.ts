@@ -317,6 +317,24 @@ export interface GatewrightSettings {
     /** Longest time that a stop waits for the store to forget this node. */
     readonly deregister_ms: number
   }
+  readonly boot: {
+    /** Longest time until the first configuration; 0 for any. */
+    readonly timeout_ms: number
+  }
+  readonly prewarm: {
+    /** Longest time between the first configuration and the proxy listeners; 0 for none. */
+    readonly timeout_ms: number
+    /** To each node, in each process. */
+    readonly connections: number
+  }
+  readonly registration: {
+    /** Whether readiness waits until this node is on the list of gateways. */
+    readonly required: boolean
+  }
+  readonly upgrade: {
+    /** Longest time until a worker process can serve. */
+    readonly ready_timeout_ms: number
+  }
   readonly last_good: LastGoodSettings
   readonly limits: LimitSettings
   readonly pressure: PressureSettings

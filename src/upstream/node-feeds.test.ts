@@ -8,6 +8,7 @@ import type { Upstream as UpstreamDocument } from '../model/types.ts'
 import { createLogger } from '../observe/logger.ts'
 import { NodeFeeds } from './node-feeds.ts'
 import { PoolRegistry } from './pool-registry.ts'
+import { NO_WARMING } from './transport.ts'
 import { Upstream, type UpstreamEnvironment } from './upstream.ts'
 
 /** Names and services that say what the test says, when it says it. */
@@ -20,6 +21,7 @@ function world() {
     send: () => {
       throw new Error('nothing is sent here')
     },
+    warm: () => NO_WARMING,
     close: () => void closed.push(`${host}:${port}`),
   }))
   const feeds = new NodeFeeds({

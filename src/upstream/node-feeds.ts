@@ -18,6 +18,7 @@ export class NodeFeeds {
   readonly #open = new Map<NodeFeed, string>()
   readonly #unanswered = new Set<NodeFeed>()
   readonly #waiting = new Set<() => void>()
+  readonly #waitingForAll = new Set<() => void>()
 
   constructor(options: NodeFeedsOptions) {
     this.#options = options
@@ -64,6 +65,26 @@ export class NodeFeeds {
     })
   }
 
+  /** Names of the upstreams that still wait for a first answer. */
+  unsettled(): string[] {
+    return [...this.#open].filter(([{ isSettled }]) => !isSettled).map(([, upstream]) => upstream)
+  }
+
+  /** Resolves when every feed that is open has been answered once, however long that takes, or `signal` is aborted. */
+  settled(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const check = () => {
+        if (!signal.aborted && this.unsettled().length > 0) return
+        this.#waitingForAll.delete(check)
+        signal.removeEventListener('abort', check)
+        resolve()
+      }
+      this.#waitingForAll.add(check)
+      signal.addEventListener('abort', check)
+      check()
+    })
+  }
+
   #onChange(name: string, feed: NodeFeed, onChange: () => void): void {
     const wasUnanswered = this.#unanswered.has(feed)
     try {
@@ -74,7 +95,7 @@ export class NodeFeeds {
     if (wasUnanswered && feed.isSettled) {
       this.#warnIfEmpty(name, feed)
       this.#answered(feed)
-    }
+    } else for (const check of [...this.#waitingForAll]) check()
   }
 
   #warnIfEmpty(upstream: string, { whyEmpty }: NodeFeed): void {
@@ -85,6 +106,7 @@ export class NodeFeeds {
   #answered(feed: NodeFeed): void {
     this.#unanswered.delete(feed)
     if (this.#unanswered.size === 0) for (const done of [...this.#waiting]) done()
+    for (const check of [...this.#waitingForAll]) check()
   }
 
   /** A feed that is closed is not waited for and not shown any more. */

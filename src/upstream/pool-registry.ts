@@ -10,6 +10,8 @@ export interface PoolIdentity {
   readonly port: number
   /** The name asked for in the TLS handshake where a request names none; empty asks for none, absent for plain connections. */
   readonly serverName: string | undefined
+  /** Whether every request asks for `serverName`: it does not depend on its Host. */
+  readonly isNameFixed?: boolean
   readonly tls: UpstreamTls | undefined
   readonly keepalive: UpstreamSpec['keepalive']
   /** What a new connection is secured with; throws with the reason when it cannot be. Given by whoever opens the pool. */
@@ -22,6 +24,7 @@ interface Entry {
   readonly pool: ConnectionPool
   readonly key: string
   readonly host: string
+  mayWarm: boolean
   users: number
 }
 
@@ -29,6 +32,9 @@ interface Entry {
 export interface PoolShare {
   readonly pool: ConnectionPool
 }
+
+/** Connections at the most that are opened before there are requests. */
+const MAX_WARM = 1000
 
 /** Pools by identity, shared by every upstream that has the same node, closed when the last one lets go. */
 export class PoolRegistry {
@@ -52,9 +58,10 @@ export class PoolRegistry {
     const key = keyOf(identity)
     let entry = this.#entries.get(key)
     if (!entry) {
-      entry = { pool: this.#open(identity), key, host: identity.host, users: 0 }
+      entry = { pool: this.#open(identity), key, host: identity.host, mayWarm: false, users: 0 }
       this.#entries.set(key, entry)
     }
+    entry.mayWarm ||= identity.isNameFixed === true || identity.serverName === undefined
     entry.users++
     return entry
   }
@@ -65,6 +72,25 @@ export class PoolRegistry {
     if (--entry.users > 0 || this.#entries.get(entry.key) !== entry) return
     this.#entries.delete(entry.key)
     entry.pool.close()
+  }
+
+  /**
+   * Opens up to so many connections to each node before there are requests, {@link MAX_WARM} in all; not over TLS where the name to ask for comes
+   * with the request. Resolves with how many there are, when it is known of each, and soon after `signal` is aborted.
+   */
+  async warm(connections: number, signal: AbortSignal): Promise<number> {
+    const pools = [...this.#entries.values()].filter(({ mayWarm }) => mayWarm)
+    const warmings = pools
+      .slice(0, Math.floor(MAX_WARM / connections))
+      .map(({ pool }) => pool.warm(connections))
+    const giveUp = () => {
+      for (const warming of warmings) warming.giveUp()
+    }
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp, { once: true })
+    const opened = await Promise.all(warmings.map((warming) => warming.opened))
+    signal.removeEventListener('abort', giveUp)
+    return opened.reduce((sum, count) => sum + count, 0)
   }
 
   /** Closes every pool, whoever uses it; for the end of the process. */
@@ -80,6 +106,7 @@ export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
     host: node.host,
     port: node.port,
     serverName: isTlsScheme(spec.scheme) ? serverNameFor(node, spec) : undefined,
+    isNameFixed: spec.passHost !== 'pass',
     tls: isTlsScheme(spec.scheme) ? spec.tls : undefined,
     keepalive: spec.keepalive,
   }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { outgoing, ProbeSink } from '../../test/support/transport-probe.ts'
 import type { PoolIdentity } from './pool-registry.ts'
 import { ServerNamePools, serverNameOf } from './server-name-pools.ts'
-import type { ConnectionPool } from './transport.ts'
+import { type ConnectionPool, NO_WARMING } from './transport.ts'
 
 const IDENTITY: PoolIdentity = {
   scheme: 'https',
@@ -19,6 +19,7 @@ function noting() {
   const opened: string[] = []
   const closed: string[] = []
   const sent: string[] = []
+  const warmed: string[] = []
   const pools = new ServerNamePools(IDENTITY, ({ serverName = '' }): ConnectionPool => {
     opened.push(serverName)
     return {
@@ -26,11 +27,15 @@ function noting() {
         sent.push(serverName)
         return { resume: () => undefined, abort: () => undefined }
       },
+      warm: () => {
+        warmed.push(serverName)
+        return NO_WARMING
+      },
       close: () => void closed.push(serverName),
-    } as ConnectionPool
+    }
   })
   const send = (serverName?: string) => pools.send({ ...outgoing(), serverName }, new ProbeSink())
-  return { pools, opened, closed, sent, send }
+  return { pools, opened, closed, sent, warmed, send }
 }
 
 describe('the pools of one node', () => {
@@ -39,6 +44,12 @@ describe('the pools of one node', () => {
     for (const name of ['a', 'b', 'a', undefined, '', 'b']) send(name)
     assert.deepEqual(opened, ['a', 'b', 'node.test', ''])
     assert.deepEqual(sent, ['a', 'b', 'a', 'node.test', '', 'b'])
+  })
+
+  it('are opened ahead under the name of the node', () => {
+    const { pools, warmed } = noting()
+    pools.warm(1)
+    assert.deepEqual(warmed, ['node.test'])
   })
 
   it('are bounded: the one that was used least lately is closed', () => {

@@ -1,5 +1,5 @@
 import type { PoolIdentity } from './pool-registry.ts'
-import type { ConnectionPool, OutgoingRequest, ResponseSink, Sending } from './transport.ts'
+import type { ConnectionPool, OutgoingRequest, ResponseSink, Sending, Warming } from './transport.ts'
 
 /** Names per node at the most: with `pass_host: pass` it is clients who choose them. */
 const MAX_NAMES = 64
@@ -34,6 +34,11 @@ export class ServerNamePools implements ConnectionPool {
       this.#lastName = name
     }
     return this.#lastPool.send(request, sink)
+  }
+
+  /** Under the name of the node, which is to be the one that requests ask for. */
+  warm(connections: number): Warming {
+    return this.#poolFor(this.#identity.serverName ?? '').warm(connections)
   }
 
   close(): void {

@@ -126,6 +126,19 @@ export interface Sending {
 export interface ConnectionPool {
   /** The sink hears nothing before this returns. Throws a TypeError for a request that cannot be written. */
   send(request: OutgoingRequest, sink: ResponseSink): Sending
+  /** Opens connections for requests to come, up to so many. */
+  warm(connections: number): Warming
   /** No new attempts; idle connections close now, busy ones after their response. */
   close(): void
 }
+
+/** Connections that are opened before anything is sent on them. */
+export interface Warming {
+  /** How many could be opened, once it is known of each; never rejects. */
+  readonly opened: Promise<number>
+  /** Those that are not open yet are not waited for any longer. */
+  giveUp(): void
+}
+
+/** Nothing to open. */
+export const NO_WARMING: Warming = { opened: Promise.resolve(0), giveUp: () => undefined }

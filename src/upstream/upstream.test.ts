@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Upstream as UpstreamDocument } from '../model/types.ts'
 import { PoolRegistry } from './pool-registry.ts'
-import type { ConnectionPool } from './transport.ts'
+import { type ConnectionPool, NO_WARMING } from './transport.ts'
 import { Upstream, type UpstreamEnvironment } from './upstream.ts'
 
 interface FakePool extends ConnectionPool {
@@ -20,6 +20,7 @@ function world(): UpstreamEnvironment & { readonly opened: FakePool[] } {
       send: () => {
         throw new Error('nothing is sent here')
       },
+      warm: () => NO_WARMING,
       close: () => {
         pool.closes++
       },

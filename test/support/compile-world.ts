@@ -10,7 +10,7 @@ import { Publisher, type PublisherOptions } from '../../src/snapshot/publisher.t
 import type { StoreEvent } from '../../src/store/config-store.ts'
 import { instanceEnvironment } from '../../src/testing/instance-environment.ts'
 import { PoolRegistry } from '../../src/upstream/pool-registry.ts'
-import type { ConnectionPool } from '../../src/upstream/transport.ts'
+import { type ConnectionPool, NO_WARMING } from '../../src/upstream/transport.ts'
 
 /** Everything between a store's events and a snapshot, without sockets. */
 export interface CompileWorld {
@@ -30,6 +30,7 @@ const NO_POOL: ConnectionPool = {
   send: () => {
     throw new Error('nothing is sent in this test')
   },
+  warm: () => NO_WARMING,
   close: () => undefined,
 }
 

@@ -29,7 +29,8 @@ export class Cluster {
     this.#parts = parts
   }
 
-  start(store: ConfigStore): void {
+  /** `onListed` is told once this node is on the list; at once where the store has none. */
+  start(store: ConfigStore, onListed: () => void): void {
     const { logger, nodeId } = this.#parts
     this.#store = store
     this.#membership = new Membership({
@@ -38,6 +39,7 @@ export class Cluster {
       clock: BACKGROUND_CLOCK,
       logger,
       describe: () => this.#describe(),
+      onListed,
     })
     this.#membership.start()
   }

@@ -17,6 +17,8 @@ export interface MembershipOptions {
   readonly logger: Logger
   /** What the node would say now. */
   describe(): NodeReport
+  /** Told each time the report has been put; at once where none can be. */
+  onListed(): void
 }
 
 /** Keeps a node's report in the store up to date, under a lease. A store that does not answer is tried again and stops nothing. */
@@ -35,7 +37,8 @@ export class Membership {
   }
 
   start(): void {
-    if (!this.#options.store.isReadOnly) this.#look(0)
+    if (this.#options.store.isReadOnly) this.#options.onListed()
+    else this.#look(0)
   }
 
   /** Takes the node off the list. */
@@ -78,6 +81,7 @@ export class Membership {
     }
     await store.put(key, JSON.stringify(report), { leaseId: this.#lease.id })
     this.#told = said
+    this.#options.onListed()
     this.#hasWarned = false
   }
 

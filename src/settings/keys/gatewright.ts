@@ -53,6 +53,46 @@ export const GATEWRIGHT_KEYS = {
     }),
     'stop',
   ),
+  boot: key(
+    section({
+      timeout_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds that a start waits for the first configuration before it ends with 1; 0 waits for ever, not ready meanwhile',
+      ),
+    }),
+    'start, see docs/operate/lifecycle.md',
+  ),
+  prewarm: key(
+    section({
+      timeout_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds that a start waits, between the first configuration and the proxy listeners, for names of nodes, first health checks and connections; what is not there by then is not waited for. 0 waits for nothing',
+      ),
+      connections: key(
+        integer(0, 100),
+        'connections that each process opens to each node meanwhile, 1000 in all; 0 for none',
+      ),
+    }),
+    'what is made ready before the first request',
+  ),
+  registration: key(
+    section({
+      required: key(
+        FLAG,
+        'whether a start is ready only once this node is on the list of gateways in the store',
+      ),
+    }),
+    'this node on the list of gateways, see docs/operate/cluster-view.md',
+  ),
+  upgrade: key(
+    section({
+      ready_timeout_ms: key(
+        integer(100, MAX_MS),
+        'longest time a worker process may take until it can serve; at a replacement those that serve stay when it takes longer',
+      ),
+    }),
+    'replacement of workers, see docs/operate/workers.md',
+  ),
   last_good: key(
     section({
       enabled: key(FLAG, 'save what etcd, or a whole configuration that was handed over, says'),

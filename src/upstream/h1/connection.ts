@@ -44,6 +44,8 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   #ownBuffer: Buffer | undefined
   #mayKeep = false
   #isClosed = false
+  /** It stood open when the exchange began, so that the node may have closed it meanwhile. */
+  #wasOpen = false
   /** Exchanges completed. */
   served = 0
   /** Monotonic ms of the moment it became idle; kept by the pool. */
@@ -68,6 +70,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     this.#isBlocked = false
     this.#isBodySent = request.body === undefined
     this.#parser.expect(request.method, request.upgrade !== undefined)
+    this.#wasOpen = !this.#socket.connecting
     this.#socket.write(head, 'latin1')
     if (this.#socket.connecting) this.#watch('connecting', request.connectMs)
     else this.#onReady()
@@ -212,7 +215,11 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
 
   #onReady(): void {
     const request = this.#request
-    if (!request) return
+    if (!request) {
+      // It was opened for a request to come.
+      if (!this.#isClosed) this.#owner.onIdle(this)
+      return
+    }
     if (!request.body) {
       this.#watch('reading', request.readMs)
       return
@@ -280,7 +287,7 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
     const sink = this.#sink
     this.#sink = undefined
     const isUnsent = this.#socket.connecting || this.#phase === 'connecting'
-    const isStaleConnection = this.served > 0 && !this.#hasAnswerBytes && kind === undefined
+    const isStaleConnection = this.#wasOpen && !this.#hasAnswerBytes && kind === undefined
     this.#destroy()
     if (!sink) return
     const cause = kind ?? (isUnsent ? 'connect' : 'reset')

@@ -5,6 +5,7 @@ import {
   type ResponseSink,
   type Sending,
   TransportError,
+  type Warming,
 } from '../transport.ts'
 import { failLater, Waiting } from '../waiting.ts'
 import { Connection, type ConnectionOwner } from './connection.ts'
@@ -56,6 +57,18 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
     return this.#connect({ request, head, sink })
   }
 
+  warm(connections: number): Warming {
+    const wanted = Math.min(connections, this.#identity.keepalive.size) - this.#open
+    const opening = new Set<Connection>()
+    const outcomes = Array.from({ length: Math.max(0, wanted) }, () => this.#openIdle(opening))
+    return {
+      opened: Promise.all(outcomes).then((all) => all.filter(Boolean).length),
+      giveUp: () => {
+        for (const connection of [...opening]) connection.close()
+      },
+    }
+  }
+
   close(): void {
     this.#isClosed = true
     for (const connection of [...this.#idle]) connection.close()
@@ -97,6 +110,32 @@ export class Http1Pool implements ConnectionPool, ConnectionOwner {
     this.#open++
     connection.start(request, head, sink)
     return connection
+  }
+
+  /** Resolves with whether it opened; it is among `opening` until that is known. */
+  #openIdle(opening: Set<Connection>): Promise<boolean> {
+    return new Promise((resolve) => {
+      const connection = this.#openFor(
+        {
+          onIdle: (opened) => {
+            if (opening.delete(opened)) resolve(true)
+            this.onIdle(opened)
+          },
+          onClosed: (closed) => {
+            if (opening.delete(closed)) resolve(false)
+            this.onClosed(closed)
+          },
+        },
+        false,
+      )
+      // The first request finds the same, and says so.
+      if (connection instanceof TransportError) {
+        resolve(false)
+        return
+      }
+      this.#open++
+      opening.add(connection)
+    })
   }
 
   /** A connection that may become a tunnel never serves again: neither pooled nor counted, its client's connection bounds it. */

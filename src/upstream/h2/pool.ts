@@ -3,10 +3,12 @@ import type { PoolIdentity } from '../pool-registry.ts'
 import { isTlsScheme } from '../spec.ts'
 import {
   type ConnectionPool,
+  NO_WARMING,
   type OutgoingRequest,
   type ResponseSink,
   type Sending,
   TransportError,
+  type Warming,
 } from '../transport.ts'
 import { failLater, Waiting, type WaitingRoom } from '../waiting.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -36,6 +38,7 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
     lateBecause: 'no stream could be opened',
     onLate: (connectMs) => this.#onLate(connectMs),
   }
+  readonly #warming = new Set<() => void>()
   #isClosed = false
   #sweeper: NodeJS.Timeout | undefined
 
@@ -70,6 +73,28 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
     return new Waiting({ request, headers, sink }, this.#room)
   }
 
+  /** One session carries what many connections of HTTP/1.1 do. */
+  warm(connections: number): Warming {
+    const isOpen = [...this.#sessions].some(({ isUsable }) => isUsable)
+    if (connections < 1 || isOpen || this.#isClosed) return NO_WARMING
+    try {
+      this.#openIfUseful({ needsFreshConnection: false })
+    } catch {
+      // The first request finds the same, and says so.
+      return NO_WARMING
+    }
+    const settled = new Promise<void>((resolve) => this.#warming.add(resolve))
+    return {
+      opened: settled.then(() => [...this.#sessions].filter(({ isReady }) => isReady).length),
+      giveUp: () => {
+        for (const session of this.#sessions) {
+          if (!session.isReady && this.#waiting.size === 0) session.destroy()
+        }
+        this.#warmed()
+      },
+    }
+  }
+
   close(): void {
     this.#isClosed = true
     for (const session of this.#sessions) {
@@ -80,6 +105,7 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
   }
 
   onReady(session: Session): void {
+    this.#warmed()
     this.#serveWaiting(session)
     if (this.#isClosed) session.retire()
   }
@@ -92,6 +118,7 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
 
   onClosed(session: Session, error: Error | undefined): void {
     this.#sessions.delete(session)
+    this.#warmed()
     if (this.#sessions.size === 0) this.#stopSweeping()
     // Of those that may still get ready every waiting attempt can be served; without one they fail with the reason.
     if (error && ![...this.#sessions].some(({ isUsable }) => isUsable)) {
@@ -99,6 +126,11 @@ export class Http2Pool implements ConnectionPool, SessionOwner {
         waiting.fail(new TransportError('connect', error.message, { isUnsent: true }))
       }
     } else if (this.#waiting.size > 0) this.#openForWaiting()
+  }
+
+  #warmed(): void {
+    for (const resolve of this.#warming) resolve()
+    this.#warming.clear()
   }
 
   #withRoom({ needsFreshConnection }: OutgoingRequest): Session | undefined {

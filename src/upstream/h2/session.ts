@@ -62,7 +62,7 @@ export class Session {
     })
     session.once('close', () => this.#onClose())
     // A node that ends the connection without a GOAWAY.
-    session.once('connect', () => session.socket.once('end', () => session.destroy()))
+    session.once('connect', () => session.socket?.once('end', () => session.destroy()))
   }
 
   get streams(): number {
@@ -168,6 +168,8 @@ function open(identity: PoolIdentity): ClientHttp2Session {
     ...(isTls && tlsOptions(identity)),
   })
   session.once('connect', () => {
+    // It may have been destroyed in the turn in which it connected.
+    if (session.destroyed) return
     if (isTls && session.alpnProtocol !== 'h2') {
       session.destroy(new Error('the node does not offer HTTP/2 (ALPN "h2")'))
     } else session.setLocalWindowSize(SESSION_WINDOW_BYTES)

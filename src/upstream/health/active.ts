@@ -51,6 +51,8 @@ export class ActiveCheck {
   #cancelTimer: (() => void) | undefined
   #cancelProbe: (() => void) | undefined
   #probedAtMs = 0
+  #isProbed = false
+  #onProbed: (() => void) | undefined
 
   constructor(health: NodeHealth, request: ProbeRequest, environment: ProbeEnvironment) {
     this.#health = health
@@ -69,6 +71,23 @@ export class ActiveCheck {
     this.#cancelTimer = undefined
     this.#cancelProbe?.()
     this.#cancelProbe = undefined
+    this.#probed()
+  }
+
+  /** Calls `listener` when the first probe has had its outcome, or will have none; at once where it has. There is one listener at the most. */
+  whenProbed(listener: () => void): void {
+    if (this.#isProbed) listener()
+    else this.#onProbed = listener
+  }
+
+  get intervalMs(): number {
+    return this.#request.spec.healthyIntervalMs
+  }
+
+  #probed(): void {
+    this.#isProbed = true
+    this.#onProbed?.()
+    this.#onProbed = undefined
   }
 
   /** The node is healthy or unhealthy now and may have another interval. */
@@ -105,6 +124,7 @@ export class ActiveCheck {
         leave()
         this.#cancelProbe = undefined
         this.#judge(outcome)
+        if (!this.#isProbed) this.#probed()
         this.#scheduleNext()
       })
     })

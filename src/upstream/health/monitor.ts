@@ -66,6 +66,35 @@ export class HealthMonitor {
     return this.#published.get(name)
   }
 
+  /**
+   * Resolves when every node that is published now was probed once: after the longest interval among them at the latest, and when `signal` is aborted.
+   * The result is how many were not. Where another process probes, nothing is waited for.
+   */
+  async firstRound(signal: AbortSignal): Promise<number> {
+    const { clock, relay } = this.options
+    if (relay) return 0
+    const checks = [...this.#published.values()].flatMap(({ probing }) => [...probing])
+    const left = new Set(checks)
+    if (left.size === 0) return 0
+    const longestMs = checks.reduce((most, { intervalMs }) => Math.max(most, intervalMs), 0)
+    await new Promise<void>((resolve) => {
+      const cancel = clock.schedule(longestMs, resolve)
+      const end = () => {
+        cancel()
+        resolve()
+      }
+      signal.addEventListener('abort', end, { once: true })
+      for (const check of checks) {
+        check.whenProbed(() => {
+          left.delete(check)
+          if (left.size === 0) end()
+        })
+      }
+      if (signal.aborted) end()
+    })
+    return left.size
+  }
+
   /** Called by an upstream's health when it is published. */
   add(health: UpstreamHealth): void {
     this.#published.set(health.name, health)

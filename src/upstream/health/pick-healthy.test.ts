@@ -5,6 +5,7 @@ import type { Upstream as UpstreamDocument } from '../../model/types.ts'
 import { createLogger } from '../../observe/logger.ts'
 import { BALANCER_TYPES } from '../balancer/registry.ts'
 import { PoolRegistry } from '../pool-registry.ts'
+import { NO_WARMING } from '../transport.ts'
 import { Upstream, type UpstreamEnvironment, type UpstreamNode } from '../upstream.ts'
 import { HealthMonitor } from './monitor.ts'
 import type { NodeHealth } from './node-health.ts'
@@ -42,6 +43,7 @@ function world(document: UpstreamDocument): World {
     onPanic: (name) => panics.push(name),
   })
   const pools = new PoolRegistry(() => ({
+    warm: () => NO_WARMING,
     close: () => undefined,
     send: () => {
       throw new Error('nothing is sent here')

@@ -43,6 +43,11 @@ export class UpstreamHealth implements HealthOwner {
     return this.#members.keys()
   }
 
+  /** What probes those that are published now. */
+  get probing(): Iterable<ActiveCheck> {
+    return this.#members.values()
+  }
+
   /** Where the primary process probes: what traffic shows goes there. */
   get forward(): HealthOwner['forward'] {
     const { relay } = this.#monitor.options
