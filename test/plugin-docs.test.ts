@@ -19,8 +19,8 @@ const SHOWN: Readonly<Record<string, readonly string[]>> = {
     ...['ConsumerView', 'FoundConsumer'],
   ],
   'src/plugin/definition.ts': [
-    ...['PluginInstance', 'Reply', 'BodyFilter', 'BodyStream', 'InstanceHost', 'PluginHost', 'PublicApi'],
-    ...['UpstreamHandle', 'PluginDefinition', 'CheckTools'],
+    ...['PluginInstance', 'Reply', 'BodyFilter', 'BodyStream', 'BodyTap', 'InstanceHost', 'PluginHost'],
+    ...['PublicApi', 'UpstreamHandle', 'PluginDefinition', 'CheckTools'],
   ],
   'src/plugin/http-client.ts': ['HttpCall', 'HttpAnswer'],
   'src/observe/metrics.ts': ['MetricRegistry', 'MetricOptions', 'Family'],

@@ -9,7 +9,8 @@ export interface Copy {
   readonly target: string
   /** Flat. */
   readonly headers: readonly string[]
-  readonly body: Uint8Array
+  /** Bytes of the body, `undefined` when only its end will tell. */
+  readonly length: number | undefined
 }
 
 /** What the gateway says of the client is for the upstream alone; what the client says of itself is for nobody. */
@@ -26,8 +27,20 @@ export function compileTarget({ path, path_concat_mode: mode }: MirrorConfig): (
   }
 }
 
+/** The copy of a request as its upstream gets it. */
+export function copyOf(context: RequestContext, targetOf: (target: string) => string): Copy {
+  const { method, target } = context.upstream
+  const length = context.hasBody ? announcedLength(context) : 0
+  return { method, target: targetOf(target), headers: copyHeaders(context, length), length }
+}
+
+function announcedLength({ headers }: RequestContext): number | undefined {
+  const length = headers.get('content-length')
+  return length === undefined ? undefined : Number(length)
+}
+
 /** The headers of the copy: those that the upstream gets, with the client's own `Host`. */
-export function copyHeaders(context: RequestContext, bodyBytes: number): string[] {
+function copyHeaders(context: RequestContext, length: number | undefined): string[] {
   const { headers } = context
   const host = headers.get('host') ?? context.host
   const copied = ['Host', host]
@@ -39,8 +52,8 @@ export function copyHeaders(context: RequestContext, bodyBytes: number): string[
   if (!headers.has('x-forwarded-proto')) copied.push('X-Forwarded-Proto', context.scheme)
   if (!headers.has('x-forwarded-host')) copied.push('X-Forwarded-Host', host)
   if (!headers.has('x-forwarded-port')) copied.push('X-Forwarded-Port', portOf(host, context))
-  if (bodyBytes > 0 || WITH_BODY.has(context.upstream.method))
-    copied.push('Content-Length', String(bodyBytes))
+  if (length === undefined) copied.push('Transfer-Encoding', 'chunked')
+  else if (length > 0 || WITH_BODY.has(context.upstream.method)) copied.push('Content-Length', String(length))
   copied.push('Connection', 'close')
   return copied
 }

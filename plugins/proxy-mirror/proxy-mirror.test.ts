@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
@@ -16,7 +17,9 @@ type Config = Record<string, unknown>
 
 /** A node, a mirror that remembers bodies, and a gateway whose one route has both. */
 async function mirrored(t: TestContext, config: Config = {}, others: Record<string, Config> = {}) {
-  const node = await fakeUpstream(t, (_request, response) => response.end('node'))
+  const node = await fakeUpstream(t, (incoming, response) => {
+    incoming.resume().on('end', () => response.end('node'))
+  })
   const bodies: string[] = []
   const mirror = await fakeUpstream(t, (incoming, response) => {
     let body = ''
@@ -140,22 +143,70 @@ describe('proxy-mirror', () => {
     assert.equal(gateway.logs.filter((line) => line['plugin'] === 'proxy-mirror').length, 1)
   })
 
-  it('does not copy bodies that are too long or of unknown length, which stream on', async (t) => {
-    const { gateway, mirror, ask } = await mirrored(t)
-    await ask('/', { method: 'POST', body: 'x'.repeat(1024 * 1024 + 1) })
-    await countIs(gateway, 'body', 1)
-    const status = await new Promise((resolve, reject) => {
-      const sent = request({ port: gateway.proxyPort, method: 'POST', agent: false }, (response) => {
-        response.resume()
-        sent.end()
-        resolve(response.statusCode)
-      })
-      sent.on('error', reject)
-      sent.write('the node answers before the end')
+  it('copies bodies of any length as they pass', async (t) => {
+    const { gateway, mirror, bodies, ask, arrived } = await mirrored(t)
+    const long = 'x'.repeat(8 * 1024 * 1024 + 1)
+    await ask('/', { method: 'POST', body: long })
+    await arrived(1)
+    assert.equal(bodies[0], long)
+    assert.equal(mirror.requests[0]!.headers['content-length'], String(long.length))
+    await countIs(gateway, 'sent', 1)
+  })
+
+  it('copies a body of unknown length while it comes', async (t) => {
+    let copied = ''
+    const mirror = await fakeUpstream(t, (incoming, response) => {
+      incoming.on('data', (part) => (copied += part))
+      incoming.on('end', () => response.end())
     })
-    assert.equal(status, 200)
-    await countIs(gateway, 'body', 2)
-    assert.equal(mirror.requests.length, 0)
+    const { gateway } = await mirrored(t, { host: `http://${mirror.address}` })
+    const sent = request({ port: gateway.proxyPort, method: 'POST', agent: false })
+    const answered = once(sent, 'response')
+    sent.write('first')
+    await eventually('the first part is there', () => copied === 'first')
+    assert.equal(mirror.requests[0]!.headers['transfer-encoding'], 'chunked')
+    sent.end('second')
+    const [response] = await answered
+    response.resume()
+    await countIs(gateway, 'sent', 1)
+    assert.equal(copied, 'firstsecond')
+  })
+
+  it('copies a body that another plugin has made', async (t) => {
+    const template = '{"made":"{{name}}"}'
+    const { mirror, bodies, ask, arrived } = await mirrored(
+      t,
+      {},
+      { 'body-transformer': { request: { template, input_format: 'json' } } },
+    )
+    await ask('/', {
+      method: 'POST',
+      body: '{"name":"ann"}',
+      headers: { 'content-type': 'application/json' },
+    })
+    await arrived(1)
+    assert.equal(bodies[0], '{"made":"ann"}')
+    assert.equal(mirror.requests[0]!.headers['content-length'], String(bodies[0].length))
+  })
+
+  it('drops the copy of a body that the mirror does not take, and the upstream gets all of it', async (t) => {
+    const idle = await rawUpstream(t, (socket) => socket.pause())
+    const { gateway, ask } = await mirrored(t, { host: `http://${idle}` })
+    await ask('/', { method: 'POST', body: Buffer.alloc(32 * 1024 * 1024) })
+    await countIs(gateway, 'slow', 1)
+    assert.equal(gateway.logs.filter((line) => line['plugin'] === 'proxy-mirror').length, 1)
+  })
+
+  it('gives up the copy of a request whose client leaves before its body ends', async (t) => {
+    let isCut = false
+    const mirror = await fakeUpstream(t, (incoming) => incoming.on('error', () => (isCut = true)))
+    const { gateway } = await mirrored(t, { host: `http://${mirror.address}` })
+    const client = await rawConnect(t, gateway.proxyPort)
+    client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
+    await eventually('the copy is there', () => mirror.requests.length === 1)
+    client.socket.destroy()
+    await countIs(gateway, 'body', 1)
+    await eventually('the mirror sees it cut', () => isCut)
   })
 
   it('does not copy more at a time than its bound', async (t) => {

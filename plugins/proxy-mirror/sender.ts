@@ -1,19 +1,15 @@
 import { type ClientRequest, type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
 import { isIP } from 'node:net'
-import type { Counter, InstanceHost } from '../../src/plugin/api.ts'
+import type { BodyTap, Counter, InstanceHost } from '../../src/plugin/api.ts'
 import type { Copy } from './copy.ts'
 import { createLookUp } from './look-up.ts'
+import { OutgoingCopy, RESULTS, type Result, type Waiting } from './outgoing-copy.ts'
 import { type MirrorConfig, type Timeouts, timeoutsOf } from './schema.ts'
 
-/** So many copies may be under way at a time, with so many bytes of bodies; others are not sent. */
+/** So many copies may be under way at a time; others are not sent. */
 const MAX_COPIES = 256
-const MAX_BYTES = 32 * 1024 * 1024
 const TOLD_EVERY_MS = 60_000
-
-const RESULTS = ['sent', 'failed', 'busy', 'body'] as const
-/** `busy`: too many were under way. `body`: the request's is too long, or of no announced length. */
-export type Result = (typeof RESULTS)[number]
 
 /** Sends copies of requests and forgets them. What happens to a copy is counted, and shown to nobody else. */
 export class Sender {
@@ -22,8 +18,8 @@ export class Sender {
   readonly #timeouts: Timeouts
   readonly #start: (options: RequestOptions) => ClientRequest
   readonly #options: RequestOptions
-  readonly #underWay = new Set<ClientRequest>()
-  #bytes = 0
+  readonly #underWay = new Set<OutgoingCopy>()
+  readonly #waiting: Waiting = { bytes: 0 }
   #isClosed = false
   #toldAtMs = Number.NEGATIVE_INFINITY
 
@@ -45,79 +41,62 @@ export class Sender {
     }
   }
 
-  count(result: Result): void {
-    this.#counters[result].inc()
-  }
-
-  /** Never throws. */
-  send(copy: Copy): void {
-    const size = copy.body.length
-    if (this.#underWay.size >= MAX_COPIES || this.#bytes + size > MAX_BYTES) {
-      this.count('busy')
-      return
+  /** Begins a copy, whose body is for what this returns; `undefined` when it is not sent. Never throws. */
+  begin(copy: Copy): BodyTap | undefined {
+    if (this.#underWay.size >= MAX_COPIES) {
+      this.#counters.busy.inc()
+      return undefined
     }
     try {
-      this.#follow(this.#open(copy), copy)
+      return this.#follow(this.#open(copy), copy)
     } catch (error) {
-      this.#failed(error as Error)
+      this.#settle('failed', error as Error)
+      return undefined
     }
   }
 
   /** Gives up the copies under way. */
   close(): void {
     this.#isClosed = true
-    for (const request of this.#underWay) request.destroy()
+    for (const copy of this.#underWay) copy.giveUp('failed')
   }
 
   #open({ method, target, headers }: Copy): ClientRequest {
     return this.#start({ ...this.#options, method, path: target, headers: headers as string[] })
   }
 
-  #follow(request: ClientRequest, { body }: Copy): void {
-    const { connectMs, totalMs } = this.#timeouts
-    let isAnswered = false
-    const giveUp = (what: string, ms: number) =>
-      setTimeout(() => request.destroy(new Error(`${what} within ${ms} ms`)), ms).unref()
-    const connecting = giveUp('not connected', connectMs)
-    const ending = giveUp('no whole answer', totalMs)
-    this.#underWay.add(request)
-    this.#bytes += body.length
-    request.on('socket', (socket) => {
-      socket.unref()
-      socket.once('connect', () => clearTimeout(connecting))
+  #follow(request: ClientRequest, { length }: Copy): OutgoingCopy {
+    const copy = new OutgoingCopy(request, {
+      length,
+      timeouts: this.#timeouts,
+      waiting: this.#waiting,
+      settle: (result, error) => {
+        this.#underWay.delete(copy)
+        this.#settle(result, error)
+      },
     })
-    request.on('response', (response) => {
-      isAnswered = true
-      response.on('error', () => request.destroy())
-      response.resume()
-    })
-    request.on('upgrade', () => request.destroy())
-    request.on('error', (error) => !isAnswered && this.#failed(error))
-    request.on('close', () => {
-      clearTimeout(connecting)
-      clearTimeout(ending)
-      this.#underWay.delete(request)
-      this.#bytes -= body.length
-      if (isAnswered) this.count('sent')
-    })
-    request.end(body)
+    this.#underWay.add(copy)
+    return copy
   }
 
-  /** A mirror that is down is told of once a minute, not once a request. */
-  #failed(error: Error): void {
-    this.count('failed')
-    if (this.#isClosed) return
+  /** A mirror that is down or slow is told of once a minute, not once a request. */
+  #settle(result: Result, error?: Error): void {
+    this.#counters[result].inc()
+    if (this.#isClosed || (result !== 'failed' && result !== 'slow')) return
     const nowMs = this.#host.clock.monotonic()
     if (nowMs - this.#toldAtMs < TOLD_EVERY_MS) return
     this.#toldAtMs = nowMs
-    this.#host.logger.warn({ err: error }, 'copies of requests do not reach the mirror; requests go on')
+    this.#host.logger.warn(
+      { err: error, result },
+      'copies of requests do not reach the mirror; requests go on',
+    )
   }
 }
 
 function countersOf({ metrics }: InstanceHost): Readonly<Record<Result, Counter>> {
   const family = metrics.counter({
     name: 'gatewright_mirrored_requests_total',
-    help: 'Copies of requests by what became of them: sent, failed, busy (too many under way), body (too long or of unknown length)',
+    help: 'Copies of requests by what became of them: sent, failed, busy (too many under way), slow (the mirror did not take the body), body (the request ended before its body)',
     labels: ['result'],
   })
   const counters = RESULTS.map((result) => [result, family.labels(result)] as const)

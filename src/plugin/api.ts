@@ -33,6 +33,7 @@ export {
   type AnyPlugin,
   type BodyFilter,
   type BodyStream,
+  type BodyTap,
   type CheckTools,
   type Clock,
   ConfigError,

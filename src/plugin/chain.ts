@@ -12,6 +12,7 @@ export interface Chain {
   readonly rewrite: Steps
   readonly access: Steps
   readonly beforeProxy: Steps
+  readonly tapBody: Steps
   readonly headerFilter: Steps
   readonly bodyFilter: Steps
   readonly packBody: Steps
@@ -27,6 +28,7 @@ export function buildChain(instances: readonly Instance[]): Chain {
     rewrite: of('rewrite'),
     access: of('access'),
     beforeProxy: of('beforeProxy'),
+    tapBody: of('tapBody'),
     headerFilter: of('headerFilter'),
     bodyFilter: of('bodyFilter'),
     packBody: of('packBody'),

@@ -41,6 +41,14 @@ export interface BodyStream {
   readonly stream: Transform
 }
 
+/** Watches a body on its way to the upstream. It holds nothing up: what it cannot take in time is its own loss. */
+export interface BodyTap {
+  /** The next bytes. They may be kept, and must not be changed. */
+  write(chunk: Uint8Array): void
+  /** Once, after the last chunk: whether that was the whole body, or the request ended before it. */
+  end(isWhole: boolean): void
+}
+
 /** The compiled form of one stored configuration: functions that close over prepared values (contract §6 for the phases). */
 export interface PluginInstance {
   /** Before the consumer is known; authentication lives here. May answer. */
@@ -49,6 +57,11 @@ export interface PluginInstance {
   access?: RequestPhase
   /** After a node was picked, again before each retry. */
   beforeProxy?: RequestPhase
+  /**
+   * Before the first attempt to send a request that has a body; a returned tap sees every chunk of it, once, however often it is sent:
+   * what the client sends as it comes, or at once what a plugin has set or read before.
+   */
+  tapBody?: (context: RequestContext) => BodyTap | undefined
   /** Status and headers of the response are known and can still change. Synchronous. */
   headerFilter?: (context: RequestContext) => void
   /**

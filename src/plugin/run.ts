@@ -1,8 +1,9 @@
+import { bodyTaps, type OwnedTap } from './body-taps.ts'
 import type { Chain, Steps } from './chain.ts'
 import { BodyGoneError, BodyTooLargeError } from './context/client-body.ts'
 import type { Context } from './context/context.ts'
 import { requestSlot } from './context/slot.ts'
-import type { BodyFilter, BodyStream, PhaseResult, PluginInstance, Reply } from './definition.ts'
+import type { BodyFilter, BodyStream, BodyTap, PhaseResult, PluginInstance, Reply } from './definition.ts'
 import type { Instance } from './instance.ts'
 import { withinPhaseLimit } from './phase-limit.ts'
 
@@ -157,13 +158,31 @@ function addFilter(
   filters.push(filter)
 }
 
+/**
+ * Shows the body that will be sent, if there is one, to the instances that want to see it. What they do about it never throws: a throw
+ * ends that tap and is reported.
+ */
+export function tapBody(chains: readonly Chain[], context: Context, report: FailureReport): void {
+  if (!context.hasBody) return
+  const owned = chains.flatMap((chain) =>
+    chain.tapBody.flatMap((step) => ownTap(step, context, report) ?? []),
+  )
+  if (owned.length > 0) context.showBody(bodyTaps(owned))
+}
+
+function ownTap(step: Instance, context: Context, report: FailureReport): OwnedTap | undefined {
+  const phase = 'tapBody'
+  const tap = runSafely(step, phase, { context, report }) as BodyTap | undefined
+  return tap && { tap, fail: (error) => report({ instance: step, phase, error }, context) }
+}
+
 export function runLog(steps: Steps, context: Context, report: FailureReport): void {
   for (const step of steps) runSafely(step, 'log', { context, report })
 }
 
 function runSafely(
   step: Instance,
-  phase: 'headerFilter' | 'bodyFilter' | 'packBody' | 'log',
+  phase: 'tapBody' | 'headerFilter' | 'bodyFilter' | 'packBody' | 'log',
   { context, report }: { readonly context: Context; readonly report: FailureReport },
 ): unknown {
   if (!mayRun(step, context)) return undefined

@@ -1,6 +1,6 @@
 import type { Steps } from '../plugin/chain.ts'
 import type { Reply } from '../plugin/definition.ts'
-import { runRequestPhase } from '../plugin/run.ts'
+import { runRequestPhase, tapBody } from '../plugin/run.ts'
 import { reportAnswer, reportFailure } from '../upstream/health/passive.ts'
 import { type HealthPickContext, isLeftOut, pickHealthy } from '../upstream/health/pick-healthy.ts'
 import type { ResponseHead, ResponseSink, Sending, TransportError } from '../upstream/transport.ts'
@@ -202,9 +202,16 @@ class Forwarding implements Attempts, HealthPickContext, ResponseSink {
     const { stats } = this.#exchange.context
     const needsFreshConnection = this.#isRepeat
     this.#isRepeat = false
+    if (this.#attemptAt === 0) this.#tapBody()
     this.#attemptAt = performance.now()
     stats.upstreamStartedAt ||= this.#attemptAt
     this.#sending = sendAttempt(this.#exchange, { node, state: this.#state, needsFreshConnection }, this)
+  }
+
+  #tapBody(): void {
+    const { context, globalChain, chain, report } = this.#exchange
+    if (globalChain.tapBody.length === 0 && chain.tapBody.length === 0) return
+    tapBody([globalChain, chain], context, report)
   }
 
   #again(verdict: Verdict, error: TransportError): void {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { BodyGoneError, BodyTooLargeError, type ClientBody } from '../plugin/context/client-body.ts'
+import type { BodyTap } from '../plugin/definition.ts'
 import type { BodyConsumer, OutgoingBody } from '../upstream/transport.ts'
 import { isGrpc } from './grpc-status.ts'
 import { passableTrailers } from './trailers.ts'
@@ -68,6 +69,7 @@ export class RequestBody implements OutgoingBody, ClientBody {
   #hasEnded = false
   #isDiscarded = false
   #consumer: BodyConsumer | undefined
+  #tap: BodyTap | undefined
   #timer: NodeJS.Timeout | undefined
   #startedAt = 0
   #pausedAt = 0
@@ -120,6 +122,12 @@ export class RequestBody implements OutgoingBody, ClientBody {
     return reading
   }
 
+  tap(tap: BodyTap): void {
+    for (const chunk of this.#kept) tap.write(chunk)
+    this.#tap = tap
+    if (this.#hasEnded || this.#isDiscarded) this.#endTap()
+  }
+
   limit(bytes: number): void {
     this.#limits = { ...this.#limits, bytes }
   }
@@ -129,6 +137,7 @@ export class RequestBody implements OutgoingBody, ClientBody {
     clearTimeout(this.#timer)
     this.#consumer = undefined
     this.#isDiscarded = true
+    this.#endTap()
     this.#forget()
     this.#giveUpCollecting?.(new BodyGoneError())
     const request = this.#request
@@ -178,6 +187,7 @@ export class RequestBody implements OutgoingBody, ClientBody {
     this.#request.on('end', () => {
       clearTimeout(this.#timer)
       this.#hasEnded = true
+      this.#endTap()
       this.#consumer?.onEnd(trailersOf(this.#request))
     })
   }
@@ -190,6 +200,7 @@ export class RequestBody implements OutgoingBody, ClientBody {
     }
     if (this.#isWholeKept) this.#keep(chunk)
     this.#timer?.refresh()
+    this.#tap?.write(chunk)
     if (this.#consumer?.onChunk(chunk) === false) this.#pause()
     else if (this.#isTooSlow()) this.#owner.onBodyTooSlow()
   }
@@ -221,6 +232,12 @@ export class RequestBody implements OutgoingBody, ClientBody {
   #keep(chunk: Buffer): void {
     if (this.#isPromised || this.bytesRead <= this.#keptBytes) this.#kept.push(chunk)
     else this.#forget()
+  }
+
+  #endTap(): void {
+    const tap = this.#tap
+    this.#tap = undefined
+    tap?.end(this.#hasEnded)
   }
 
   #forget(): void {

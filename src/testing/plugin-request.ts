@@ -13,6 +13,7 @@ import {
   runHeaderFilters,
   runLog,
   runRequestPhase,
+  tapBody,
 } from '../plugin/run.ts'
 import { BodyPipeline } from '../proxy/body-pipeline.ts'
 
@@ -94,6 +95,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
     context.stats.upstreamStartedAt = walk.monotonic()
     reply = await runRequestPhase(chain.beforeProxy, 'beforeProxy', phase)
   }
+  if (!reply) tapBody([chain], context, walk.report)
   if (!reply && init.upstream === 'refused') reply = { status: 502 }
   if (!reply) {
     sent = sentBy(context, Buffer.from(init.body ?? ''))
@@ -160,6 +162,10 @@ function bodyInMemory(bytes: Buffer): ClientBody {
       const limit = Math.min(most, maxBytes)
       if (bytes.length > limit) throw new BodyTooLargeError(limit)
       return bytes
+    },
+    tap: (tap) => {
+      tap.write(bytes)
+      tap.end(true)
     },
     limit: (limit) => {
       most = limit

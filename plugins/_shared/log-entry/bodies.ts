@@ -1,28 +1,35 @@
 import {
   type BodyFilter,
+  type BodyTap,
   BodyTooLargeError,
   compileExpression,
   type RequestContext,
+  type RequestSlot,
   requestSlot,
 } from '../../../src/plugin/api.ts'
 import { decodeBody } from './content-decoding.ts'
+import { Prefix } from './prefix.ts'
 import type { LogConfig } from './schema.ts'
 
-/** Bodies up to this are read whole though an entry may show less of them; longer ones are not held back to be read. */
-const READ_AT_LEAST = 1 << 20
+/** A body of up to this is waited for, so that it is there to be shown when no node can be reached; longer ones are watched as they pass. */
+const READ_AHEAD_BYTES = 64 * 1024
 
-/** The body of the request, when a logger has read it; shared, whatever part of it each of them may show. */
+/** The body of the request, when a logger has read it ahead; shared, whatever part of it each of them may show. */
 const requestBody = requestSlot<Buffer>('logged request body')
+/** What each logger has kept of a body that was not read ahead. */
+const requestTaps = requestSlot<Map<object, Prefix>>('logged request bodies')
 /** What each logger has kept of the body of the response. */
-const responseTaps = requestSlot<Map<object, ResponseTap>>('logged response bodies')
+const responseTaps = requestSlot<Map<object, Prefix>>('logged response bodies')
 
 /** One logger's share in the bodies of requests and responses. */
 export interface BodyCapture {
-  /** Reads the body of the request; absent when no entry shows it. */
+  /** Reads the body of the request ahead when it is short; absent when no entry shows it. */
   readonly access?: (context: RequestContext) => Promise<void> | undefined
+  /** Looks at the body of the request as it passes; absent when no entry shows it. */
+  readonly tapBody?: (context: RequestContext) => BodyTap | undefined
   /** Looks at the body of the response as it passes; absent when no entry shows it. */
   readonly bodyFilter?: (context: RequestContext) => BodyFilter | undefined
-  /** The beginning of the body of the request as text; `undefined` when it is not to be shown, or too long to be read. */
+  /** The beginning of the body of the request as text, as far as it was read; `undefined` when it is not to be shown. */
   request(context: RequestContext): string | undefined
   /** What was kept of the body of the response, as text. */
   response(context: RequestContext): string | undefined
@@ -39,14 +46,23 @@ export function compileBodies(config: LogConfig, namesRequestBody: boolean): Bod
   const key = {}
   return {
     ...(wantsRequest && {
-      access: (context) =>
-        wantsRequest(context) ? readRequest(context, Math.max(maxRequest, READ_AT_LEAST)) : undefined,
+      access: (context) => (wantsRequest(context) ? readAhead(context) : undefined),
+      tapBody: (context) =>
+        context.get(requestBody) === undefined && wantsRequest(context)
+          ? tapRequest(keep(context, requestTaps, { key, maxBytes: maxRequest }))
+          : undefined,
     }),
     ...(wantsResponse && {
-      bodyFilter: (context) => (wantsResponse(context) ? tapResponse(context, key, maxResponse) : undefined),
+      bodyFilter: (context) =>
+        wantsResponse(context)
+          ? tapResponse(keep(context, responseTaps, { key, maxBytes: maxResponse }))
+          : undefined,
     }),
     request(context) {
-      const body = wantsRequest && context.get(requestBody)
+      if (!wantsRequest) return undefined
+      const passed = context.get(requestTaps)?.get(key)?.bytes()
+      if (passed) return passed.length > 0 ? passed.toString() : undefined
+      const body = context.get(requestBody)
       return body && wantsRequest(context) ? body.subarray(0, maxRequest).toString() : undefined
     },
     response(context) {
@@ -66,58 +82,43 @@ function wantedWhen(isIncluded: boolean, rules: readonly unknown[] | undefined):
   return (context) => expression.test(context)
 }
 
-function readRequest(context: RequestContext, maxBytes: number): Promise<void> | undefined {
-  if (!context.hasBody || isGrpc(context)) return undefined
-  return context.readBody(maxBytes).then(
+function readAhead(context: RequestContext): Promise<void> | undefined {
+  const { headers } = context
+  const length = Number(headers.get('content-length') ?? Number.NaN)
+  if (!context.hasBody || !(length <= READ_AHEAD_BYTES)) return undefined
+  return context.readBody(READ_AHEAD_BYTES).then(
     (body) => context.set(requestBody, body),
     (error) => {
-      // The request goes on; its entry has no body.
+      // A plugin has announced less than there is: it is watched as it passes.
       if (!(error instanceof BodyTooLargeError)) throw error
     },
   )
 }
 
-/** Its body may be a conversation: to wait for its end would be to wait for an answer to what was not forwarded yet. */
-function isGrpc({ headers }: RequestContext): boolean {
-  return headers.get('content-type')?.toLowerCase().startsWith('application/grpc') === true
+/** A place in the request where one logger keeps the beginning of a body. */
+function keep(
+  context: RequestContext,
+  slot: RequestSlot<Map<object, Prefix>>,
+  { key, maxBytes }: { key: object; maxBytes: number },
+): Prefix {
+  const prefix = new Prefix(maxBytes)
+  const kept = context.get(slot)
+  if (kept) kept.set(key, prefix)
+  else context.set(slot, new Map([[key, prefix]]))
+  return prefix
 }
 
-function tapResponse(context: RequestContext, key: object, maxBytes: number): BodyFilter {
-  let taps = context.get(responseTaps)
-  if (!taps) {
-    taps = new Map()
-    context.set(responseTaps, taps)
-  }
-  const tap = new ResponseTap(maxBytes)
-  taps.set(key, tap)
-  return tap
+function tapRequest(prefix: Prefix): BodyTap {
+  return { write: (chunk) => prefix.add(chunk), end: () => {} }
 }
 
-/** Keeps the first bytes of a body and changes nothing. */
-class ResponseTap implements BodyFilter {
-  readonly isObserver = true
-  #room: number
-  readonly #kept: Uint8Array[] = []
-
-  constructor(maxBytes: number) {
-    this.#room = maxBytes
-  }
-
-  write(chunk: Uint8Array): Uint8Array {
-    if (this.#room > 0) {
-      // A copy: filters behind this one own the chunk and may change it.
-      const part = Buffer.from(chunk.subarray(0, this.#room))
-      this.#kept.push(part)
-      this.#room -= part.length
-    }
-    return chunk
-  }
-
-  end(): undefined {
-    return undefined
-  }
-
-  bytes(): Buffer {
-    return Buffer.concat(this.#kept)
+function tapResponse(prefix: Prefix): BodyFilter {
+  return {
+    isObserver: true,
+    write(chunk) {
+      prefix.add(chunk)
+      return chunk
+    },
+    end: () => undefined,
   }
 }

@@ -11,7 +11,7 @@ import { compileFormat, type LogEntry, type LogFormat, setField } from './format
 import type { LogConfig } from './schema.ts'
 
 /** What a logger's configuration says of its entries, compiled. */
-export interface EntrySource extends Pick<BodyCapture, 'access' | 'bodyFilter'> {
+export interface EntrySource extends Pick<BodyCapture, 'access' | 'tapBody' | 'bodyFilter'> {
   /** The entry of a request that is over; for the `log` phase. Owned by the caller. */
   entry(context: RequestContext): LogEntry
 }
@@ -39,6 +39,7 @@ export function compileEntries(
   const formats = new Formats(config, format, host)
   return {
     ...(bodies.access && { access: bodies.access }),
+    ...(bodies.tapBody && { tapBody: bodies.tapBody }),
     ...(bodies.bodyFilter && { bodyFilter: bodies.bodyFilter }),
     entry(context) {
       const { custom, extra } = formats.current()

@@ -43,6 +43,7 @@ export function compileLogger<Entry = LogEntry>(parts: LoggerParts<Entry>): Plug
   })
   return {
     ...(source.access && { access: source.access }),
+    ...(source.tapBody && { tapBody: source.tapBody }),
     ...(source.bodyFilter && { bodyFilter: source.bodyFilter }),
     log(context) {
       observed.begin(context)

@@ -1,3 +1,5 @@
+import type { BodyTap } from '../definition.ts'
+
 /** The client's body as a request context hands it out. */
 export interface ClientBody {
   /** Bytes that the head announces, `undefined` for a chunked body. */
@@ -7,6 +9,8 @@ export interface ClientBody {
    * `maxBytes`, and with {@link BodyGoneError} when the client leaves or is given up.
    */
   collect(maxBytes: number): Promise<Buffer>
+  /** Shows it to `tap` as it is read: first what has been read already. One tap at most. Must be called before the body is sent. */
+  tap(tap: BodyTap): void
   /** Longest body from now on, instead of the listener's limit. */
   limit(bytes: number): void
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { UpstreamHandle } from '../definition.ts'
+import type { BodyTap, UpstreamHandle } from '../definition.ts'
 import type { Trace } from '../trace.ts'
 import { BodyTooLargeError, type ClientBody } from './client-body.ts'
 import { HeaderList } from './header-list.ts'
@@ -203,6 +203,17 @@ export class Context implements RequestContext {
     this.newBody = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     this.headers.remove('transfer-encoding')
     this.headers.set('Content-Length', String(this.newBody.length))
+  }
+
+  /** Shows `tap` the body that goes to the upstream; called by the data path before the first attempt. */
+  showBody(tap: BodyTap): void {
+    const { newBody, clientBody } = this
+    if (newBody === undefined && clientBody) {
+      clientBody.tap(tap)
+      return
+    }
+    if (newBody) tap.write(newBody)
+    tap.end(true)
   }
 
   setBodyLimit(bytes: number): void {
