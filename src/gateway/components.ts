@@ -130,7 +130,8 @@ export function buildComponents(environment: Environment, surroundings: Surround
     isStoreReachable: () => work.link.following?.status().isReachable ?? false,
     prefix: plugin_attr.prometheus.metric_prefix,
   })
-  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools: environment.pools })
+  const { pools, agentTypes } = environment
+  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools, agentTypes })
   if (settings.deployment.role === 'control_plane') readiness.release('proxy')
   if (settings.gatewright.registration.required) readiness.block(REGISTRATION)
   return {

@@ -7,10 +7,12 @@ import type { Drain } from '../lifecycle/drain.ts'
 import type { TlsVersion } from '../model/types.ts'
 import { type AccessLog, createAccessLog } from '../observe/access-log.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
+import type { Context } from '../plugin/context/context.ts'
 import type { HookFailure } from '../plugin/fastify-hooks.ts'
 import { type MountedPlugins, mountPlugins } from '../plugin/mount.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
+import { agentRequestObserver } from './agent-requests.ts'
 import { tellOfCutRequests } from './cut-requests.ts'
 import type { Environment } from './environment.ts'
 import {
@@ -196,7 +198,8 @@ export class DataPlane {
 
   #observers(): RequestObserver[] {
     const log = this.#accessLog
-    return log ? [(context) => log.write(context)] : []
+    const all = [log && ((context: Context) => log.write(context)), agentRequestObserver(this.#environment)]
+    return all.filter((observer) => observer !== undefined)
   }
 }
 

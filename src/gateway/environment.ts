@@ -24,6 +24,7 @@ import type { NodeOrigins } from '../upstream/node-feed.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
 import type { TlsContexts } from '../upstream/tls-contexts.ts'
 import type { UpstreamEnvironment } from '../upstream/upstream.ts'
+import type { AgentTypes } from './agent-types.ts'
 import { Debug } from './debug.ts'
 import { createNodeDiscovery, type NodeDiscovery, relayedDiscovery } from './node-discovery.ts'
 import { nodeMetrics } from './node-metrics.ts'
@@ -53,6 +54,8 @@ export interface Environment {
   readonly discovery: NodeDiscovery
   /** Absent where it is switched off, and in a worker. */
   readonly registry: Registry | undefined
+  /** What is registered; absent where the registry is switched off. */
+  readonly agentTypes: AgentTypes | undefined
   readonly nodeOperations: NodeOperations
   /** Run by this process, in its turn, when one of the node's workers wants them run in all. */
   readonly ownOperations: LocalOperations
@@ -80,6 +83,7 @@ export interface EnvironmentOptions {
 export interface Relayed {
   readonly health: HealthRelay
   readonly origins: NodeOrigins
+  readonly agentTypes: AgentTypes
   readonly secrets: RelayedSecrets
   /** `local` runs them in this process. */
   nodeOperations(local: NodeOperations): NodeOperations
@@ -139,6 +143,7 @@ export function createEnvironment(
     monitor: upstreams.monitor,
     discovery,
     registry,
+    agentTypes: registry?.view ?? (settings.gatewright.registry.enable ? relayed?.agentTypes : undefined),
     nodeOperations: operations.nodeOperations,
     ownOperations,
     logConfiguration: configLogger,
@@ -169,6 +174,7 @@ type InstanceParts = Omit<
   | 'monitor'
   | 'discovery'
   | 'registry'
+  | 'agentTypes'
   | 'logConfiguration'
   | 'secrets'
   | 'debug'

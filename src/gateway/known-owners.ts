@@ -1,17 +1,21 @@
 import type { MetricRegistry } from '../observe/metrics.ts'
+import { AGENT_TYPES } from '../registry/agent-traffic.ts'
 import type { Graph } from '../snapshot/graph.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
+import type { AgentTypes } from './agent-types.ts'
 
 interface Owners {
   readonly graph: Graph
   readonly pools: PoolRegistry
+  /** Absent without a registry. */
+  readonly agentTypes: AgentTypes | undefined
 }
 
 /**
- * Lets series go with the route, service, consumer or node that their labels name: whatever is not configured any more is gone
+ * Lets series go with the route, service, consumer, node or type of agents that their labels name: whatever is not configured any more is gone
  * from the next exposition on. Labels of other kinds are left alone.
  */
-export function removeSeriesOfTheGone(metrics: MetricRegistry, { graph, pools }: Owners): void {
+export function removeSeriesOfTheGone(metrics: MetricRegistry, { graph, pools, agentTypes }: Owners): void {
   metrics.beforeCollect(() => {
     const isNode = once(() => pools.hosts())
     const routeNames = once(() => namesOf(graph, 'routes'))
@@ -21,6 +25,7 @@ export function removeSeriesOfTheGone(metrics: MetricRegistry, { graph, pools }:
       services: (value) => graph.get('services', value) !== undefined || serviceNames().has(value),
       consumers: (value) => graph.get('consumers', value) !== undefined,
       nodes: (value) => isNode().has(value),
+      [AGENT_TYPES]: (value) => agentTypes?.isKnown(value) ?? true,
     }
     metrics.prune((owner, value) => checks[owner]?.(value) ?? true)
   })

@@ -1,6 +1,7 @@
 import { BACKGROUND_CLOCK } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
+import { declarations } from '../registry/metric-alias.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryError } from '../registry/registry-error.ts'
 import type { Choose } from '../registry/select.ts'
@@ -22,7 +23,8 @@ export function createRegistry(
   if (!gatewright.registry.enable) return undefined
   if (READ_ONLY.includes(store.type)) throw unfit(store.type)
   const { prefix } = store
-  return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics, now: () => Date.now() })
+  const declared = declarations(metrics, gatewright.registry.metrics_alias)
+  return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics: declared, now: () => Date.now() })
 }
 
 /** Lets nodes register in this store; the result ends what that began. Rejects when it is one that cannot hold them. */

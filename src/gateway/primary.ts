@@ -7,6 +7,7 @@ import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { AppliedWaiters } from '../snapshot/applied.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
+import { feedAgentTypes } from './agent-types.ts'
 import type { AppliedSource } from './applied-source.ts'
 import type { Debug } from './debug.ts'
 import { WorkersDebug } from './debug-feed.ts'
@@ -192,7 +193,7 @@ export class Primary {
 
   #answer(worker: WorkerProcess): void {
     const { environment, metrics, publisher } = this.#workshop!
-    const { monitor, discovery, nodeOperations, plugins, secrets } = environment
+    const { monitor, discovery, nodeOperations, plugins, secrets, registry } = environment
     const { link } = worker
     this.#living.add(worker)
     link.onClose(() => this.#living.delete(worker))
@@ -208,6 +209,7 @@ export class Primary {
     this.#secrets.attach(link, { keeper: secrets.cache, publisher })
     link.on('counted', (text: string) => metrics.keep(worker, text))
     link.on('feed', () => {
+      if (registry) feedAgentTypes(link, registry.view)
       if (monitor) this.health.attach(link, monitor)
       this.store.attach(link)
     })

@@ -15,6 +15,7 @@ import type { Plan } from '../snapshot/plan.ts'
 import { Publisher } from '../snapshot/publisher.ts'
 import { type Following, followStore } from '../store/follow.ts'
 import { RelayStore } from '../store/relay-store.ts'
+import { RelayedAgentTypes } from './agent-types.ts'
 import { DataPlane } from './data-plane.ts'
 import { answerDebug } from './debug-feed.ts'
 import { relayedOrigins } from './discovery-feed.ts'
@@ -145,6 +146,7 @@ class WorkerParts {
       relayed: {
         health,
         origins: relayedOrigins(link),
+        agentTypes: new RelayedAgentTypes(link),
         secrets: new RelayedSecrets(link, { env: process.env, clock: BACKGROUND_CLOCK }),
         nodeOperations: (local) => relayedNodeOperations(link, local, (name) => own?.has(name) ?? false),
         workerOperations: relayedWorkerOperations(link),
@@ -257,7 +259,7 @@ class WorkerParts {
 }
 
 function createPublisher(environment: Environment, onApplied: (revision: number) => void): Publisher {
-  const { settings, metadata, compile, secrets, metrics, pools } = environment
+  const { settings, metadata, compile, secrets, metrics, pools, agentTypes } = environment
   const publisher = new Publisher({
     prefix: settings.store.prefix,
     environment: compile,
@@ -271,6 +273,6 @@ function createPublisher(environment: Environment, onApplied: (revision: number)
   })
   environment.published.attach(publisher)
   secrets.listen((references) => publisher.onSecrets(references))
-  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools })
+  removeSeriesOfTheGone(metrics, { graph: publisher.graph, pools, agentTypes })
   return publisher
 }

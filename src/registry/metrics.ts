@@ -1,13 +1,13 @@
 import type { Clock } from '../lib/clock.ts'
-import type { MetricRegistry } from '../observe/metrics.ts'
 import type { DeskParts } from './desk.ts'
 import { agentStatus, statusOf } from './entries.ts'
+import type { Declarations } from './metric-alias.ts'
 import type { RegistryView } from './view.ts'
 import { weightsOf } from './weights.ts'
 
 /** The registry's metrics (systems.md §7.7). Gauges are counted from the records at each exposition, so that none is stale. */
 export function registerRegistryMetrics(
-  metrics: MetricRegistry,
+  metrics: Declarations,
   view: RegistryView,
   clock: Clock,
 ): DeskParts['count'] {
@@ -28,7 +28,7 @@ export function registerRegistryMetrics(
   }
 }
 
-function registerGauges(metrics: MetricRegistry, view: RegistryView, clock: Clock): void {
+function registerGauges(metrics: Declarations, view: RegistryView, clock: Clock): void {
   const gauge = (name: string, help: string, ...labels: string[]) => metrics.gauge({ name, help, labels })
   const nodes = gauge('gatewright_registry_nodes', 'Registered nodes', 'status')
   const agents = gauge('gatewright_registry_agents', 'Registered agents', 'agent_type', 'status')

@@ -1,12 +1,12 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
-import type { MetricRegistry } from '../observe/metrics.ts'
 import type { ConfigStore } from '../store/config-store.ts'
 import type { TransactionalStore } from '../store/transactions.ts'
 import { AgentDesk } from './agent-desk.ts'
 import type { DeskParts } from './desk.ts'
 import { Drains } from './drains.ts'
 import { Heartbeats } from './heartbeats.ts'
+import type { Declarations } from './metric-alias.ts'
 import { registerRegistryMetrics } from './metrics.ts'
 import { NodeDesk } from './node-desk.ts'
 import { ViewSource } from './source.ts'
@@ -18,7 +18,7 @@ export interface RegistryOptions {
   readonly prefix: string
   readonly clock: Clock
   readonly logger: Logger
-  readonly metrics: MetricRegistry
+  readonly metrics: Declarations
   /** Wall clock, ms. */
   readonly now: () => number
 }

@@ -25,7 +25,7 @@ export class ViewSource implements RegistrySource {
     const now = this.#clock.nowMs()
     const nodes = distinct(selectable(all, filter).flatMap((serving) => asNode(serving, now)))
     const climbs = all.some(({ node }) => isClimbing(node, now))
-    const isKnown = all.length > 0
+    const isKnown = this.#view.isKnown(type)
     return climbs ? { nodes, isKnown, changesInMs: CLIMB_STEP_MS } : { nodes, isKnown }
   }
 

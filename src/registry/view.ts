@@ -137,6 +137,13 @@ export class RegistryView {
     return this.#agents.values()
   }
 
+  /** Whether anyone of the type is registered, or was when the store came back without. */
+  isKnown(type: string): boolean {
+    if (this.index.ofType(type).size > 0) return true
+    for (const _lost of this.#lingering.ofType(type)) return true
+    return false
+  }
+
   /** The agents of a type that requests may go to, those included that the store lost and nobody let go. */
   serving(type: string): Serving[] {
     const found: Serving[] = []

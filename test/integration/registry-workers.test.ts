@@ -27,6 +27,16 @@ it('workers send requests to agents that register with their primary, and stop w
   await eventually('answers of all workers', async () => (await statuses()).join() === '200')
   assert.deepEqual(await askFor('chat/a'), [200, null])
   assert.deepEqual(await askFor('chat/b'), [200, '1'])
+  const series = async () => {
+    const text = await node.metrics()
+    return text
+      .split('\n')
+      .filter((line) => /^gatewright_registry_requests_total{agent_type="chat"/.test(line))
+  }
+  const counted = Number(/ (\d+)$/.exec((await series()).join())?.[1])
+  assert.ok(counted >= 6, `${counted} requests counted over both workers`)
   await registry('DELETE', 'nodes/n1?drain_s=30')
   await eventually('none', async () => (await statuses()).join() === '503')
+  await registry('DELETE', 'nodes/n1')
+  await eventually('the series to go with the type', async () => (await series()).length === 0, 20_000)
 })

@@ -188,6 +188,10 @@ export const GATEWRIGHT_KEYS = {
         integer(2, 300),
         'seconds that a node lives without a heartbeat when it asks for no other time',
       ),
+      metrics_alias: key(
+        choice('autogen'),
+        "shows five of its metrics under the names of AutoGen's gateway too, see docs/reference/metrics.md",
+      ),
     }),
     'registry of service instances, see docs/reference/registry.md',
   ),
