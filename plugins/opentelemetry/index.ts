@@ -3,6 +3,7 @@ import { type Attribute, SPAN_KIND_SERVER } from '../_shared/otlp/span.ts'
 import { IdSource } from '../_shared/trace/id-source.ts'
 import { type OwnEntry, ownState } from '../_shared/trace/own-state.ts'
 import { readTraceparent, traceparentOf } from '../_shared/trace/traceparent.ts'
+import { setVariables } from '../_shared/trace/variables.ts'
 import { microsAt } from '../_shared/trace/wall-time.ts'
 import { compileAttributes } from './attributes.ts'
 import { Exporter } from './exporter.ts'
@@ -46,6 +47,7 @@ export default definePlugin<OpentelemetryConfig>({
         const traceId = parent?.traceId ?? newTraceId(context, settings.current, ids)
         const span = { traceId, spanId: ids.spanId(), isSampled: isSampled(traceId, parent) }
         headers.set('traceparent', traceparentOf(span))
+        if (settings.current.set_ngx_var) setVariables(context, 'opentelemetry', span)
         // Belongs to a trace that nobody can tell (W3C Trace Context §4.3).
         if (!parent) headers.remove('tracestate')
         if (!span.isSampled) return

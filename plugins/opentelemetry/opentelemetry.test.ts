@@ -358,3 +358,49 @@ describe('the configuration of opentelemetry', () => {
     assert.match(sent!.headers.get('traceparent') ?? '', /-00$/)
   })
 })
+
+describe('the variables of opentelemetry', () => {
+  it('tell of the trace in texts and logs when set_ngx_var asks for them, sampled or not', async (t) => {
+    for (const [name, flags] of [
+      ['always_on', '01'],
+      ['always_off', '00'],
+    ]) {
+      const { mounted } = await alone(t, { config: { sampler: { name } }, attr: { set_ngx_var: true } })
+      const { sent, context } = await mounted.request({ headers: { traceparent: `00-${TRACE}-${SPAN}-01` } })
+      const span = String(context.var('opentelemetry_span_id'))
+      assert.match(span, /^[0-9a-f]{16}$/)
+      assert.equal(context.var('opentelemetry_trace_id'), TRACE)
+      assert.equal(context.var('opentelemetry_context_traceparent'), `00-${TRACE}-${span}-${flags}`)
+      assert.equal(sent?.headers.get('traceparent'), `00-${TRACE}-${span}-${flags}`)
+    }
+  })
+
+  it('are not there unless asked for, and the metadata may ask', async (t) => {
+    const { mounted } = await alone(t)
+    assert.equal((await mounted.request()).context.var('opentelemetry_trace_id'), undefined)
+    const { mounted: asked } = await alone(t, { metadata: { set_ngx_var: true } })
+    assert.match(String((await asked.request()).context.var('opentelemetry_trace_id')), /^[0-9a-f]{32}$/)
+  })
+
+  it('stand in what other plugins write', async (t) => {
+    const upstream = await fakeUpstream(t)
+    const gateway = await startGateway(
+      t,
+      {
+        routes: {
+          r1: {
+            uri: '/*',
+            plugins: {
+              opentelemetry: {},
+              'response-rewrite': { headers: { set: { 'X-Trace': '$opentelemetry_trace_id' } } },
+            },
+            upstream: { nodes: { [upstream.address]: 1 } },
+          },
+        },
+      },
+      { settings: { 'plugin_attr.opentelemetry': { set_ngx_var: true } } },
+    )
+    const response = await fetch(gateway.proxyUrl, { headers: { traceparent: `00-${TRACE}-${SPAN}-01` } })
+    assert.equal(response.headers.get('x-trace'), TRACE)
+  })
+})

@@ -92,6 +92,12 @@ const SETTINGS = {
       },
     },
   },
+  set_ngx_var: {
+    type: 'boolean',
+    default: false,
+    description:
+      'Set the variables `opentelemetry_context_traceparent`, `opentelemetry_trace_id` and `opentelemetry_span_id`.',
+  },
   batch_span_processor: {
     type: 'object',
     default: {},
@@ -135,6 +141,7 @@ export interface Settings {
     readonly request_headers: Readonly<Record<string, boolean | number | string>>
     readonly ssl_verify: boolean
   }
+  readonly set_ngx_var: boolean
   readonly batch_span_processor: {
     readonly max_queue_size: number
     readonly batch_timeout: number

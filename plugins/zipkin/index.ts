@@ -10,6 +10,7 @@ import { checkServiceUrl } from '../_shared/callout/service-url.ts'
 import { postEntries } from '../_shared/sink/http-sink.ts'
 import { IdSource } from '../_shared/trace/id-source.ts'
 import { type OwnEntry, ownState } from '../_shared/trace/own-state.ts'
+import { setVariables } from '../_shared/trace/variables.ts'
 import { readB3, writeB3, writeUnsampled } from './b3.ts'
 import { reportText } from './report.ts'
 import { SPAN_TREES, Trace } from './trace.ts'
@@ -49,6 +50,17 @@ const schema = {
 
 type Config = FromSchema<typeof schema>
 
+const attrSchema = {
+  type: 'object',
+  properties: {
+    set_ngx_var: {
+      type: 'boolean',
+      default: false,
+      description: 'Set the variables `zipkin_context_traceparent`, `zipkin_trace_id` and `zipkin_span_id`.',
+    },
+  },
+} as const
+
 const openTrace = requestSlot<OwnEntry<Trace>>('zipkin')
 const INVALID: Reply = { status: 400 }
 const TIMEOUT_MS = 5000
@@ -67,6 +79,7 @@ export default definePlugin<Config>({
   name: 'zipkin',
   priority: 12011,
   schema,
+  attrSchema,
   check: (config) => checkServiceUrl(config.endpoint, 'endpoint'),
   compile(config, host) {
     const { sample_ratio: ratio, service_name: serviceName, server_addr: serverAddr } = config
@@ -74,12 +87,18 @@ export default definePlugin<Config>({
     const spansOf = SPAN_TREES[config.span_version]
     const own = ownState(openTrace)
     const ids = new IdSource()
+    const setsVariables = host.attr['set_ngx_var'] === true
     return {
       rewrite(context) {
         const b3 = readB3(context.headers)
         if (b3 === 'invalid') return INVALID
-        if (b3.isSampled ?? ids.fraction() < ratio) {
-          const trace = new Trace(b3, ids)
+        const isSampled = b3.isSampled ?? ids.fraction() < ratio
+        const trace = isSampled || setsVariables ? new Trace(b3, ids) : undefined
+        if (trace && setsVariables) {
+          const { traceId, requestSpanId: spanId } = trace
+          setVariables(context, 'zipkin', { traceId, spanId, isSampled })
+        }
+        if (trace && isSampled) {
           own.set(context, trace)
           writeB3(context.headers, trace)
         } else writeUnsampled(context.headers, b3)

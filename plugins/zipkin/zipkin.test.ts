@@ -316,3 +316,28 @@ describe('zipkin', () => {
     assert.match(refusal(zipkin, { ...fine, endpoint: 'zipkin:9411' }) ?? '', /begins with http:\/\//)
   })
 })
+
+describe('the variables of zipkin', () => {
+  const variablesOf = async (sampled: string, attr: Record<string, unknown>) => {
+    const config = { endpoint: 'http://127.0.0.1:1/', sample_ratio: 1 }
+    const { context } = await mountPlugin(zipkin, config, { attr }).request({
+      headers: { 'X-B3-TraceId': TRACE.slice(16), 'X-B3-SpanId': SPAN, 'X-B3-Sampled': sampled },
+      upstream: 'refused',
+    })
+    return ['context_traceparent', 'trace_id', 'span_id'].map((name) => context.var(`zipkin_${name}`))
+  }
+
+  it('tell of the trace when set_ngx_var asks for them, traced or not', async () => {
+    const traceId = TRACE.slice(16)
+    for (const sampled of ['1', '0']) {
+      const [parent, trace, span] = await variablesOf(sampled, { set_ngx_var: true })
+      assert.match(String(span), HEX_16)
+      assert.equal(trace, traceId)
+      assert.equal(parent, `00-${'0'.repeat(16)}${traceId}-${span}-0${sampled}`)
+    }
+  })
+
+  it('are not there unless asked for', async () => {
+    assert.deepEqual(await variablesOf('1', {}), [undefined, undefined, undefined])
+  })
+})

@@ -27,6 +27,7 @@ export type {
   ResponseView,
   RouteView,
   UpstreamRequest,
+  VariableValue,
 } from './context/request-context.ts'
 export { type RequestSlot, requestSlot } from './context/slot.ts'
 export {

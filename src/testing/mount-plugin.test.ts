@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type AnyPlugin, definePlugin, type PluginInstance } from '../plugin/api.ts'
+import {
+  type AnyPlugin,
+  compileExpression,
+  compileTemplate,
+  definePlugin,
+  type PluginInstance,
+} from '../plugin/api.ts'
 import { mountPlugin, refusal } from './mount-plugin.ts'
 
 const schema = { type: 'object', properties: { n: { type: 'integer', default: 3 } } } as const
@@ -93,5 +99,36 @@ describe('mountPlugin', () => {
     await inPhase.request()
     await assert.rejects(inPhase.dispose(), /sample left Timeout behind/)
     for (const timer of timers) clearInterval(timer)
+  })
+})
+
+describe('a variable that a plugin sets', () => {
+  it('is read like any other, and only in its request', async () => {
+    const read: unknown[] = []
+    const mounted = mountPlugin(
+      plugin(() => ({
+        rewrite(context) {
+          if (context.arg('set')) context.setVariable('sample_tier', 'gold')
+        },
+        log(context) {
+          const isGold = compileExpression([['sample_tier', '==', 'gold']]).test(context)
+          read.push(compileTemplate('tier=$sample_tier').render(context), isGold)
+        },
+      })),
+      {},
+    )
+    await mounted.request({ target: '/?set=1' })
+    await mounted.request()
+    assert.deepEqual(read, ['tier=gold', true, 'tier=', false])
+  })
+
+  it('takes the name of none that the gateway has', async () => {
+    for (const name of ['remote_addr', 'http_x_user', 'arg_a']) {
+      const mounted = mountPlugin(
+        plugin(() => ({ rewrite: (context) => context.setVariable(name, 'x') })),
+        {},
+      )
+      await assert.rejects(mounted.request(), new RegExp(`variable "${name}" is the gateway's own`))
+    }
   })
 })

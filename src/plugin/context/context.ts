@@ -11,10 +11,11 @@ import type {
   ResponseView,
   RouteView,
   UpstreamRequest,
+  VariableValue,
 } from './request-context.ts'
 import type { RequestSlot } from './slot.ts'
 import { headBytes, Stats } from './stats.ts'
-import { readVariable } from './variables.ts'
+import { isBuiltIn, readVariable } from './variables.ts'
 
 /** Finds consumers in the snapshot that the request holds. */
 export interface ConsumerLookup {
@@ -116,6 +117,7 @@ export class Context implements RequestContext {
   #requestUri: string | undefined = undefined
   #id: string | undefined = undefined
   #slots: unknown[] | undefined = undefined
+  #variables: Map<string, VariableValue> | undefined = undefined
   readonly #consumers: ConsumerLookup
 
   constructor(init: ContextInit) {
@@ -232,7 +234,13 @@ export class Context implements RequestContext {
   }
 
   var(name: string): unknown {
-    return readVariable(this, name)
+    return this.#variables?.get(name) ?? readVariable(this, name)
+  }
+
+  setVariable(name: string, value: VariableValue): void {
+    if (isBuiltIn(name)) throw new TypeError(`variable "${name}" is the gateway's own; choose another name`)
+    this.#variables ??= new Map()
+    this.#variables.set(name, value)
   }
 
   findConsumer(plugin: string, key: string): FoundConsumer | undefined {

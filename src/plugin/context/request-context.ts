@@ -72,6 +72,9 @@ export interface RequestStats {
   readonly bytesSent: number
 }
 
+/** Expressions compare it; texts show it, a list as JSON. */
+export type VariableValue = string | number | boolean | readonly (string | number)[]
+
 /** One request on its walk. Plugins get it in every phase; nothing of it outlives the `log` phase. */
 export interface RequestContext extends VariableSource {
   readonly method: string
@@ -128,6 +131,11 @@ export interface RequestContext extends VariableSource {
   setClientAddress(address: string, port?: number): void
   /** Any variable of contract §4.5; `undefined` when it has no value. */
   var(name: string): unknown
+  /**
+   * A variable of this request from here on, wherever variables are read: in log formats, templates and expressions. A text, a number,
+   * a boolean, or a list of texts and numbers. Throws a TypeError for a name that the gateway uses itself; begin it with the plugin's.
+   */
+  setVariable(name: string, value: VariableValue): void
   /** Looks up the consumer whose configuration of `plugin` has this key, in the snapshot of this request. */
   findConsumer(plugin: string, key: string): FoundConsumer | undefined
   /** The consumer of that name, for `anonymous_consumer`. */

@@ -65,6 +65,11 @@ const PREFIXED: readonly (readonly [prefix: string, read: (context: Context, res
   ['upstream_http_', (c, rest) => responseHeader(c, rest)],
 ]
 
+/** Whether a name is one of those that every request has. */
+export function isBuiltIn(name: string): boolean {
+  return NAMED.has(name) || PREFIXED.some(([prefix]) => name.startsWith(prefix))
+}
+
 /** Reads one variable; `undefined` when there is none of that name or it has no value. */
 export function readVariable(context: Context, name: string): unknown {
   const named = NAMED.get(name)
