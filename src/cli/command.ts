@@ -35,15 +35,18 @@ export interface CliContext {
   note(line: string): void
   /** Signals and uncaught failures. */
   readonly events: ProcessEvents
-  /**
-   * Makes a gateway that is not started yet. `readPluginList` reads the settings' `plugins` again, throwing a `SettingsError` when they cannot be
-   * used. With `development` own plugins live in workers only and can be swapped.
-   */
-  launch(
-    settings: Settings,
-    readPluginList: () => Settings['plugins'],
-    development?: { status(): object },
-  ): Promise<LaunchedGateway>
+  /** Makes a gateway that is not started yet. */
+  launch(settings: Settings, parts: LaunchParts): Promise<LaunchedGateway>
+}
+
+/** What a gateway has from the command line. */
+export interface LaunchParts {
+  /** Reads the settings' `plugins` again, throwing a `SettingsError` when they cannot be used. */
+  readPluginList(): Settings['plugins']
+  /** Ends the process in good order. */
+  quit(): void
+  /** With it own plugins live in workers only and can be swapped. */
+  readonly development?: { status(): object } | undefined
 }
 
 /** One word of the command line. */

@@ -1,5 +1,5 @@
 import type { Settings } from '../settings/settings.ts'
-import type { LaunchedGateway } from './command.ts'
+import type { LaunchedGateway, LaunchParts } from './command.ts'
 
 /** This program again; what it is to be, Node's environment tells it. */
 const WORKER = { file: process.argv[1] ?? '', args: [] } as const
@@ -16,8 +16,7 @@ export async function launchWorker(): Promise<number> {
 /** Puts a gateway together from the parts of this package. They are loaded here, because `check` and `version` need none of them. */
 export async function launchGateway(
   settings: Settings,
-  readPluginList: () => Settings['plugins'],
-  development?: { status(): object },
+  { readPluginList, quit, development }: LaunchParts,
 ): Promise<LaunchedGateway> {
   const [{ createGateway }, { loadCatalogue }, { createAdminApi }, { catalogue }] = await Promise.all([
     import('../gateway/gateway.ts'),
@@ -25,7 +24,7 @@ export async function launchGateway(
     import('../../admin/api/index.ts'),
     import('../../plugins/catalogue.ts'),
   ])
-  const parts = { settings, adminApi: createAdminApi, readPluginList, worker: WORKER }
+  const parts = { settings, adminApi: createAdminApi, readPluginList, quit, worker: WORKER }
   if (development) return createGateway({ ...parts, catalogue: catalogue, development })
   return createGateway({ ...parts, catalogue: await loadCatalogue(settings) })
 }

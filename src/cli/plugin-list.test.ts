@@ -27,7 +27,7 @@ async function launchWith(
     print: () => undefined,
     note: () => undefined,
     events: new EventEmitter(),
-    launch: async (settings, readPluginList) => {
+    launch: async (settings, { readPluginList }) => {
       meet(settings, readPluginList, write)
       hasMet = true
       throw new Error('nothing is started in this test')

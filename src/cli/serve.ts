@@ -45,13 +45,21 @@ export async function serve(
   if (generated) context.note(keyNotice(generated))
 
   let gateway: LaunchedGateway | undefined
+  let quit = () => {}
+  const asked = new Promise<string>((resolve) => {
+    quit = () => resolve('quitquitquit')
+  })
   const swap = async (gate?: () => Promise<void>): Promise<void> => {
     if (!gateway?.swapWorkers) throw new Error('there is no gateway yet')
     await gateway.swapWorkers(gate)
   }
   const developed = hooks.develop?.(settings, swap)
   const start = async (): Promise<void> => {
-    gateway = await context.launch(settings, () => load().settings.plugins, developed)
+    gateway = await context.launch(settings, {
+      readPluginList: () => load().settings.plugins,
+      quit,
+      development: developed,
+    })
     const addresses = await gateway.start()
     await hooks.afterStart?.(addresses, settings)
     const lines = [...addressLines(addresses, settings), ...(hooks.closingLines?.(addresses) ?? [])]
@@ -76,6 +84,7 @@ export async function serve(
       clock: SYSTEM_CLOCK,
       hardStopMs: settings.gatewright.shutdown.max_drain_ms + AFTER_DRAIN_MS,
       fastStopMs: FAST_STOP_MS,
+      asked,
       isContained: (error) => gateway?.isContained(error) ?? false,
       onProblem: (problem) => context.note(problemLine(problem, settings)),
     },

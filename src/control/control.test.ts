@@ -103,6 +103,7 @@ describe('the control API', () => {
       set: () => {},
       timeline: { capacity: () => 0, find: () => undefined, newest: () => [] },
     },
+    lifecycle: () => ({ phase: 'running', notReady: [], components: [] }),
     listMetadata: () => [],
     getMetadata: () => undefined,
     serverInfo: () => ({ etcd_version: '3', hostname: 'h', id: 'i', version: '1', boot_time: 1 }),

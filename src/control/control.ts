@@ -3,6 +3,7 @@ import { PluginReloadError } from '../plugin/reload-error.ts'
 import { refuse, sendJson, sendList } from './answer.ts'
 import { type DiscoverySource, discoveryDumpRoutes } from './discovery-dump.ts'
 import { type HealthSource, healthcheckRoutes } from './healthcheck.ts'
+import { componentRoutes, type LifecycleSource, type QuitSource, quitRoute } from './lifecycle.ts'
 import type { SyncState } from './sync-state.ts'
 import { type DebugSource, timelineRoutes } from './timeline.ts'
 
@@ -61,6 +62,9 @@ export interface ControlSource extends DiscoverySource {
   reloadPlugins(): Promise<void>
   /** Absent where no secrets are resolved. */
   secrets?(): readonly ShownSecret[]
+  lifecycle(): LifecycleSource
+  /** Absent where nobody may stop the process over HTTP. */
+  readonly quit?: QuitSource
   readonly health: HealthSource
   readonly debug: DebugSource
   /** Follows a store that was held back. False when none is. */
@@ -99,6 +103,8 @@ export function controlPlugin(source: ControlSource): FastifyPluginCallback {
       }
       return reply.type('text/plain; charset=utf-8').send('done')
     })
+    componentRoutes(app, () => source.lifecycle())
+    if (source.quit) quitRoute(app, source.quit)
     healthcheckRoutes(app, source.health)
     discoveryDumpRoutes(app, source)
     itemRoutes(app, source)

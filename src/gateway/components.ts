@@ -3,6 +3,7 @@ import { controlPlugin } from '../control/control.ts'
 import { createControlListener } from '../control/listener.ts'
 import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
+import type { ComponentStates } from '../lifecycle/component-states.ts'
 import type { Component } from '../lifecycle/components.ts'
 import { unlessAborted } from '../lifecycle/deadline.ts'
 import type { Drain } from '../lifecycle/drain.ts'
@@ -18,7 +19,6 @@ import { type AppliedSource, appliedSource } from './applied-source.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { clusterComponent } from './cluster/component.ts'
 import { controlSource } from './control-source.ts'
-import { DataPlane } from './data-plane.ts'
 import { localDebug } from './debug.ts'
 import { registerDrainMetrics } from './drain-metrics.ts'
 import { EnabledPlugins } from './enabled-plugins.ts'
@@ -32,11 +32,12 @@ import type { Catalogue, PluginList } from './load-plugins.ts'
 import { openRegistry } from './node-registry.ts'
 import { openStore } from './open-store.ts'
 import type { OwnPlugins } from './own-plugins/own-plugins.ts'
-import { prewarm } from './prewarm.ts'
 import type { Primary } from './primary.ts'
 import { registerProcessMetrics } from './process-metrics.ts'
+import { proxyComponents } from './proxy-components.ts'
 import { runtimeComponent } from './runtime-metrics.ts'
 import { pluginListKey } from './shared-plugin-list.ts'
+import { quitSource, shownLifecycle } from './shown-lifecycle.ts'
 
 /** Ranks of systems.md §6.3: started upwards, stopped downwards, equal ones together. */
 const RANK = {
@@ -77,6 +78,9 @@ export interface Addresses {
 export interface Surroundings {
   readonly readiness: Readiness
   readonly drain: Drain
+  readonly states: ComponentStates
+  /** Absent where this process cannot end itself. */
+  readonly quit: (() => void) | undefined
   /** Between the listeners beside the proxy and the configuration. */
   beforeStart?(signal: AbortSignal): void | Promise<void>
   /** Once everything but the status listener is closed; never rejects. */
@@ -135,7 +139,7 @@ export function buildComponents(environment: Environment, surroundings: Surround
   if (settings.deployment.role === 'control_plane') readiness.release('proxy')
   if (settings.gatewright.registration.required) readiness.block(REGISTRATION)
   return {
-    components: componentsOf(work),
+    components: componentsOf(work).map((component) => surroundings.states.watched(component)),
     publisher,
     reloadPlugins: () => enabled.reload(),
     addresses: work.addresses,
@@ -159,8 +163,7 @@ function componentsOf(work: Workshop): Component[] {
     apisix.enable_admin && adminComponent(work),
     ...hookComponents(work.surroundings),
     configComponent(work),
-    deployment.role !== 'control_plane' && prewarmComponent(work),
-    deployment.role !== 'control_plane' && (primary ? workersComponent(work, primary) : proxyComponent(work)),
+    ...(deployment.role === 'control_plane' ? [] : proxyComponents(work, RANK)),
     clusterComponent(work.cluster, {
       rank: RANK.cluster,
       store: () => work.link.store!,
@@ -207,6 +210,8 @@ function controlOf(work: Workshop): FastifyPluginCallback {
       secrets: () => secrets.cache.status(),
       debug: surroundings.primary?.debug(debug) ?? localDebug(debug),
       nodeId: environment.nodeId,
+      lifecycle: () => shownLifecycle(surroundings),
+      quit: quitSource(settings, surroundings.quit),
       ...(development && {
         reloadStatus: () => ({ ...development.status(), not_served: development.own.notServed() }),
       }),
@@ -337,50 +342,5 @@ function configComponent(work: Workshop): Component {
       environment.discovery.close()
       return 0
     },
-  }
-}
-
-function prewarmComponent({ environment, surroundings: { primary } }: Workshop): Component {
-  return {
-    name: 'prewarm',
-    rank: RANK.prewarm,
-    start: (signal) => prewarm(environment, { signal, sendsRequests: !primary }),
-    stop: async () => 0,
-  }
-}
-
-function proxyComponent(work: Workshop): Component {
-  const { environment, surroundings, publisher, addresses, enabled } = work
-  const plane = new DataPlane(environment, publisher, surroundings.drain)
-  const { min_drain_ms } = environment.settings.gatewright.shutdown
-  return {
-    name: 'proxy',
-    rank: RANK.proxy,
-    start: async () => {
-      enabled.mounting()
-      const { plain, secure } = await plane.start()
-      addresses.proxy = plain
-      if (secure.length > 0) addresses.tls = secure
-      surroundings.readiness.release('proxy')
-    },
-    onDrain: () => plane.startDraining(),
-    stop: (deadline) => plane.stop(deadline, min_drain_ms),
-  }
-}
-
-/** The proxy, in processes of its own. */
-function workersComponent(work: Workshop, primary: Primary): Component {
-  const { environment, addresses, enabled } = work
-  return {
-    name: 'workers',
-    rank: RANK.proxy,
-    start: async () => {
-      enabled.mounting()
-      const { plain, secure } = await primary.start()
-      addresses.proxy = plain
-      if (secure.length > 0) addresses.tls = secure
-    },
-    onDrain: () => primary.startDraining(),
-    stop: (deadline) => primary.stop(deadline, environment.settings.gatewright.shutdown.min_drain_ms),
   }
 }

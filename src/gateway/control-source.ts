@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { ControlSource, ServerInfo, ShownSecret } from '../control/control.ts'
 import type { HealthSource } from '../control/healthcheck.ts'
+import type { LifecycleSource, QuitSource } from '../control/lifecycle.ts'
 import type { DebugSource } from '../control/timeline.ts'
 import { VERSION } from '../lib/version.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -21,6 +22,9 @@ export interface ControlParts extends Omit<SyncParts, 'publisher' | 'now'> {
   readonly workers?: () => readonly object[]
   /** In `gatewright dev`. */
   readonly reloadStatus?: () => object
+  lifecycle(): LifecycleSource
+  /** Absent where nobody may stop the process over HTTP. */
+  readonly quit?: QuitSource | undefined
   dumpDiscovery(type: string): object | undefined
   reloadPlugins(): Promise<void>
   confirmStore(): boolean
@@ -38,6 +42,8 @@ export function controlSource(parts: ControlParts): ControlSource {
     debug,
     ...(parts.reloadStatus && { reloadStatus: parts.reloadStatus }),
     ...(parts.workers && { workers: parts.workers }),
+    lifecycle: () => parts.lifecycle(),
+    ...(parts.quit && { quit: parts.quit }),
     sync: () => readSync({ ...parts, now: Date.now }),
     *list(kind) {
       for (const resource of graph.list(kind)) yield shownItem(resource, plugins)

@@ -1,4 +1,5 @@
 import { SYSTEM_CLOCK } from '../lib/clock.ts'
+import { ComponentStates } from '../lifecycle/component-states.ts'
 import { type Component, startInOrder, stopInOrder } from '../lifecycle/components.ts'
 import { createDeadline, type Deadline, withinLimit } from '../lifecycle/deadline.ts'
 import { Drain } from '../lifecycle/drain.ts'
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   /** Takes the place of the store that the settings choose; closed with the gateway. */
   readonly store?: ConfigStore
   readonly hooks?: LifecycleHooks<GatewayAddresses>
+  /** Ends the process in good order, by way of `stop`; called for `POST /quitquitquit`, where the settings allow that. */
+  readonly quit?: () => void
   /** How a worker is started; without it this process does everything, whatever the settings say about `workers`. */
   readonly worker?: WorkerProgram
   /** `gatewright dev`: the proxy runs in workers however many there are, and own plugins, which the catalogue lacks, are known to them alone. */
@@ -89,6 +92,7 @@ const AFTER_START = 'afterStart'
 class GatewayProcess implements Gateway {
   readonly readiness = createReadiness([CONFIG, 'proxy'])
   readonly #drain = new Drain()
+  readonly #states = new ComponentStates(SYSTEM_CLOCK.nowMs)
   readonly #options: GatewayOptions
   readonly #logger: Logger
   readonly #abort = new AbortController()
@@ -200,6 +204,8 @@ class GatewayProcess implements Gateway {
     this.#parts = buildComponents(environment, {
       readiness: this.readiness,
       drain: this.#drain,
+      states: this.#states,
+      quit: this.#options.quit,
       ...(hooks.beforeStart && { beforeStart: (signal: AbortSignal) => hooks.beforeStart!(signal) }),
       ...(hooks.afterStop && { afterStop: () => this.#stopHook('afterStop', () => hooks.afterStop!()) }),
       adminApi,

@@ -48,6 +48,33 @@ describe('runUntilStopped', () => {
     })
   }
 
+  it('stops when something else asks for it; a signal that follows is the same wish', async () => {
+    let ask = (_word: string) => {}
+    let end = () => {}
+    const { events, stops, exitCode, clock } = run(
+      {
+        stop: () =>
+          new Promise((resolve) => {
+            end = () => resolve({ forced: 0 })
+          }),
+      },
+      {
+        asked: new Promise((resolve) => {
+          ask = resolve
+        }),
+      },
+    )
+    await clock.advance(0)
+    ask('quitquitquit')
+    await clock.advance(1000)
+    assert.deepEqual(stops, ['quitquitquit'])
+    events.emit('SIGTERM')
+    await clock.advance(1000)
+    end()
+    assert.equal(await exitCode, 0)
+    assert.deepEqual(stops, ['quitquitquit'])
+  })
+
   it('ends with 2 when work was cut, when the stop fails, and when it never ends', async () => {
     const cut = run({ stop: async () => ({ forced: 1 }) })
     cut.events.emit('SIGTERM')

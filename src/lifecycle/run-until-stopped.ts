@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly fastStopMs: number
   /** Whether what was thrown outside of every guard is known to concern nothing but its origin, and has been dealt with. */
   isContained?(error: unknown): boolean
+  /** Resolves when something else than a signal asks for a stop, with the word for it. A signal after it is the same wish. */
+  readonly asked?: Promise<string>
   /** Told of everything that goes wrong, at most once for each. */
   onProblem(problem: RunProblem): void
 }
@@ -54,6 +56,9 @@ export async function runUntilStopped(runnable: Runnable, options: RunOptions): 
       onImpatience: giveUp,
     },
     options.clock,
+  )
+  void options.asked?.then((reason) =>
+    askToEnd({ reason, exitCode: EXIT_CODE.clean, limitMs: options.hardStopMs }),
   )
   options.events.on('uncaughtException', onUncaught)
   options.events.on('unhandledRejection', onUncaught)

@@ -318,6 +318,8 @@ export interface GatewrightSettings {
     readonly plugin_close_ms: number
     /** Longest time that a stop waits for the store to forget this node. */
     readonly deregister_ms: number
+    /** Whether the control API may stop the process. */
+    readonly quit_enabled: boolean
   }
   readonly boot: {
     /** Longest time until the first configuration; 0 for any. */

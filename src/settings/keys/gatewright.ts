@@ -50,6 +50,10 @@ export const GATEWRIGHT_KEYS = {
         integer(1, MAX_MS),
         'longest time a stop waits until the store has taken this node off the list of gateways; the proxy still accepts meanwhile',
       ),
+      quit_enabled: key(
+        FLAG,
+        'whether `POST /quitquitquit` on the control listener stops the process, for clients on the same machine with an admin key',
+      ),
     }),
     'stop',
   ),

@@ -2,12 +2,14 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
+import { ADMIN_KEY } from '../../../src/testing/start-gateway.ts'
 import { rawConnect } from '../../support/raw-client.ts'
 import { spawnNode } from '../../support/spawn-node.ts'
 import { eventually } from '../../support/watch-recording.ts'
@@ -100,6 +102,26 @@ describe('the exit code', { concurrency: 2 }, () => {
     assert.equal(await node.exited, 2)
     assert.ok(performance.now() - began < 5000)
     assert.match(node.output(), /a request was cut by the stop/)
+  })
+
+  it('is 0 after POST /quitquitquit, once what is under way has ended', async (t) => {
+    const held: ServerResponse[] = []
+    const upstream = await fakeUpstream(t, (_request, response) => void held.push(response))
+    const node = await spawnNode(t, { workers: 1, gatewright: { shutdown: { quit_enabled: true } } })
+    await node.route('1', { uri: '/*', upstream: { nodes: { [upstream.address]: 1 } } })
+    const client = await rawConnect(t, node.proxyPort)
+    client.send(GET)
+    await eventually('it is under way', () => held.length === 1)
+    const quit = (key: string) =>
+      fetch(`${node.controlUrl}/quitquitquit`, { method: 'POST', headers: { 'x-api-key': key } })
+    assert.equal((await quit('wrong')).status, 401)
+    assert.equal((await quit(ADMIN_KEY)).status, 202)
+    await eventually('it stops', async () => (await node.readiness()).status === 503)
+    // Whoever asks like this, and sends the signal afterwards, is no less patient.
+    node.signal('SIGTERM')
+    held[0]!.end('whole')
+    assert.match(await client.untilClosed(), /whole/)
+    assert.equal(await node.exited, 0)
   })
 
   it('is 2 when an onClose fails', async (t) => {

@@ -60,6 +60,45 @@ describe('D1, D4: while the gateway still accepts', () => {
   })
 })
 
+describe('the components', () => {
+  it('are shown with what each is doing and who has not acknowledged the stop', async (t) => {
+    const { gateway, held } = await stage(t)
+    const components = async () => {
+      const { port } = gateway.addresses.control!
+      return (await (await fetch(`http://127.0.0.1:${port}/v1/components`)).json()) as {
+        phase: string
+        components: { name: string; state: string }[]
+        drain?: { pending: { component: string; count: number }[] }
+      }
+    }
+    const before = await components()
+    assert.equal(before.phase, 'running')
+    assert.ok(before.components.every(({ state }) => state === 'running'))
+    assert.deepEqual(
+      ['status', 'store', 'configuration', 'prewarm', 'proxy', 'cluster'].filter((name) =>
+        before.components.some((one) => one.name === name),
+      ).length,
+      6,
+    )
+    const answer = fetch(gateway.proxyUrl)
+    await eventually('the upstream has it', () => held.length === 1)
+    const stopped = gateway.stop()
+    await eventually('it stops the proxy', async () =>
+      (await components()).components.some(({ name, state }) => name === 'proxy' && state === 'stopping'),
+    )
+    const during = await components()
+    assert.equal(during.phase, 'draining')
+    assert.deepEqual(
+      during.drain?.pending.find(({ component }) => component === 'requests'),
+      { component: 'requests', count: 1 },
+    )
+    assert.ok(during.drain?.pending.some(({ component }) => component === 'proxy'))
+    held[0]!.end('ok')
+    assert.equal(await (await answer).text(), 'ok')
+    assert.deepEqual(await stopped, { forced: 0 })
+  })
+})
+
 describe('D5: a stream of events', () => {
   it('ends as a whole answer does, after the event that is under way', async (t) => {
     const { gateway, held } = await stage(t)
