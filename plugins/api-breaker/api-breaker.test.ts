@@ -91,10 +91,21 @@ describe('api-breaker', () => {
   })
 
   it('takes only the statuses that are listed, and none that the gateway made', async () => {
-    const mounted = mountPlugin(apiBreaker, { ...BREAK, unhealthy: { http_statuses: [503], failures: 1 } })
+    const unhealthy = { http_statuses: [502, 503], failures: 1 }
+    const mounted = mountPlugin(apiBreaker, { ...BREAK, unhealthy })
     await upstreamSays(mounted, 500, 5)
     assert.equal(await isOpen(mounted), false)
+    assert.equal((await mounted.request({ upstream: 'refused' })).status, 502)
+    assert.equal(await isOpen(mounted), false)
     await upstreamSays(mounted, 503)
+    assert.equal(await isOpen(mounted), true)
+  })
+
+  it('takes a status of neither list for no success', async () => {
+    const mounted = mountPlugin(apiBreaker, { ...BREAK, healthy: { successes: 1 } })
+    await upstreamSays(mounted, 500, 2)
+    await upstreamSays(mounted, 404)
+    await upstreamSays(mounted, 500)
     assert.equal(await isOpen(mounted), true)
   })
 
