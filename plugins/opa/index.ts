@@ -24,7 +24,7 @@ export default definePlugin<OpaConfig>({
     const tellUpstream = compileTellUpstream(config)
     return {
       async access(context) {
-        const decision = await decide(describeRequest(context, config, host.clock.now()))
+        const decision = await decide(describeRequest(context, config, host))
         if ('status' in decision) return decision
         if (!decision.isAllowed) return decision.refusal
         tellUpstream(context.headers, decision)

@@ -1,12 +1,11 @@
-import type { ConsumerView, Headers, RequestContext, RouteView } from '../../src/plugin/api.ts'
+import type { Headers, InstanceHost, RequestContext } from '../../src/plugin/api.ts'
 import { parseArgs } from './query-args.ts'
 import type { OpaConfig } from './schema.ts'
 
 type Table = Record<string, unknown>
 
 /** The body of the question about one request (contract §7.1). */
-export function describeRequest(context: RequestContext, config: OpaConfig, nowMs: number): string {
-  const { route, consumer } = context
+export function describeRequest(context: RequestContext, config: OpaConfig, host: InstanceHost): string {
   const input = {
     type: 'http',
     request: {
@@ -23,13 +22,27 @@ export function describeRequest(context: RequestContext, config: OpaConfig, nowM
       server_port: context.var('server_port'),
       remote_addr: context.remoteAddr,
       remote_port: String(context.remotePort),
-      timestamp: Math.floor(nowMs / 1000),
+      timestamp: Math.floor(host.clock.now() / 1000),
     },
-    ...(config.with_route && route && { route: describeRoute(route) }),
-    ...(config.with_service && route?.serviceId !== undefined && { service: describeService(route) }),
-    ...(config.with_consumer && consumer && { consumer: describeConsumer(consumer) }),
+    ...(config.with_route && { route: describeRoute(context, host) }),
+    ...(config.with_service && { service: host.stored('service', context) }),
+    ...(config.with_consumer && { consumer: describeConsumer(context, host) }),
   }
   return JSON.stringify({ input })
+}
+
+/** Where it goes is not for a policy to know (contract §7.1). */
+function describeRoute(context: RequestContext, host: InstanceHost): Table | undefined {
+  const { upstream: _, ...route } = host.stored('route', context) ?? {}
+  return context.route && route
+}
+
+/** The names under which APISIX keeps who was found beside what is stored. */
+function describeConsumer(context: RequestContext, host: InstanceHost): Table | undefined {
+  const { consumer } = context
+  if (!consumer) return undefined
+  const { name, credentialId } = consumer
+  return { ...host.stored('consumer', context), consumer_name: name, credential_id: credentialId }
 }
 
 /** Names in lower case; several lines of one name are an array. */
@@ -43,16 +56,4 @@ function tableOf(headers: Headers): Table {
     table[name] = values.length === 1 ? values[0] : values
   }
   return table
-}
-
-function describeRoute({ id, name, uri, host, serviceId }: RouteView): Table {
-  return { id, name, uri, host, service_id: serviceId }
-}
-
-function describeService({ serviceId, serviceName }: RouteView): Table {
-  return { id: serviceId, name: serviceName }
-}
-
-function describeConsumer({ name, groupId, labels, credentialId }: ConsumerView): Table {
-  return { username: name, group_id: groupId, labels, credential_id: credentialId }
 }

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream, rawUpstream, refusingAddress } from '../../src/testing/fake-upstream.ts'
 import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import type { RequestInit } from '../../src/testing/plugin-request.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import opa from './index.ts'
 
 type Config = Record<string, unknown>
@@ -91,9 +92,110 @@ describe('the question', () => {
       service_id: 's1',
     })
     assert.deepEqual(inputs[0]?.service, { id: 's1', name: 'one' })
-    assert.deepEqual(inputs[0]?.consumer, { username: 'jack', group_id: 'g', labels: { team: 'x' } })
+    assert.deepEqual(inputs[0]?.consumer, {
+      username: 'jack',
+      group_id: 'g',
+      labels: { team: 'x' },
+      consumer_name: 'jack',
+    })
     assert.equal(inputs[1]?.service, undefined)
     assert.equal(inputs[1]?.consumer, undefined)
+  })
+})
+
+describe('what is stored', () => {
+  const SECRET = 'hidden-from-the-agent'
+  const OPA = { policy: 'p', with_route: true, with_service: true, with_consumer: true }
+
+  /** A gateway whose route asks an agent; `ask` gives what the agent is told. */
+  async function asked(t: TestContext) {
+    let text = ''
+    const agent = await fakeUpstream(t, async (request, response) => {
+      text = ''
+      for await (const chunk of request) text += chunk
+      response.end(ALLOWED)
+    })
+    const upstream = await fakeUpstream(t, (_, response) => response.end())
+    const gateway = await startGateway(t)
+    const ask = async (headers: Record<string, string>) => {
+      const response = await fetch(gateway.proxyUrl, { headers })
+      assert.equal(response.status, 200)
+      return { text, input: (JSON.parse(text) as { input: Input }).input }
+    }
+    const nodes = { type: 'roundrobin', nodes: { [upstream.address]: 1 } }
+    return { gateway, ask, nodes, opa: { host: `http://${agent.address}`, ...OPA } }
+  }
+
+  it('of route, service and consumer is told with defaults and without secrets', async (t) => {
+    const { gateway, ask, nodes, opa } = await asked(t)
+    await gateway.put('services', 's', {
+      name: 'shop',
+      labels: { tier: '1' },
+      upstream: nodes,
+      plugins: { csrf: { key: SECRET } },
+    })
+    await gateway.put('consumers', 'jack', {
+      username: 'jack',
+      desc: 'of sales',
+      labels: { team: 'x' },
+      plugins: { 'key-auth': { key: SECRET }, 'jwt-auth': { key: 'jack', secret: '$env://JACKS_SECRET' } },
+    })
+    await gateway.put('consumers', 'jack/credentials/c1', { plugins: { 'key-auth': { key: `${SECRET}-2` } } })
+    const limit = {
+      count: 9,
+      time_window: 60,
+      policy: 'redis',
+      redis_host: '127.0.0.1',
+      redis_port: 1,
+      redis_password: SECRET,
+    }
+    await gateway.put('routes', '1', {
+      uri: '/*',
+      labels: { team: 'y' },
+      service_id: 's',
+      plugins: {
+        opa,
+        'key-auth': { hide_credentials: true },
+        workflow: { rules: [{ case: [['uri', '==', '/never']], actions: [['limit-count', limit]] }] },
+      },
+      upstream: nodes,
+    })
+    const { text, input } = await ask({ apikey: `${SECRET}-2` })
+    assert.ok(!text.includes(SECRET), text)
+    const { plugins, ...route } = input.route as Record<string, Record<string, unknown>>
+    const { create_time, update_time, ...rest } = route
+    assert.deepEqual(rest, {
+      id: '1',
+      uri: '/*',
+      labels: { team: 'y' },
+      service_id: 's',
+      priority: 0,
+      status: 1,
+    })
+    assert.equal((plugins!['key-auth'] as { header: string }).header, 'apikey')
+    assert.match(JSON.stringify(plugins!['workflow']), /"redis_password":"\*\*\*"/)
+    const service = input.service as Record<string, Record<string, unknown>>
+    assert.deepEqual([service['name'], service['labels']], ['shop', { tier: '1' }])
+    assert.equal((service['plugins']!['csrf'] as { key: string }).key, '***')
+    const consumer = input.consumer as Record<string, Record<string, unknown>>
+    assert.equal(consumer['desc'], 'of sales')
+    assert.deepEqual(
+      [consumer['username'], consumer['consumer_name'], consumer['credential_id']],
+      ['jack', 'jack', 'c1'],
+    )
+    assert.equal((consumer['plugins']!['key-auth'] as { key: string }).key, '***')
+    assert.equal((consumer['plugins']!['jwt-auth'] as { secret: string }).secret, '$env://JACKS_SECRET')
+  })
+
+  it('is what the request was matched with, and an edit holds for the next one', async (t) => {
+    const { gateway, ask, nodes, opa } = await asked(t)
+    const route = (desc: string) => ({ uri: '/*', desc, plugins: { opa }, upstream: nodes })
+    for (const desc of ['one', 'two']) {
+      await gateway.put('routes', '1', route(desc))
+      const { input } = await ask({})
+      assert.equal((input.route as { desc: string }).desc, desc)
+      assert.deepEqual([input.service, input.consumer], [undefined, undefined])
+    }
   })
 })
 

@@ -27,6 +27,7 @@ export default definePlugin<TrafficSplitConfig>({
   name: 'traffic-split',
   priority: 966,
   schema,
+  hiddenFields: ['rules.weighted_upstreams.upstream.tls.client_key'],
   check({ rules = [] }, tools) {
     rules.forEach((rule, index) => {
       compileMatch(rule)

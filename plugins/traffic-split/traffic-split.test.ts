@@ -4,6 +4,7 @@ import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { type MountedPlugin, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import type { RequestInit } from '../../src/testing/plugin-request.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
+import { makeCertificate } from '../../test/support/certificates.ts'
 import trafficSplit from './index.ts'
 
 const mount = (rules: unknown): MountedPlugin =>
@@ -111,6 +112,23 @@ describe('traffic-split', () => {
       String(body['error_msg']),
       /^failed to check the configuration of plugin traffic-split err: property "rules" .*"upstream" validation failed: missing key$/,
     )
+  })
+
+  it('has the key of an upstream of its own masked wherever the route is shown', async (t) => {
+    const gateway = await startGateway(t)
+    const { cert, key } = makeCertificate({ names: ['gateway.test'] })
+    const upstream = {
+      type: 'roundrobin',
+      scheme: 'https',
+      nodes: { '127.0.0.1:1': 1 },
+      tls: { client_cert: cert, client_key: key },
+    }
+    const split = { rules: [{ weighted_upstreams: [{ upstream }] }] }
+    await gateway.put('routes', '1', { uri: '/*', plugins: { 'traffic-split': split } })
+    const shown = await fetch(`http://127.0.0.1:${gateway.addresses.control!.port}/v1/route/1`)
+    const text = await shown.text()
+    assert.ok(!text.includes('PRIVATE KEY'), text)
+    assert.match(text, /"client_key":"\*\*\*"/)
   })
 
   it('reaches configured upstreams and its own, as they come and go', async (t) => {

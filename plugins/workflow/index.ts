@@ -6,6 +6,7 @@ import {
   type PluginInstance,
   requestSlot,
 } from '../../src/plugin/api.ts'
+import { sentinelSecrets } from '../_shared/redis/schema.ts'
 import { checkAction, compileAction } from './actions.ts'
 import { schema, type WorkflowConfig, type WorkflowRule } from './schema.ts'
 
@@ -22,6 +23,7 @@ export default definePlugin<WorkflowConfig>({
   name: 'workflow',
   priority: 1006,
   schema,
+  hiddenFields: sentinelSecrets.map((name) => `rules.actions.${name}`),
   check({ rules }, tools) {
     for (const rule of rules) {
       compileCase(rule)

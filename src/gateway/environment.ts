@@ -127,7 +127,7 @@ export function createEnvironment(
     http,
   })
   const { ownOperations, ...operations } = createOperations(hostFor, relayed)
-  const published = new LivePublishedResources(upstreams)
+  const published = new LivePublishedResources(upstreams, plugins)
   const instances = createInstances({
     ...{ settings, logger, plugins, metadata, hostFor, published, http, ...operations },
     metrics: pluginMetrics,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { ControlItem, ShownKind, ShownMetadata } from '../control/control.ts'
 import type { Node, PluginConfigs, Upstream } from '../model/types.ts'
-import type { PluginRegistry } from '../plugin/registry.ts'
+import type { ConfigPlace, PluginRegistry } from '../plugin/registry.ts'
 import { type EncryptionDeps, encryptDocument } from '../secret/encrypted-fields.ts'
 import type { Resource } from '../snapshot/graph.ts'
 
@@ -44,6 +44,17 @@ export function shownItem(resource: Resource<ShownKind>, plugins: PluginRegistry
   }
 }
 
+/** A route, service or consumer as it is shown outside of the gateway: with the defaults of its plugins, without secrets. */
+export function shownDocument(
+  ref: { readonly kind: 'routes' | 'services' | 'consumers'; readonly id: string },
+  document: { readonly plugins?: PluginConfigs },
+  plugins: PluginRegistry,
+): Readonly<Record<string, unknown>> {
+  const place = ref.kind === 'consumers' ? 'consumer' : 'resource'
+  const configs = document.plugins && withDefaults(document.plugins, plugins, place)
+  return masked(ref, { ...document, ...(configs && { plugins: configs }) }, plugins)
+}
+
 /** Metadata of a plugin as the control API shows it. */
 export function shownMetadata(
   { id, value }: Resource<'plugin_metadata'>,
@@ -58,16 +69,23 @@ function masked<T extends object>(
   document: T,
   plugins: PluginRegistry,
 ): T {
-  const secretFieldsOf = (name: string) => plugins.get(name)?.secretFields ?? []
+  const secretFieldsOf = (name: string) => {
+    const { secretFields = [], hiddenFields = [] } = plugins.get(name) ?? {}
+    return [...secretFields, ...hiddenFields]
+  }
   return encryptDocument(ref, document, { cipher: MASKING, secretFieldsOf })
 }
 
-function withDefaults(configs: PluginConfigs, plugins: PluginRegistry): Record<string, unknown> {
+function withDefaults(
+  configs: PluginConfigs,
+  plugins: PluginRegistry,
+  place: ConfigPlace = 'resource',
+): Record<string, unknown> {
   const shown = Object.entries(configs)
     // Which fields of an unknown one are secrets is not known either; it is only there until a reload is published.
     .filter(([name]) => plugins.get(name))
     .map(([name, stored]) => {
-      const { config, meta } = plugins.prepare(name, stored, 'resource')
+      const { config, meta } = plugins.prepare(name, stored, place)
       return [name, { ...config, _meta: meta }]
     })
   return Object.fromEntries(shown)

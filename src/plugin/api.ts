@@ -48,6 +48,7 @@ export {
   type PublicApi,
   type Reply,
   type Schema,
+  type StoredPart,
   type StoredProto,
   type UpstreamHandle,
   type UpstreamTarget,

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import type { RequestContext } from './context/request-context.ts'
+import type { ConsumerView, RequestContext, RouteView } from './context/request-context.ts'
 import type { HttpClient } from './http-client.ts'
 
 /** A JSON schema literal. */
@@ -127,11 +127,16 @@ export interface StoredProto {
   readonly content: string
 }
 
+/** What a request may have that is stored. */
+export type StoredPart = 'route' | 'service' | 'consumer'
+
 /** What plugins may use of the published configuration, always as it stands now. */
 export interface PublishedResources {
   /** `own` is told what releases it. Throws when the document cannot be used. */
   openUpstream(name: string, target: UpstreamTarget, own: (release: () => void) => void): UpstreamHandle
   findProto(id: string): StoredProto | undefined
+  /** As the request has it, however old that is; see {@link InstanceHost.stored}. */
+  shown(part: StoredPart, view: RouteView | ConsumerView): Readonly<Record<string, unknown>> | undefined
 }
 
 /** For the configuration of other plugins inside a plugin's own. */
@@ -175,6 +180,11 @@ export interface InstanceHost extends PluginHost {
   /** An upstream for `useUpstream`; its own one has health checks and connections as a route's has. */
   upstream(target: UpstreamTarget): UpstreamHandle
   proto(id: string): StoredProto | undefined
+  /**
+   * The request's route, the route's service, or the consumer as it is stored, for services outside of the gateway: with defaults, `***` where a
+   * secret stands, references to secrets as they are. A new object each time, `undefined` where the request has none.
+   */
+  stored(part: StoredPart, context: RequestContext): Readonly<Record<string, unknown>> | undefined
   findPublicApi(method: string, uri: string): PublicApi | undefined
 }
 
@@ -197,6 +207,8 @@ export interface PluginDefinition<Config> {
   readonly runPolicy?: 'prefer_route'
   /** Dotted paths of the configuration that hold secrets: never logged. */
   readonly secretFields?: readonly string[]
+  /** Dotted paths of further secrets, such as those inside another plugin's configuration: stored as they are, and never shown. */
+  readonly hiddenFields?: readonly string[]
   /** Of the consumer's configuration: the field that identifies it, unique among consumers. */
   readonly consumerKey?: string
   /** Rules a schema cannot say. Throws {@link ConfigError} with the contract's message. */

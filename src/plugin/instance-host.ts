@@ -1,6 +1,7 @@
 import type { Ref } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
+import type { RequestContext } from './context/request-context.ts'
 import type {
   AnyPlugin,
   Clock,
@@ -8,6 +9,7 @@ import type {
   NodeOperation,
   PluginInstance,
   PublicApi,
+  StoredPart,
   StoredProto,
   UpstreamHandle,
   UpstreamTarget,
@@ -112,6 +114,11 @@ export class OwnHost implements InstanceHost {
 
   proto(id: string): StoredProto | undefined {
     return this.#parts.environment.published.findProto(id)
+  }
+
+  stored(part: StoredPart, context: RequestContext): Readonly<Record<string, unknown>> | undefined {
+    const view = part === 'consumer' ? context.consumer : context.route
+    return view && this.#parts.environment.published.shown(part, view)
   }
 
   findPublicApi(method: string, uri: string): PublicApi | undefined {

@@ -8,6 +8,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import type { CompiledOwner, CompiledRoute, CompiledService } from './compile-kinds.ts'
 import { ConsumerChains, chainOf, type InstanceMap, mergeRoute } from './merge.ts'
 import type { ConsumerChain, ConsumerEntry, Plan } from './plan.ts'
+import { PlannedRouteView } from './views.ts'
 
 /** A route with everything it refers to, as far as it exists. */
 export interface PlanParts {
@@ -47,10 +48,10 @@ export function buildEntry(parts: PlanParts): RouteEntry<Plan> {
 }
 
 function buildPlan(parts: PlanParts, host: string | undefined): Plan {
-  const { route, compiled, service, pluginConfig } = parts
+  const { id, route, compiled, service, pluginConfig } = parts
   return new RoutePlan({
     instances: mergeRoute(compiled.instances, pluginConfig?.instances, service?.compiled.instances),
-    route: viewOf(parts, host),
+    route: new PlannedRouteView(id, { route, service }, host),
     ...destinationOf(parts),
     refusal: refusalOf(parts),
     timeouts: compiled.timeouts,
@@ -106,15 +107,4 @@ function destinationOf(parts: PlanParts): Pick<Plan, 'upstream' | 'noUpstream'> 
     if (owner.inline) return { upstream: owner.inline, noUpstream: NO_UPSTREAM }
   }
   return { upstream: undefined, noUpstream: NO_UPSTREAM }
-}
-
-function viewOf({ id, route, service }: PlanParts, host: string | undefined): RouteView {
-  return {
-    id,
-    name: route.name,
-    serviceId: service?.id,
-    serviceName: service?.document.name,
-    uri: route.uri ?? route.uris![0]!,
-    host,
-  }
 }

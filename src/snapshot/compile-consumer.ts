@@ -1,9 +1,9 @@
-import type { Consumer, PluginConfigs } from '../model/types.ts'
-import type { ConsumerView } from '../plugin/context/request-context.ts'
+import type { PluginConfigs } from '../model/types.ts'
 import { resolveReferences } from '../secret/resolve.ts'
 import type { CompiledOwner, CompileJob } from './compile-kinds.ts'
 import { type CompileEnvironment, compileInstances } from './compile-parts.ts'
 import type { Transaction } from './transaction.ts'
+import { KnownConsumerView } from './views.ts'
 
 /** How a consumer is recognised by one plugin, and what it says to that plugin. */
 export interface AuthConfig {
@@ -18,7 +18,7 @@ export interface CompiledCredential {
 }
 
 export interface CompiledConsumer extends CompiledOwner {
-  readonly view: ConsumerView
+  readonly view: KnownConsumerView
   readonly auth: readonly AuthConfig[]
 }
 
@@ -35,7 +35,7 @@ export function compileConsumer(
     environment,
     transaction,
   )
-  return { instances, auth, view: viewOf(document) }
+  return { instances, auth, view: new KnownConsumerView(document) }
 }
 
 /** Of a credential only what identifies the consumer counts: its plugins do not join the walk (contract §4.6). */
@@ -44,15 +44,6 @@ export function compileCredential(
   environment: CompileEnvironment,
 ): CompiledCredential {
   return { auth: splitAuth(document.plugins, environment).auth }
-}
-
-function viewOf({ username, group_id, labels }: Consumer): ConsumerView {
-  return {
-    name: username,
-    groupId: group_id === undefined ? undefined : String(group_id),
-    labels,
-    credentialId: undefined,
-  }
 }
 
 function splitAuth(

@@ -72,7 +72,7 @@ export class ConsumerAssembly {
     const own = consumer.auth.map((auth) => credentialOf(plain, auth))
     const stored = [...(this.#credentials.get(id) ?? [])].flatMap((credential) =>
       (sources.credential(credential)?.auth ?? []).map((auth) =>
-        credentialOf({ ...plain, view: { ...view, credentialId: ownIdOf(credential) } }, auth),
+        credentialOf({ ...plain, view: view.withCredential(ownIdOf(credential)) }, auth),
       ),
     )
     return { name: view.name, plain, credentials: [...own, ...stored] }

@@ -1,6 +1,14 @@
 import { createLogger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
-import type { AnyPlugin, Clock, PluginHost, PublishedResources, StoredProto } from '../plugin/definition.ts'
+import type { ConsumerView, RouteView } from '../plugin/context/request-context.ts'
+import type {
+  AnyPlugin,
+  Clock,
+  PluginHost,
+  PublishedResources,
+  StoredPart,
+  StoredProto,
+} from '../plugin/definition.ts'
 import { createHttpClient } from '../plugin/http-client.ts'
 import type { InstanceEnvironment } from '../plugin/instance.ts'
 import {
@@ -70,7 +78,22 @@ function namedResources({ upstreams = [], protos = {} }: EnvironmentParts): Publ
         ? { name: `upstreams/${target.id}`, isKnown: () => upstreams.includes(target.id) }
         : { name, isKnown: () => true },
     findProto: (id) => protos[id],
+    shown: (part, view) => shownAs(part, view),
   }
+}
+
+/** No more than what the view says is stored. */
+function shownAs(
+  part: StoredPart,
+  view: RouteView | ConsumerView,
+): Readonly<Record<string, unknown>> | undefined {
+  if (part === 'consumer') {
+    const { name, groupId, labels } = view as ConsumerView
+    return { username: name, group_id: groupId, labels }
+  }
+  const { id, name, uri, host, serviceId, serviceName } = view as RouteView
+  if (part === 'route') return { id, name, uri, host, service_id: serviceId }
+  return serviceId === undefined ? undefined : { id: serviceId, name: serviceName }
 }
 
 function fail(error: unknown): never {
