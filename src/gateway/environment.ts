@@ -114,7 +114,7 @@ export function createEnvironment(
   const secrets = openSecrets(settings, { plugins, logger: configLogger, metrics, relayed: relayed?.secrets })
   const contexts = createTlsContexts(settings, clientCertificates)
   const upstreams = {
-    ...checkedUpstreams({ settings, metrics, logger }, { contexts, relay: relayed?.health, onNode }),
+    ...checkedUpstreams({ settings, metrics, logger, registry }, { contexts, relayed, onNode }),
     ...nodesOf({ settings, discovery, logConfiguration: configLogger }, contexts),
   }
   const http = createHttpClient()
@@ -242,16 +242,17 @@ function nodesOf(
 
 interface HealthWiring {
   readonly contexts: TlsContexts
-  readonly relay: HealthRelay | undefined
+  readonly relayed: Relayed | undefined
   readonly onNode: EnvironmentOptions['onNode']
 }
 
 /** A control plane sends no requests: what its nodes are like is for the data planes to find out. */
 function checkedUpstreams(
-  { settings, metrics, logger }: Pick<Environment, 'settings' | 'metrics' | 'logger'>,
-  { contexts, relay, onNode }: HealthWiring,
+  { settings, metrics, logger, registry }: Pick<Environment, 'settings' | 'metrics' | 'logger' | 'registry'>,
+  { contexts, relayed, onNode }: HealthWiring,
 ): Pick<UpstreamEnvironment, 'observer' | 'monitor'> {
   const { apisix, deployment } = settings
+  const relay = relayed?.health
   const observer = countUpstreamEvents(metrics)
   if (apisix.disable_upstream_healthcheck || deployment.role === 'control_plane') return { observer }
   const monitor = new HealthMonitor({
@@ -264,6 +265,10 @@ function checkedUpstreams(
     onPanic: observer.onPanic,
     ...(relay && { relay }),
     ...(onNode && { onNode }),
+    ...(registry && {
+      onFailing: (upstream: string, node: string, agents: readonly string[]) =>
+        registry.foundFailing(`${upstream} ${node}`, agents),
+    }),
   })
   if (relay) return { observer, monitor }
   const prefixes = { metric: settings.plugin_attr.prometheus.metric_prefix, store: settings.store.prefix }

@@ -2,7 +2,8 @@ import { LeaseLostError } from '../store/config-store.ts'
 import { type DeskParts, intervalMs, type StoredNode, whileReachable } from './desk.ts'
 import { dynamicWeight } from './dynamic-weight.ts'
 import { statusOf } from './entries.ts'
-import type { NodeDesk } from './node-desk.ts'
+import type { FailingNodes } from './failing-nodes.ts'
+import type { NodeChange, NodeDesk } from './node-desk.ts'
 import type { Load, NodeRecord } from './records.ts'
 import { RequestWindow } from './request-window.ts'
 
@@ -49,12 +50,14 @@ interface Watched {
 export class Heartbeats {
   readonly #parts: DeskParts
   readonly #desk: NodeDesk
+  readonly #failing: Pick<FailingNodes, 'isFailing'>
   /** Nodes that were heard here and live. */
   readonly #watched = new Map<string, Watched>()
 
-  constructor(parts: DeskParts, desk: NodeDesk) {
+  constructor(parts: DeskParts, desk: NodeDesk, failing: Pick<FailingNodes, 'isFailing'>) {
     this.#parts = parts
     this.#desk = desk
+    this.#failing = failing
   }
 
   /** Throws when the node is not registered: it shall register again. */
@@ -70,7 +73,7 @@ export class Heartbeats {
       node.activeConnections = beat.metrics?.active_connections ?? node.activeConnections
     }
     const change = this.#changeOf(stored, { beat, load, watched })
-    const changed = change && (await whileReachable(() => this.#desk.change(stored, change)))
+    const changed = change && (await whileReachable(() => this.#desk.change(stored, () => change)))
     if (changed && change?.load) {
       watched.copied = change.load
       watched.copiedAtMs = clock.nowMs()
@@ -94,17 +97,21 @@ export class Heartbeats {
   #changeOf(
     { record }: StoredNode,
     { beat, load, watched }: { beat: Beat; load: Load | undefined; watched: Watched },
-  ): Partial<NodeRecord> | undefined {
+  ): NodeChange | undefined {
     const isFailing = load !== undefined && load.error_rate >= DEGRADED_ERROR_RATE
+    const reason = isFailing ? ('error_rate' as const) : this.#heldDown(record)
     const said = beat.status ?? (record.degraded_by ? 'running' : record.status)
-    const status = said === 'running' && isFailing ? 'degraded' : said
+    const status = said === 'running' && reason ? 'degraded' : said
     if (status !== record.status) {
-      const degraded_by = status === 'degraded' && isFailing ? ('error_rate' as const) : undefined
-      // An `undefined` takes the reason out when the record is written.
-      const change = { status, degraded_by, ...(load && { load }) }
-      return change as Partial<NodeRecord>
+      const degraded_by = status === 'degraded' ? reason : undefined
+      return { status, degraded_by, ...(load && { load }) }
     }
     return load && this.#isCopyDue(watched, record, load) ? { load } : undefined
+  }
+
+  /** What a gateway's checks found is lifted by what they find, or by a gateway that does not find it: the one that did may be gone. */
+  #heldDown({ node_id, degraded_by }: NodeRecord): 'health_check' | undefined {
+    return degraded_by === 'health_check' && this.#failing.isFailing(node_id) ? degraded_by : undefined
   }
 
   #isCopyDue({ copied, copiedAtMs }: Watched, record: NodeRecord, load: Load): boolean {
@@ -151,7 +158,9 @@ export class Heartbeats {
       const isLate = silentMs >= MISSED_AFTER * intervalMs(record) - 50 && silentMs >= 1000
       if (!node || !isLate || statusOf(node) !== 'running') return
       const stored = { record: node.record, modRevision: node.modRevision }
-      await this.#desk.change(stored, { status: 'degraded', degraded_by: 'missed_beat' })
+      await this.#desk.change(stored, ({ status }) =>
+        status === 'running' ? { status: 'degraded', degraded_by: 'missed_beat' } : undefined,
+      )
     } catch (error) {
       // Its lease has ended: the store tells everybody. One that cannot be asked says nothing about the node.
       if (!(error instanceof LeaseLostError))

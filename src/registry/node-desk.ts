@@ -22,6 +22,9 @@ export interface NodeClaim
   readonly ttl_s: number
 }
 
+/** Fields of a record that become others; those that are `undefined` go. */
+export type NodeChange = { readonly [Field in keyof NodeRecord]?: NodeRecord[Field] | undefined }
+
 export interface NodeRegistration extends StoredNode {
   readonly isNew: boolean
 }
@@ -161,13 +164,21 @@ export class NodeDesk {
       : undefined
   }
 
-  /** Writes a change of the record; `undefined` when it was changed by others meanwhile, or is gone. */
-  async change(node: StoredNode, change: Partial<NodeRecord>): Promise<StoredNode | undefined> {
+  /**
+   * Writes a change of the record; `undefined` when it was changed by others meanwhile, or is gone. `changeOf` is asked for each state
+   * that it is found in, and may find nothing to do.
+   */
+  async change(
+    node: StoredNode,
+    changeOf: (record: NodeRecord) => NodeChange | undefined,
+  ): Promise<StoredNode | undefined> {
     const { store, view } = this.#parts
     const key = view.keys.node(node.record.node_id)
     let from = node
     for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-      const record = withoutAbsent({ ...from.record, ...change })
+      const change = changeOf(from.record)
+      if (!change) return undefined
+      const record = withoutAbsent({ ...from.record, ...change }) as NodeRecord
       const result = await store.transact({
         conditions: [{ key, modRevision: from.modRevision }],
         puts: [{ key, value: JSON.stringify(record), leaseId: from.record.lease_id }],

@@ -26,7 +26,7 @@ export interface NodeRecord {
   readonly labels: Readonly<Record<string, string>>
   readonly status: NodeStatus
   /** Why it is degraded; absent when it is not, or says so itself. */
-  readonly degraded_by?: 'missed_beat' | 'error_rate'
+  readonly degraded_by?: 'missed_beat' | 'error_rate' | 'health_check'
   /** A coarse copy of what its last heartbeats said. */
   readonly load?: Load
   /** Seconds since the epoch. */

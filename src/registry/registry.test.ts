@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { type FakeClock, fakeClock } from '../../test/support/fake-clock.ts'
 import { createLogger } from '../observe/logger.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
+import { StoreUnavailableError } from '../store/config-store.ts'
 import { type Following, followStore } from '../store/follow.ts'
 import { MemoryStore } from '../store/memory-store.ts'
 import { Registry } from './registry.ts'
@@ -109,6 +110,104 @@ describe('a node that is late', () => {
     assert.equal(view.serving('chat').length, 1)
     await clock.advance(2000)
     assert.deepEqual([view.serving('chat'), view.node('n1'), view.expiredNodes], [[], undefined, 1])
+  })
+})
+
+describe('a node that health checks find failing', () => {
+  async function withAgent(t: TestContext, count = 1) {
+    const bench = await openBench(t, count)
+    const { clock, gateways } = bench
+    const [one] = gateways as [Registry]
+    // Longer than any of these tests: nobody misses a heartbeat.
+    await settled(clock, one.desks.nodes.register('n1', { ...CLAIM, ttl_s: 300 }))
+    await settled(clock, one.desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    const found = async (registry: Registry, source: string, agents: readonly string[]) => {
+      registry.foundFailing(source, agents)
+      for (let i = 0; i < 20; i++) await clock.advance(0)
+    }
+    const state = () => {
+      const { status, degraded_by } = gateways.at(-1)!.view.node('n1')!.record
+      return degraded_by ? `${status} ${degraded_by}` : status
+    }
+    const beat = (registry: Registry, status?: 'running' | 'draining' | 'degraded') =>
+      settled(clock, registry.desks.heartbeats.beat('n1', status ? { status } : {}))
+    return { ...bench, one, found, state, beat }
+  }
+
+  it('is degraded for every gateway, and climbs back when the checks pass', async (t) => {
+    const { clock, gateways, one, found, state } = await withAgent(t, 2)
+    const weight = () => weightsOf(gateways[1]!.view.serving('chat')[0]!, clock.nowMs()).weight
+    await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+    assert.deepEqual([state(), weight()], ['degraded health_check', 10])
+    await found(one, 'upstreams/1 10.0.0.1:80', [])
+    assert.deepEqual([state(), weight()], ['running', 10])
+    await clock.advance(5000)
+    assert.ok(weight() > 40 && weight() < 60, String(weight()))
+    await clock.advance(5000)
+    assert.equal(weight(), 100)
+  })
+
+  it('runs again only when all upstreams that check it find it well', async (t) => {
+    const { one, found, state } = await withAgent(t)
+    await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+    await found(one, 'upstreams/2 10.0.0.1:80', ['chat/a'])
+    await found(one, 'upstreams/1 10.0.0.1:80', [])
+    assert.equal(state(), 'degraded health_check')
+    await found(one, 'upstreams/2 10.0.0.1:80', [])
+    assert.equal(state(), 'running')
+  })
+
+  it('does not talk itself well at the gateway that finds it failing', async (t) => {
+    const { clock, one, found, state, beat } = await withAgent(t)
+    await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+    assert.equal((await beat(one, 'running')).status, 'degraded')
+    assert.equal((await beat(one)).status, 'degraded')
+    await clock.advance(1)
+    assert.equal(state(), 'degraded health_check')
+  })
+
+  it('runs again with a heartbeat elsewhere, for the gateway that found it failing may be gone', async (t) => {
+    const { clock, gateways, one, found, state, beat } = await withAgent(t, 2)
+    await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+    assert.equal((await beat(gateways[1]!)).status, 'running')
+    await clock.advance(1)
+    assert.equal(state(), 'running')
+    await beat(one)
+    await clock.advance(1)
+    assert.equal(state(), 'running', 'it is not said again without news')
+  })
+
+  it('that drains, or degraded itself, stays what it is', async (t) => {
+    const { clock, one, found, state, beat } = await withAgent(t)
+    for (const status of ['draining', 'degraded'] as const) {
+      await beat(one, status)
+      await clock.advance(1)
+      await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+      await found(one, 'upstreams/1 10.0.0.1:80', [])
+      assert.equal(state(), status)
+    }
+  })
+
+  it('is written later when the store is away', async (t) => {
+    const { clock, store, one, found, state } = await withAgent(t)
+    const transact = store.transact.bind(store)
+    let isAway = true
+    store.transact = async (transaction) => {
+      if (isAway) throw new StoreUnavailableError('away')
+      return transact(transaction)
+    }
+    await found(one, 'upstreams/1 10.0.0.1:80', ['chat/a'])
+    assert.equal(state(), 'running')
+    isAway = false
+    await clock.advance(5001)
+    for (let i = 0; i < 20; i++) await clock.advance(0)
+    assert.equal(state(), 'degraded health_check')
+  })
+
+  it('is left alone when an agent is named that nobody has', async (t) => {
+    const { one, found, state } = await withAgent(t)
+    await found(one, 'upstreams/1 10.0.0.9:80', ['chat/gone'])
+    assert.equal(state(), 'running')
   })
 })
 

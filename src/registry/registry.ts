@@ -5,6 +5,7 @@ import type { TransactionalStore } from '../store/transactions.ts'
 import { AgentDesk } from './agent-desk.ts'
 import type { DeskParts } from './desk.ts'
 import { Drains } from './drains.ts'
+import { FailingNodes } from './failing-nodes.ts'
 import { Heartbeats } from './heartbeats.ts'
 import type { Declarations } from './metric-alias.ts'
 import { registerRegistryMetrics } from './metrics.ts'
@@ -51,15 +52,22 @@ export class Registry {
     this.#count.heartbeat('invalid')
   }
 
+  /** What health checks find of agents, see {@link FailingNodes.found}; nothing while the store is not open. */
+  foundFailing(source: string, agents: readonly string[]): void {
+    this.#desks?.failing.found(source, agents)
+  }
+
   open(store: TransactionalStore): void {
     const { view } = this
     const { clock, now, logger } = this.#options
     const parts: DeskParts = { store, view, clock, now, logger, count: this.#count }
     const nodes = new NodeDesk(parts)
+    const failing = new FailingNodes({ view, clock, logger, desk: nodes })
     this.#desks = {
       nodes,
       agents: new AgentDesk(parts),
-      heartbeats: new Heartbeats(parts, nodes),
+      failing,
+      heartbeats: new Heartbeats(parts, nodes, failing),
       drains: new Drains(view, nodes, { clock, logger }),
     }
   }
@@ -72,6 +80,7 @@ export class Registry {
   close(): void {
     this.#desks?.heartbeats.close()
     this.#desks?.drains.close()
+    this.#desks?.failing.close()
     this.view.close()
   }
 }
@@ -81,4 +90,5 @@ export interface Desks {
   readonly agents: AgentDesk
   readonly heartbeats: Heartbeats
   readonly drains: Drains
+  readonly failing: FailingNodes
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { type FakeUpstream, fakeUpstream } from '../../src/testing/fake-upstream.ts'
-import { type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
+import { ADMIN_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const UPSTREAM = { service_name: 'chat', discovery_type: 'registry' }
@@ -222,4 +222,78 @@ describe('a request to agents that cannot be served', { concurrency: 2 }, () => 
     await eventually(`a ${status}`, async () => (await ask())[0] === status, 20_000)
     return ask()
   }
+})
+
+describe('a registered node that the checks of an upstream find failing', { concurrency: 2 }, () => {
+  const ACTIVE = {
+    active: {
+      http_path: '/health',
+      healthy: { interval: 1, successes: 1 },
+      unhealthy: { interval: 1, http_failures: 2, tcp_failures: 2 },
+    },
+  }
+  /** Probes never find it failing, and it is well again when one passes. */
+  const PASSIVE = {
+    active: { ...ACTIVE.active, unhealthy: { interval: 1, http_failures: 254, tcp_failures: 254 } },
+    passive: { unhealthy: { http_statuses: [500], http_failures: 2 } },
+  }
+
+  /** A node whose answers can be made bad; probes and requests apart. */
+  async function startMoody(t: TestContext, gateway: RegistryGateway) {
+    const mood = { probes: 200, requests: 200 }
+    const server = await fakeUpstream(t, (request, response) => {
+      response.statusCode = request.url === '/health' ? mood.probes : mood.requests
+      response.end('moody')
+    })
+    await startNode(t, gateway, { id: 'n1', endpoint: `http://${server.address}` })
+    await startNode(t, gateway, { id: 'n2' })
+    await served(gateway, 'n2')
+    const state = async () => {
+      const { body } = await gateway.registry('GET', 'nodes/n1')
+      return body.degraded_by ? `${body.status} by ${body.degraded_by}` : body.status
+    }
+    const becomes = (expected: string) =>
+      eventually(`n1 ${expected}`, async () => (await state()) === expected, 30_000)
+    return { mood, becomes }
+  }
+
+  it('is degraded when active checks fail, its agents are unhealthy, and it runs again when they pass', async (t) => {
+    const gateway = await start(t, { checks: ACTIVE })
+    const { mood, becomes } = await startMoody(t, gateway)
+    await becomes('running')
+    mood.probes = 500
+    await becomes('degraded by health_check')
+    const agent = (await gateway.registry('GET', 'agents/chat/n1')).body
+    assert.deepEqual([agent.status, agent.healthy], ['unhealthy', false])
+    const answers = await Promise.all(Array.from({ length: 4 }, () => askFor(gateway, undefined)))
+    assert.deepEqual(new Set(answers.map(({ text }) => text)), new Set(['n2']))
+    await gateway.registry('PUT', 'nodes/n1/heartbeat', { status: 'running' })
+    await becomes('degraded by health_check')
+    mood.probes = 200
+    await becomes('running')
+  })
+
+  it('is degraded when requests fail, as the passive checks say', async (t) => {
+    const gateway = await start(t, { checks: PASSIVE })
+    const { mood, becomes } = await startMoody(t, gateway)
+    mood.probes = 500
+    mood.requests = 500
+    for (let i = 0; i < 6; i++) await askFor(gateway, undefined)
+    await becomes('degraded by health_check')
+    mood.probes = 200
+    mood.requests = 200
+    await becomes('running')
+  })
+
+  it('runs again when the upstream that checked it is gone', async (t) => {
+    const gateway = await start(t, { checks: ACTIVE })
+    const { mood, becomes } = await startMoody(t, gateway)
+    mood.probes = 500
+    await becomes('degraded by health_check')
+    await fetch(`${gateway.adminUrl}/apisix/admin/routes/1`, {
+      method: 'DELETE',
+      headers: { 'x-api-key': ADMIN_KEY },
+    })
+    await becomes('running')
+  })
 })

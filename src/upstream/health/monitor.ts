@@ -41,6 +41,11 @@ export interface HealthMonitorOptions {
   readonly relay?: HealthRelay
   /** Told of each change of a node, and with `undefined` when one begins anew or is not checked any more. */
   readonly onNode?: (upstream: string, node: string, change: HealthChange | undefined) => void
+  /**
+   * Told of the agents of the gateway's own registry that are reached at a node, when that becomes unhealthy or the agents are others;
+   * of none when it is well again, or not checked any more.
+   */
+  readonly onFailing?: (upstream: string, node: string, agents: readonly string[]) => void
 }
 
 /** Probes at once in the whole process. */

@@ -28,6 +28,8 @@ export class UpstreamHealth implements HealthOwner {
   readonly #monitor: HealthMonitor
   readonly #gate: Gate
   #members: ReadonlyMap<NodeHealth, ActiveCheck> = new Map()
+  /** Who is reached at members that the gateway's own registry gave. */
+  #agents: PreparedHealth['agents'] = new Map()
   #recovering: Recovering[] = []
   #isPanicking = false
 
@@ -78,13 +80,19 @@ export class UpstreamHealth implements HealthOwner {
     return {
       nodes: ofNodes.map(({ health }) => health),
       members: new Map(ofNodes.map(({ health, check }) => [health, check])),
+      agents: new Map(
+        nodes.flatMap(({ agents }, index) => (agents ? [[ofNodes[index]!.health, agents] as const] : [])),
+      ),
     }
   }
 
   /** From now on exactly these are checked. */
-  publish({ members }: PreparedHealth): void {
+  publish({ members, agents }: PreparedHealth): void {
     const before = this.#members
     this.#members = members
+    for (const health of this.#agents.keys()) if (!agents.has(health)) this.#tellAgents(health, [])
+    this.#agents = agents
+    for (const [health, ids] of agents) if (!isUsable(health.status)) this.#tellAgents(health, ids)
     for (const [health, check] of before) if (!members.has(health)) this.#end(health, check)
     for (const [health, check] of members) if (!before.has(health)) this.#begin(health, check)
     this.#recovering = this.#recovering.filter(({ health }) => members.has(health))
@@ -94,7 +102,9 @@ export class UpstreamHealth implements HealthOwner {
   /** Ends all checks. Idempotent; requests under way may still report. */
   stop(): void {
     for (const [health, check] of this.#members) this.#end(health, check)
+    for (const health of this.#agents.keys()) this.#tellAgents(health, [])
     this.#members = new Map()
+    this.#agents = new Map()
     this.#monitor.remove(this)
   }
 
@@ -128,6 +138,8 @@ export class UpstreamHealth implements HealthOwner {
     onNode?.(this.name, keyOf(health.target), change)
     this.#logChange(health, change)
     if (isUsable(from) === isUsable(to)) return
+    const agents = this.#agents.get(health)
+    if (agents) this.#tellAgents(health, isUsable(to) ? [] : agents)
     this.#recovering = this.#recovering.filter((one) => one.health !== health)
     if (isUsable(to)) {
       health.share = SMALLEST_SHARE
@@ -135,6 +147,10 @@ export class UpstreamHealth implements HealthOwner {
       this.#isPanicking = false
     } else health.share = 0
     this.#members.get(health)?.onStatusChange()
+  }
+
+  #tellAgents({ target }: NodeHealth, agents: readonly string[]): void {
+    this.#monitor.options.onFailing?.(this.name, keyOf(target), agents)
   }
 
   #logChange({ target }: NodeHealth, { from, to, reason }: HealthChange): void {
@@ -185,6 +201,8 @@ export interface PreparedHealth {
   /** By the place of the node. */
   readonly nodes: readonly NodeHealth[]
   readonly members: ReadonlyMap<NodeHealth, ActiveCheck>
+  /** `type/key` of who is reached there, for nodes of the gateway's own registry. */
+  readonly agents: ReadonlyMap<NodeHealth, readonly string[]>
 }
 
 /** Contract §5.7 and §8.1: whose Host a probe carries. */
