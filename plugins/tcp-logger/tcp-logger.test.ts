@@ -67,6 +67,15 @@ describe('tcp-logger', () => {
     assert.match(mounted.metrics.expose(), gauge(0))
   })
 
+  it('shows them under the prefix of the settings', async (t) => {
+    const sink = await streamSink(t)
+    const config = { host: '127.0.0.1', port: sink.port, ...FORMAT }
+    const mounted = mountPlugin(tcpLogger, config, { metricPrefix: 'edge_' })
+    await mounted.request()
+    assert.match(mounted.metrics.expose(), /^edge_batch_process_entries\{/m)
+    assert.doesNotMatch(mounted.metrics.expose(), /apisix_batch/)
+  })
+
   it('checks its configuration', () => {
     assert.equal(refusal(tcpLogger, { host: 'a', port: 1 }), undefined)
     assert.equal(refusal(tcpLogger, { host: 'a' }), 'property "port" is required')

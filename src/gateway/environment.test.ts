@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { createLogger } from '../observe/logger.ts'
-import type { AnyPlugin } from '../plugin/definition.ts'
+import type { AnyPlugin, PluginHost } from '../plugin/definition.ts'
 import { PluginRegistry } from '../plugin/registry.ts'
 import { loadSettings } from '../settings/load.ts'
 import { createEnvironment } from './environment.ts'
@@ -10,24 +10,35 @@ const plugin: AnyPlugin = {
   name: 'asks',
   priority: 1,
   schema: {},
-  compile: ({ tell }, { httpsPort }) => {
-    tell(httpsPort)
+  compile: ({ tell }, host) => {
+    tell(host)
     return {}
   },
 }
 
-/** The port that a plugin is told when it is mounted, and when an instance of it is compiled. */
-function toldPorts(flags: Record<string, unknown>): unknown[] {
+/** What a plugin is given when it is mounted, and when an instance of it is compiled. */
+function hosts(flags: Record<string, unknown>): PluginHost[] {
   const { settings } = loadSettings({ env: {}, workingDirectory: '/', flags })
   const registry = new PluginRegistry()
   registry.register(plugin)
   const { hostFor, compile } = createEnvironment(settings, registry, { logger: createLogger('silent') })
-  const told: unknown[] = [hostFor(plugin).httpsPort]
+  const told = [hostFor(plugin)]
   const prepared = registry.prepare(plugin.name, {}, 'resource')
-  const config = { tell: (port: unknown) => told.push(port) }
+  const config = { tell: (host: PluginHost) => told.push(host) }
   compile.instances.create({ ...prepared, config }, { kind: 'routes', id: '1' })
   return told
 }
+
+const toldPorts = (flags: Record<string, unknown>) => hosts(flags).map(({ httpsPort }) => httpsPort)
+
+describe('the prefix of metrics that plugins are told', () => {
+  it('is the one of the settings', () => {
+    const prefixes = (flags: Record<string, unknown>) => hosts(flags).map(({ metricPrefix }) => metricPrefix)
+    assert.deepEqual(prefixes({}), ['apisix_', 'apisix_'])
+    const own = { 'plugin_attr.prometheus.metric_prefix': 'edge_' }
+    assert.deepEqual(prefixes(own), ['edge_', 'edge_'])
+  })
+})
 
 describe('the TLS port that plugins are told', () => {
   it('is that of the first TLS listener', () => {

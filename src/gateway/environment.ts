@@ -5,7 +5,7 @@ import { createMetricRegistry } from '../observe/metric-registry.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { AnyPlugin, Clock, PluginHost } from '../plugin/definition.ts'
 import { createHttpClient } from '../plugin/http-client.ts'
-import { InstanceFactory } from '../plugin/instance.ts'
+import { type InstanceEnvironment, InstanceFactory } from '../plugin/instance.ts'
 import {
   LocalOperations,
   type NodeOperations,
@@ -103,9 +103,8 @@ export function createEnvironment(
   // The primary reads the same configuration, and says what is to be said of it.
   const configLogger = relayed ? logger.child({}, { level: 'fatal' }) : logger
   const metrics = createMetrics(settings, logger)
-  const pluginMetrics = relayed ? nodeMetrics(metrics, relayed.exposition) : metrics
+  const shared = sharedHost(settings, relayed ? nodeMetrics(metrics, relayed.exposition) : metrics)
   const metadata = new Map<string, Readonly<Record<string, unknown>>>()
-  const httpsPort = firstTlsPort(settings.apisix.ssl)
   const clientCertificates: ClientCertificates = new Map()
   const registry = relayed ? undefined : createRegistry(settings, { logger, metrics })
   const discovery = relayed
@@ -117,21 +116,15 @@ export function createEnvironment(
     ...checkedUpstreams({ settings, metrics, logger, registry }, { contexts, relayed, onNode }),
     ...nodesOf({ settings, discovery, logConfiguration: configLogger }, contexts),
   }
-  const http = createHttpClient()
   const hostFor = (plugin: AnyPlugin): PluginHost => ({
+    ...shared,
     logger: logger.child({ plugin: plugin.name }),
-    metrics: pluginMetrics,
-    clock: CLOCK,
     attr: plugins.attr(plugin.name),
-    httpsPort,
-    http,
   })
   const { ownOperations, ...operations } = createOperations(hostFor, relayed)
   const published = new LivePublishedResources(upstreams, plugins)
-  const instances = createInstances({
-    ...{ settings, logger, plugins, metadata, hostFor, published, http, ...operations },
-    metrics: pluginMetrics,
-  })
+  const parts = { logger, plugins, metadata, hostFor, published, shared, operations }
+  const instances = createInstances(parts)
   return {
     nodeId: randomUUID(),
     settings,
@@ -151,7 +144,7 @@ export function createEnvironment(
     secrets,
     hostFor,
     published,
-    http,
+    http: shared.http,
     debug: new Debug(settings.gatewright.debug),
   }
 }
@@ -166,49 +159,38 @@ function createOperations(hostFor: Environment['hostFor'], relayed: Relayed | un
   }
 }
 
-type InstanceParts = Omit<
-  Environment,
-  | 'nodeId'
-  | 'compile'
-  | 'pools'
-  | 'monitor'
-  | 'discovery'
-  | 'registry'
-  | 'agentTypes'
-  | 'logConfiguration'
-  | 'secrets'
-  | 'debug'
-  | 'ownOperations'
-> & { readonly workerOperations: WorkerOperations }
+/** What all plugins are given alike. */
+type SharedHost = Omit<PluginHost, 'logger' | 'attr'> & Pick<Environment, 'http'>
+
+function sharedHost({ apisix, plugin_attr }: Settings, metrics: MetricRegistry): SharedHost {
+  return {
+    metrics,
+    metricPrefix: plugin_attr.prometheus.metric_prefix,
+    clock: CLOCK,
+    httpsPort: firstTlsPort(apisix.ssl),
+    http: createHttpClient(),
+  }
+}
+
+interface InstanceParts
+  extends Pick<Environment, 'logger' | 'plugins' | 'metadata' | 'hostFor' | 'published'> {
+  readonly shared: SharedHost
+  readonly operations: Pick<InstanceEnvironment, 'nodeOperations' | 'workerOperations'>
+}
 
 function createInstances(parts: InstanceParts): InstanceFactory {
-  const {
-    settings,
-    logger,
-    metrics,
-    plugins,
-    metadata,
-    hostFor,
-    published,
-    http,
-    nodeOperations,
-    workerOperations,
-  } = parts
+  const { logger, plugins, metadata, hostFor, published, shared, operations } = parts
   const publicApis = new PublicApis(() => plugins.all(), hostFor)
   return new InstanceFactory({
+    ...shared,
+    ...operations,
     logger,
-    metrics,
-    clock: CLOCK,
     attr: (name) => plugins.attr(name),
     metadata: (name) => metadata.get(name) ?? plugins.defaultMetadata(name),
-    httpsPort: firstTlsPort(settings.apisix.ssl),
-    http,
-    nodeOperations,
-    workerOperations,
     published,
     prepare: (name, config) => plugins.prepare(name, config, 'resource'),
     findPublicApi: (method, uri) => publicApis.find(method, uri),
-    onBackgroundFailure: backgroundFailure(logger, metrics),
+    onBackgroundFailure: backgroundFailure(logger, shared.metrics),
   })
 }
 

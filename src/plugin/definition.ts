@@ -82,6 +82,8 @@ export interface PluginInstance {
 export interface PluginHost {
   readonly logger: Logger
   readonly metrics: MetricRegistry
+  /** Begins the names of metrics that APISIX has too: `metric_prefix` of its plugin prometheus. Names of our own begin with `gatewright_`. */
+  readonly metricPrefix: string
   /** Wall clock in ms since the epoch and a monotonic clock in ms; tests replace both. */
   readonly clock: Clock
   /** `plugin_attr.<name>` of the settings, checked against `attrSchema`. */

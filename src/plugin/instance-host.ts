@@ -51,6 +51,10 @@ export class OwnHost implements InstanceHost {
     return this.#parts.environment.metrics
   }
 
+  get metricPrefix(): string {
+    return this.#parts.environment.metricPrefix
+  }
+
   get clock(): Clock {
     return this.#parts.environment.clock
   }

@@ -33,6 +33,7 @@ export interface Instance {
 export interface InstanceEnvironment {
   readonly logger: Logger
   readonly metrics: MetricRegistry
+  readonly metricPrefix: string
   readonly clock: Clock
   attr(plugin: string): Readonly<Record<string, unknown>>
   metadata(plugin: string): Readonly<Record<string, unknown>>

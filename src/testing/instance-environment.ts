@@ -23,6 +23,7 @@ import type { PluginRegistry } from '../plugin/registry.ts'
 export interface EnvironmentParts {
   readonly registry: PluginRegistry
   readonly metrics: MetricRegistry
+  readonly metricPrefix?: string | undefined
   readonly clock: Clock
   readonly httpsPort?: number | undefined
   attr?(plugin: string): Readonly<Record<string, unknown>>
@@ -41,12 +42,21 @@ export interface EnvironmentParts {
 export function instanceEnvironment(
   parts: EnvironmentParts,
 ): InstanceEnvironment & { close(): Promise<void> } {
-  const { registry, metrics, clock, httpsPort, attr = () => ({}), onFailure = fail } = parts
+  const {
+    registry,
+    metrics,
+    metricPrefix = 'apisix_',
+    clock,
+    httpsPort,
+    attr = () => ({}),
+    onFailure = fail,
+  } = parts
   const logger = createLogger('silent')
   const http = createHttpClient()
   const hostFor = (plugin: AnyPlugin): PluginHost => ({
     logger,
     metrics,
+    metricPrefix,
     clock,
     attr: attr(plugin.name),
     httpsPort,
@@ -56,6 +66,7 @@ export function instanceEnvironment(
   return {
     logger,
     metrics,
+    metricPrefix,
     clock,
     attr,
     metadata: parts.metadata ?? ((name) => registry.defaultMetadata(name)),

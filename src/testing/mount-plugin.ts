@@ -24,6 +24,8 @@ export interface MountOptions {
   readonly attr?: Record<string, unknown>
   /** Port of the first TLS listener; default: there is none. */
   readonly httpsPort?: number
+  /** `metric_prefix` of the plugin prometheus; default: `apisix_`. */
+  readonly metricPrefix?: string
   /** Stored plugin metadata; its schema's defaults are filled in. */
   readonly metadata?: Record<string, unknown>
   /** The route that carries the configuration. */
@@ -129,6 +131,7 @@ class Mounted implements MountedPlugin {
     this.#environment = instanceEnvironment({
       registry: this.#registry,
       metrics: this.metrics,
+      metricPrefix: options.metricPrefix,
       clock: this.clock,
       attr: () => attr,
       metadata: (name) => (name === plugin.name ? this.#metadata : this.#registry.defaultMetadata(name)),

@@ -58,19 +58,20 @@ export function compileLogger<Entry = LogEntry>(parts: LoggerParts<Entry>): Plug
 /** The gauge of contract §8.3, labelled with what the first request of the configuration was; configurations with equal labels add up. */
 class ObservedBatch {
   readonly #name: string
-  readonly #metrics: InstanceHost['metrics']
+  readonly #host: Pick<InstanceHost, 'metrics' | 'metricPrefix'>
   #gauge: Gauge | undefined
   #shown = 0
 
-  constructor(name: string, { metrics }: InstanceHost) {
+  constructor(name: string, host: Pick<InstanceHost, 'metrics' | 'metricPrefix'>) {
     this.#name = name
-    this.#metrics = metrics
+    this.#host = host
   }
 
   begin(context: RequestContext): void {
-    this.#gauge ??= this.#metrics
+    const { metrics, metricPrefix } = this.#host
+    this.#gauge ??= metrics
       .gauge({
-        name: 'apisix_batch_process_entries',
+        name: `${metricPrefix}batch_process_entries`,
         help: 'batch process remaining entries',
         labels: ['name', 'route_id', 'server_addr'],
       })
