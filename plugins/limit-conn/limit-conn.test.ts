@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { after, describe, it } from 'node:test'
+import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { type MountedPlugin, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import type { Answer, RequestInit } from '../../src/testing/plugin-request.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { type RunningRedis, startRedis } from '../../test/support/redis.ts'
 import { eventually } from '../../test/support/watch-recording.ts'
 import { OpenRequests } from '../_shared/limit/open-requests.ts'
@@ -159,6 +162,35 @@ describe('limit-conn with redis', () => {
     // More than three when some have ended before others began; never all.
     assert.ok(passedOf(answers) >= 3 && passedOf(answers) < 8, `${passedOf(answers)} passed`)
     await isFree()
+  })
+
+  it('gives back at once what redis grants to a client that has left meanwhile', async (t) => {
+    const redis = await startRedis(t)
+    const upstream = await fakeUpstream(t)
+    const limit = { ...CONFIG, ...at(redis), conn: 1, redis_timeout: 30_000 }
+    const route = {
+      uri: '/*',
+      plugins: { 'limit-conn': limit },
+      upstream: { nodes: { [upstream.address]: 1 } },
+    }
+    const gateway = await startGateway(t, { routes: { 1: route } })
+    const held = async () => {
+      const [key] = (await redis.command('KEYS', 'gatewright:limit-conn:*')) as string[]
+      return key === undefined ? 0 : Number(await redis.command('ZCARD', key))
+    }
+    assert.equal((await fetch(gateway.proxyUrl)).status, 200)
+    await eventually('its place was given back', async () => (await held()) === 0)
+    redis.freeze()
+    const socket = connect(Number(new URL(gateway.proxyUrl).port), '127.0.0.1')
+    socket.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const metrics = `http://127.0.0.1:${gateway.addresses.metrics!.port}/apisix/prometheus/metrics`
+    const underWay = async () => (await (await fetch(metrics)).text()).includes('{state="writing"} 1\n')
+    await eventually('redis is asked', underWay)
+    socket.destroy()
+    await eventually('the client has left', async () => !(await underWay()))
+    redis.thaw()
+    await eventually('the next one passes', async () => (await fetch(gateway.proxyUrl)).status === 200)
+    await eventually('nothing is held', async () => (await held()) === 0)
   })
 
   it('gives up what a node that is gone held, after key_ttl', async (t) => {

@@ -58,6 +58,10 @@ describe('traffic-split', () => {
     assert.equal(await chosen(mounted, 1), 'own')
   })
 
+  it('takes a match without vars for one that always holds', async () => {
+    assert.equal(await chosen(mount([{ match: [{}], weighted_upstreams: [byId('1')] }]), 1), '1')
+  })
+
   it('does nothing without rules, and sends to the route without upstreams', async () => {
     assert.equal(await chosen(mountPlugin(trafficSplit, {}), 1), 'own')
     assert.equal(await chosen(mount([{}]), 1), 'own')
