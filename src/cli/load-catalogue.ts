@@ -4,6 +4,7 @@ import { catalogue } from '../../plugins/catalogue.ts'
 import { enableTypeScript } from '../authoring/enable-typescript.ts'
 import { ownCatalogue } from '../authoring/own-catalogue.ts'
 import { findPlugins } from '../authoring/plugin-folders.ts'
+import { uncompiled } from '../gateway/own-plugins/uncompiled.ts'
 import { DEFAULTS } from '../settings/defaults.ts'
 import type { Settings } from '../settings/settings.ts'
 import { SettingsError } from '../settings/settings-error.ts'
@@ -12,7 +13,8 @@ const [DEFAULT_FOLDER] = DEFAULTS.gatewright.plugin_paths
 
 /** Every plugin of this gateway: those of the product and those in `gatewright.plugin_paths`. Throws when a folder cannot be used. */
 export async function loadCatalogue({ gatewright }: Settings): Promise<typeof catalogue> {
-  return { ...catalogue, ...(await ownCatalogue(existingPaths(gatewright.plugin_paths), catalogue)) }
+  const own = await ownCatalogue(existingPaths(gatewright.plugin_paths), catalogue)
+  return { ...catalogue, ...(gatewright.workers > 1 ? uncompiled(own) : own) }
 }
 
 /** The same for a worker: the user's own apart, and what loading them takes done once, beforehand if asked. */

@@ -1,5 +1,5 @@
 import type { RequestObserver } from '../http/close.ts'
-import { createHandler } from '../http/handle.ts'
+import { createHandler, type SnapshotSource } from '../http/handle.ts'
 import type { PressureGate } from '../http/pressure/pressure-gate.ts'
 import { type ListenAddress, ProxyApp, type SecureListening } from '../http/proxy-app.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
@@ -11,7 +11,6 @@ import type { Context } from '../plugin/context/context.ts'
 import type { HookFailure } from '../plugin/fastify-hooks.ts'
 import { type MountedPlugins, mountPlugins } from '../plugin/mount.ts'
 import { OpenTunnels } from '../proxy/open-tunnels.ts'
-import type { Publisher } from '../snapshot/publisher.ts'
 import { agentRequestObserver } from './agent-requests.ts'
 import { tellOfCutRequests } from './cut-requests.ts'
 import type { Environment } from './environment.ts'
@@ -38,7 +37,7 @@ export interface Listening {
 export class DataPlane {
   readonly #environment: Environment
   readonly #proxy: ProxyApp
-  readonly #publisher: Publisher
+  readonly #snapshots: SnapshotSource
   readonly #accessLog: AccessLog | undefined
   readonly #tunnels = new OpenTunnels()
   readonly #pressure: PressureGate
@@ -48,10 +47,10 @@ export class DataPlane {
   #mounted: MountedPlugins | undefined
   #drainingSinceMs: number | undefined
 
-  constructor(environment: Environment, publisher: Publisher, drain: Drain) {
+  constructor(environment: Environment, snapshots: SnapshotSource, drain: Drain) {
     const { settings, logger, metrics, debug } = environment
     this.#environment = environment
-    this.#publisher = publisher
+    this.#snapshots = snapshots
     this.#drain = drain
     const tally = this.#tally
     this.#countPending()
@@ -70,7 +69,7 @@ export class DataPlane {
     })
     const handle = tally.counted(
       createHandler({
-        snapshots: publisher,
+        snapshots,
         door,
         bodyLimits: bodyLimits(settings),
         onRefused: tally.countedRefusals(onRefused),
@@ -189,7 +188,7 @@ export class DataPlane {
           alpn: settings.apisix.enable_http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
         },
         fallbackServerName: fallback_sni?.toLowerCase(),
-        certificates: () => this.#publisher.current.certificates,
+        certificates: () => this.#snapshots.current.certificates,
         logger,
         onRefused: handshakeObserver(metrics),
       },

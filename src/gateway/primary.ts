@@ -2,10 +2,13 @@ import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
 import { becomePrimary, type WorkerProgram } from '../lifecycle/workers/cluster.ts'
+import type { Link } from '../lifecycle/workers/link.ts'
 import { type PoolOptions, WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { AppliedWaiters } from '../snapshot/applied.ts'
+import { nameOf } from '../snapshot/graph.ts'
+import type { Quarantined } from '../snapshot/intake.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import { feedAgentTypes } from './agent-types.ts'
 import type { AppliedSource } from './applied-source.ts'
@@ -15,7 +18,10 @@ import { answerDiscovery } from './discovery-feed.ts'
 import type { Environment } from './environment.ts'
 import { HealthFeed } from './health-feed.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
-import type { OwnPlugins, Refused } from './own-plugins/own-plugins.ts'
+import type { OwnPlugins } from './own-plugins/own-plugins.ts'
+import { Inquest } from './poison/inquest.ts'
+import { RefusedInWorkers } from './poison/refused-in-workers.ts'
+import { askForWords, hearWords } from './poison/words.ts'
 import { SecretFeed } from './secret-feed.ts'
 import { type ShownWorker, showWorkers } from './shown-workers.ts'
 import { StoreFeed } from './store-feed.ts'
@@ -44,7 +50,7 @@ export interface PrimaryOptions {
 
 /** The workers of a node, and what the primary process does for them. */
 export class Primary {
-  readonly store = new StoreFeed()
+  readonly store = new StoreFeed({ rankOf: (link) => this.#rankOf(link) })
   readonly health = new HealthFeed()
   readonly #secrets = new SecretFeed()
   readonly #options: PrimaryOptions
@@ -79,9 +85,25 @@ export class Primary {
       onServing: (_worker, addresses) => this.#take(addresses),
       onChange: () => this.#onChange(),
       onGone: (worker) => this.#workshop?.metrics.onGone(worker),
+      onCrash: (worker) => this.#workshop?.inquest.onCrash(worker),
+    })
+    const inquest = this.#inquest(environment, publisher)
+    const refused = new RefusedInWorkers<WorkerProcess>({
+      ...{ publisher, prefix: settings.store.prefix, changes: this.store.changes },
+      item: (key) => this.store.item(key),
+      isSetAside: (item) => inquest.isBarred(item),
     })
     const metrics = new WorkerMetrics(environment.metrics, pool)
-    this.#workshop = { environment, publisher, pool, metrics, settings, addresses: undefined }
+    this.#workshop = {
+      environment,
+      publisher,
+      pool,
+      metrics,
+      inquest,
+      refused,
+      settings,
+      addresses: undefined,
+    }
     metrics.count()
     environment.secrets.listen(this.#secrets.onChange)
   }
@@ -143,7 +165,7 @@ export class Primary {
   /** As the publisher's, for the requests of all workers. */
   appliedSource(own: AppliedSource): AppliedSource {
     return {
-      ...own,
+      quarantined: (ref) => own.quarantined(ref) ?? this.#workshop!.refused.reasonOf(ref),
       waitFor: async (revision, signal) => {
         await own.waitFor(revision, signal)
         await this.#applied.waitFor(revision, signal)
@@ -191,25 +213,66 @@ export class Primary {
     return this.#workshop!.pool.serving.length
   }
 
+  /** The primary does not find out by itself what becomes of plugins that it does not compile. */
+  #takeRefused(worker: WorkerProcess, all: readonly Quarantined[]): void {
+    const { own } = this.#options
+    if (own) own.refuse(all.map(({ reason, ...ref }) => ({ resource: nameOf(ref), reason })))
+    else this.#workshop!.refused.take(worker, all)
+  }
+
+  /** A standby tastes first, and one that ends does not. */
+  #rankOf(link: Link): number {
+    const { places, spare } = this.#workshop!.pool
+    if (spare.worker?.link === link) return 2
+    return places.some(({ worker }) => worker?.link === link) ? 1 : 0
+  }
+
+  #inquest({ settings, logger, metrics }: Environment, publisher: Publisher): Inquest {
+    const barred = metrics.counter({
+      name: 'gatewright_config_poison_total',
+      help: 'Stored resources that were set aside because workers ended over them',
+      labels: [],
+    })
+    return new Inquest({
+      ...{ logger, prefix: settings.store.prefix, clock: SYSTEM_CLOCK, graph: publisher.graph },
+      changes: this.store.changes,
+      item: (key) => this.store.item(key),
+      askForWords: (forMs) => {
+        for (const { link } of this.#living) askForWords(link, forMs)
+      },
+      bar: (one) => {
+        barred.labels().inc()
+        publisher.bar(one)
+        for (const { link } of this.#living) link.tell('bar', [one])
+      },
+    })
+  }
+
   #answer(worker: WorkerProcess): void {
-    const { environment, metrics, publisher } = this.#workshop!
+    const { environment, metrics, publisher, inquest } = this.#workshop!
     const { monitor, discovery, nodeOperations, plugins, secrets, registry } = environment
     const { link } = worker
     this.#living.add(worker)
-    link.onClose(() => this.#living.delete(worker))
+    link.onClose(() => {
+      this.#living.delete(worker)
+      this.#workshop!.refused.forget(worker)
+    })
     link.on('applied', (revision: number) => {
       this.#revisions.set(worker, revision)
+      this.store.applied(link, revision)
       this.#onApplied()
     })
-    link.on('refused', (refused: readonly Refused[]) => this.#options.own?.refuse(refused))
+    link.on('refused', (all: readonly Quarantined[]) => this.#takeRefused(worker, all))
     link.on('exposition', () => metrics.expose())
     answerNodeOperations(link, nodeOperations, (name) => plugins.get(name))
     spreadWorkerOperations(link, () => this.#living, SYSTEM_CLOCK)
     if (discovery.origins) answerDiscovery(link, discovery.origins)
     this.#secrets.attach(link, { keeper: secrets.cache, publisher })
     link.on('counted', (text: string) => metrics.keep(worker, text))
+    hearWords(link, (word) => inquest.heard(worker, word))
     link.on('feed', () => {
       if (registry) feedAgentTypes(link, registry.view)
+      link.tell('bar', inquest.barred)
       if (monitor) this.health.attach(link, monitor)
       this.store.attach(link)
     })
@@ -220,6 +283,7 @@ export class Primary {
     return {
       settings: workerSettings(settings, environment.debug.settings),
       plugins: this.#productPlugins(),
+      wordsForMs: this.#workshop!.inquest.asksForMs,
       ...(this.#options.own && { development: { list: settings.plugins } }),
     }
   }
@@ -254,6 +318,8 @@ interface Workshop {
   readonly publisher: Publisher
   readonly pool: WorkerPool<WorkerAddresses>
   readonly metrics: WorkerMetrics
+  readonly inquest: Inquest
+  readonly refused: RefusedInWorkers<WorkerProcess>
   settings: Settings
   addresses: WorkerAddresses | undefined
 }

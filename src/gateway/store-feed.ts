@@ -1,8 +1,11 @@
+import { BACKGROUND_CLOCK, type Clock } from '../lib/clock.ts'
 import type { Link } from '../lifecycle/workers/link.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
 import type { FollowListener } from '../store/follow.ts'
 import { compareKeys } from '../store/keys.ts'
 import type { RelayStore } from '../store/relay-store.ts'
+import { RecentChanges } from './poison/recent-changes.ts'
+import { type Eater, Tasting } from './poison/tasting.ts'
 
 /** A part of what the primary tells: whole once `isLast`. A state replaces everything, events follow it. */
 interface Portion {
@@ -19,12 +22,38 @@ const PORTION = 500
 /** Events that wait for a worker; when there are more it gets the whole state instead. */
 const MOST_WAITING = 20_000
 
-/** In the primary process: keeps what the store has told, and tells all workers. */
+export interface StoreFeedOptions {
+  readonly clock?: Clock
+  /** Which worker tastes first, see {@link Eater}. */
+  readonly rankOf?: (link: Link) => number
+}
+
+/** In the primary process: keeps what the store has told, and tells all workers, one of them first. */
 export class StoreFeed {
+  /** What was changed lately, to be undone where it kills. */
+  readonly changes: RecentChanges
   readonly #items = new Map<string, StoredItem>()
-  readonly #followers = new Set<Follower>()
+  readonly #followers = new Map<Link, Follower>()
+  readonly #tasting: Tasting<Follower>
+  readonly #rankOf: (link: Link) => number
   #revision = 0
-  #hasState = false
+
+  constructor({ clock = BACKGROUND_CLOCK, rankOf = () => 0 }: StoreFeedOptions = {}) {
+    this.changes = new RecentChanges(clock)
+    this.#tasting = new Tasting(clock)
+    this.#rankOf = rankOf
+  }
+
+  /** As it stands in the store. */
+  item(key: string): StoredItem | undefined {
+    return this.#items.get(key)
+  }
+
+  /** A worker has come to this revision. */
+  applied(link: Link, revision: number): void {
+    const follower = this.#followers.get(link)
+    if (follower) this.#tasting.applied(follower, revision)
+  }
 
   /** Hears what `inner` hears, before it does. */
   listener(inner: FollowListener): FollowListener {
@@ -44,30 +73,36 @@ export class StoreFeed {
 
   /** Tells a worker everything, and then what happens, until it is gone. */
   attach(link: Link): void {
-    const follower = new Follower(link, () => this.#listing())
-    this.#followers.add(follower)
-    link.onClose(() => this.#followers.delete(follower))
-    if (this.#hasState) follower.pushState()
+    const follower = new Follower(link, { listing: () => this.#listing(), rank: () => this.#rankOf(link) })
+    this.#followers.set(link, follower)
+    link.onClose(() => {
+      this.#followers.delete(link)
+      this.#tasting.detach(follower)
+    })
+    this.#tasting.attach(follower)
   }
 
   #replace({ items, revision }: Listing): void {
     this.#items.clear()
     for (const item of items) this.#items.set(item.key, item)
     this.#revision = revision
-    this.#hasState = true
-    for (const follower of this.#followers) follower.pushState()
+    this.#tasting.changedAll(revision)
   }
 
   #apply(events: readonly StoreEvent[], revision: number, isBack: boolean): void {
     for (const event of events) {
-      if (event.type === 'put') this.#items.set(event.item.key, event.item)
-      else this.#items.delete(event.key)
+      if (event.type === 'put') {
+        const { item } = event
+        this.changes.note(item, this.#items.get(item.key))
+        this.#items.set(item.key, item)
+      } else {
+        this.changes.forget(event.key)
+        this.#items.delete(event.key)
+      }
     }
     this.#revision = revision
-    for (const follower of this.#followers) {
-      if (isBack) follower.pushState()
-      else follower.push(events, revision)
-    }
+    if (isBack) this.#tasting.changedAll(revision)
+    else this.#tasting.changed(events, revision)
   }
 
   #listing(): Listing {
@@ -77,17 +112,23 @@ export class StoreFeed {
 }
 
 /** What one worker is still to be told. */
-class Follower {
+class Follower implements Eater {
   readonly #link: Link
   readonly #listing: () => Listing
+  readonly #rank: () => number
   #waiting: { readonly events: readonly StoreEvent[]; readonly revision: number }[] = []
   #count = 0
   #isStateDue = false
   #isSending = false
 
-  constructor(link: Link, listing: () => Listing) {
+  constructor(link: Link, { listing, rank }: { listing(): Listing; rank(): number }) {
     this.#link = link
     this.#listing = listing
+    this.#rank = rank
+  }
+
+  get rank(): number {
+    return this.#rank()
   }
 
   pushState(): void {

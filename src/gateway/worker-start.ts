@@ -8,6 +8,8 @@ export interface WorkerStart {
   readonly settings: Settings
   /** Names of the plugins that are enabled. */
   readonly plugins: readonly string[]
+  /** How long it is to say what it does before it does it: one before it has ended over something. */
+  readonly wordsForMs: number
   /** In `gatewright dev`: the primary process does not know the user's own plugins, and `plugins` are those of the product. */
   readonly development?: {
     /** What the settings say of `plugins`. */

@@ -10,9 +10,9 @@ import type { AnyPlugin } from '../plugin/definition.ts'
 import type { LocalOperations } from '../plugin/node-operations.ts'
 import { createRouter } from '../router/match.ts'
 import type { Settings } from '../settings/settings.ts'
-import { nameOf } from '../snapshot/graph.ts'
+import type { Barred } from '../snapshot/barred.ts'
 import type { Plan } from '../snapshot/plan.ts'
-import { Publisher } from '../snapshot/publisher.ts'
+import { Publisher, type PublisherOptions } from '../snapshot/publisher.ts'
 import { type Following, followStore } from '../store/follow.ts'
 import { RelayStore } from '../store/relay-store.ts'
 import { RelayedAgentTypes } from './agent-types.ts'
@@ -25,10 +25,10 @@ import { RelayedHealth } from './health-feed.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
 import { relayedNodeOperations } from './node-operation-feed.ts'
 import { describePlugin } from './own-plugins/described-plugin.ts'
-import type { Refused } from './own-plugins/own-plugins.ts'
 import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './own-plugins/worker-loader.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
+import { LastWords } from './poison/words.ts'
 import { prewarm } from './prewarm.ts'
 import { RelayedSecrets } from './relayed-secrets.ts'
 import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
@@ -49,7 +49,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   link.on('warm', (start: WorkerStart) => loader.warm(start))
   const prepare = async (start: WorkerStart): Promise<WorkerPrepared> => {
     const loaded = await loader.load(start)
-    worker.parts = await WorkerParts.create(link, { settings: start.settings, ...loaded })
+    worker.parts = await WorkerParts.create(link, { ...start, ...loaded })
     await worker.parts.prepare()
     loaded.own?.assertCompiled()
     return { own: loaded.own?.plugins.map(describePlugin) ?? [] }
@@ -89,6 +89,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
 
 interface WorkerSource extends LoadedWorkerPlugins {
   readonly settings: Settings
+  readonly wordsForMs: number
 }
 
 /** The data plane of one worker; what it knows comes from the primary. */
@@ -106,6 +107,8 @@ class WorkerParts {
   readonly #runtime: RuntimeMetrics
   readonly #abort = new AbortController()
   #enabled: readonly string[]
+  /** As it was told last; not told yet below 0. */
+  #refusedCount = -1
   #following: Following | undefined
   #stopping: Promise<{ forced: number }> | undefined
 
@@ -121,11 +124,19 @@ class WorkerParts {
     this.#store = new RelayStore({ logger: environment.logConfiguration })
     feedStore(link, this.#store)
     answerDebug(link, environment.debug)
-    this.#publisher = createPublisher(environment, (revision) => {
-      link.tell('applied', revision)
-      if (source.own) this.#tellRefused()
+    const words = new LastWords(link, source.wordsForMs)
+    this.#publisher = createPublisher(environment, {
+      onCompile: words.compiling,
+      onPublish: ({ revision }) => {
+        words.compiled()
+        this.#tellRefused()
+        link.tell('applied', revision)
+      },
     })
-    this.#plane = new DataPlane(environment, this.#publisher, this.#drain)
+    link.on('bar', (all: readonly Barred[]) => {
+      for (const one of all) this.#publisher.bar(one)
+    })
+    this.#plane = new DataPlane(environment, words.watched(this.#publisher), this.#drain)
     this.#onBackgroundFailure = backgroundFailure(environment.logger, environment.metrics)
     this.#reload = new PluginReload({
       catalogue,
@@ -198,12 +209,11 @@ class WorkerParts {
     await this.#reload.reload()
   }
 
-  /** The primary, which does not know all plugins, does not find out by itself. */
+  /** The primary, which does not compile all plugins, does not find out by itself. */
   #tellRefused(): void {
-    const refused = this.#publisher.status.quarantined.map(
-      ({ reason, ...ref }): Refused => ({ resource: nameOf(ref), reason }),
-    )
-    this.#link.tell('refused', refused)
+    const { quarantined } = this.#publisher.status
+    if (quarantined.length > 0 || this.#refusedCount !== 0) this.#link.tell('refused', quarantined)
+    this.#refusedCount = quarantined.length
   }
 
   /** Whether what nobody caught comes from a plugin, and so concerns nothing else. */
@@ -258,7 +268,10 @@ class WorkerParts {
   }
 }
 
-function createPublisher(environment: Environment, onApplied: (revision: number) => void): Publisher {
+function createPublisher(
+  environment: Environment,
+  observers: Pick<PublisherOptions, 'onCompile' | 'onPublish'>,
+): Publisher {
   const { settings, metadata, compile, secrets, metrics, pools, agentTypes } = environment
   const publisher = new Publisher({
     prefix: settings.store.prefix,
@@ -269,7 +282,7 @@ function createPublisher(environment: Environment, onApplied: (revision: number)
     now: () => Date.now(),
     decrypt: secrets.decrypt,
     secrets: secrets.cache,
-    onPublish: ({ revision }) => onApplied(revision),
+    ...observers,
   })
   environment.published.attach(publisher)
   secrets.listen((references) => publisher.onSecrets(references))

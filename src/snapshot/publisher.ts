@@ -1,34 +1,24 @@
-import { KINDS, type Kind, type Ref } from '../model/kind.ts'
-import { withoutQuotedValues } from '../model/quoted-values.ts'
+import { KINDS } from '../model/kind.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Router } from '../router/router.ts'
 import { findReferences } from '../secret/reference.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { AppliedWaiters } from './applied.ts'
+import type { Barred } from './barred.ts'
 import { CertificateIndex } from './certificate-index.ts'
 import { Compiler } from './compile.ts'
 import type { CompileEnvironment } from './compile-parts.ts'
 import { ConsumerIndex } from './consumers.ts'
-import { type Address, addressOf, contentOf, isMarker } from './decode.ts'
+import { addressOf, contentOf, isMarker } from './decode.ts'
 import { type Graph, nameOf } from './graph.ts'
+import { Intake, type Quarantined } from './intake.ts'
 import type { Plan } from './plan.ts'
-import { type Change, changesAgain, type IsMeant, type ReconsiderOptions } from './reconsider.ts'
-import { readRefused } from './refused-ssl.ts'
+import { byKind, type Change, changesAgain, type IsMeant, type ReconsiderOptions } from './reconsider.ts'
 import { type Pin, Retirement } from './retire.ts'
 import { type SecretKeeper, SecretLinks } from './secret-links.ts'
 import { GlobalChain, type Snapshot } from './snapshot.ts'
-import { type DecryptDocument, mayRefer, type ReadRules, readStored } from './stored-document.ts'
-
-/** A resource whose newest stored version cannot be used; its last good version, if any, goes on serving. */
-export interface Quarantined extends Ref {
-  readonly reason: string
-  readonly modRevision: number
-  /** When the first version that cannot be used became known, in ms since the epoch. */
-  readonly sinceMs: number
-  /** Whether an earlier version serves in its place. */
-  readonly isServing: boolean
-}
+import { type DecryptDocument, mayRefer } from './stored-document.ts'
 
 /** How far configuration has come (house rule 7). */
 export interface SyncStatus {
@@ -58,6 +48,8 @@ export interface PublisherOptions {
   readonly secrets?: SecretKeeper | undefined
   /** Told after each swap. */
   readonly onPublish?: (snapshot: Snapshot) => void
+  /** Told of a key right before what it holds is compiled. */
+  readonly onCompile?: ((key: string) => void) | undefined
 }
 
 /** Longest time in ms that a round waits for secrets; what comes later makes a round of its own. */
@@ -76,13 +68,8 @@ export class Publisher {
   readonly #options: PublisherOptions
   readonly #compiler: Compiler
   readonly #retirement = new Retirement()
-  readonly #quarantine = new Map<string, Quarantined>()
-  /** What stands in the store of the quarantined, by the same names. */
-  readonly #refused = new Map<string, StoredItem>()
-  /** What stands in the store of those that serve without some of their plugins, by name. */
-  readonly #abridged = new Map<string, StoredItem>()
   readonly #links: SecretLinks
-  readonly #rules: ReadRules
+  readonly #intake: Intake
   /** By key: only the newest change of each counts. */
   #gathered = new Map<string, Change>()
   #gatheredRevision = 0
@@ -102,8 +89,14 @@ export class Publisher {
     this.#options = options
     const { environment, logger, decrypt = (_ref, document) => document } = options
     this.#links = new SecretLinks(options.secrets)
-    this.#rules = { plugins: environment.plugins, logger, decrypt }
     this.#compiler = new Compiler(environment, options.router, options.metadata)
+    this.#intake = new Intake({
+      compiler: this.#compiler,
+      links: this.#links,
+      rules: { plugins: environment.plugins, logger, decrypt },
+      certificates: environment.secrets,
+      ...options,
+    })
     this.#current = this.#snapshot(0, {
       consumers: ConsumerIndex.EMPTY,
       certificates: CertificateIndex.EMPTY,
@@ -137,7 +130,7 @@ export class Publisher {
       published: this.#current.revision,
       pending: this.#pending,
       behindSinceMs: this.#behindSinceMs,
-      quarantined: [...this.#quarantine.values()],
+      quarantined: [...this.#intake.quarantine.values()],
       lastPublishedAtMs: this.#publishedAtMs,
     }
   }
@@ -154,7 +147,7 @@ export class Publisher {
         if (!present.has(resource.key)) this.#gather(resource.key, undefined)
       }
     }
-    for (const { key } of this.#refused.values()) if (!present.has(key)) this.#gather(key, undefined)
+    for (const { key } of this.#intake.refused.values()) if (!present.has(key)) this.#gather(key, undefined)
     this.#observe(listing.revision)
   }
 
@@ -172,15 +165,23 @@ export class Publisher {
    * meet what has become of them.
    */
   reconsider(isMeant: IsMeant, options?: ReconsiderOptions): Promise<void> {
-    const known = { refused: this.#refused, quarantined: this.#quarantine, abridged: this.#abridged }
-    for (const change of changesAgain({ graph: this.graph, ...known }, isMeant, options)) {
+    for (const change of changesAgain(this.#intake, isMeant, options)) {
       if (!this.#gathered.has(change.item.key)) this.#gathered.set(change.item.key, change)
     }
-    // Before the first publish there is nothing to show again: it would show nothing as if that were all.
-    const hasRound = (this.#publishedAtMs !== undefined || this.#running) && !this.#isClosed
-    if (!hasRound) return Promise.resolve()
+    if (!this.#hasRounds) return Promise.resolve()
     this.#observe(this.#observed)
     return new Promise((resolve) => this.#waiting.push(resolve))
+  }
+
+  /** Sets a version aside that its checks let pass: it is quarantined, and the one before it serves. Another version is free again. */
+  bar(barred: Barred): void {
+    this.#intake.barred.set(barred)
+    this.#compileAgain(barred.item)
+  }
+
+  /** Takes {@link bar} back. */
+  unbar(item: StoredItem): void {
+    if (this.#intake.barred.delete(item.key)) this.#compileAgain(item)
   }
 
   /** The answers to these references are not what they were. */
@@ -226,6 +227,18 @@ export class Publisher {
     this.#gathered.set(key, { address, item, isTold })
   }
 
+  /** Before the first publish there is nothing to show again: it would show nothing as if that were all. */
+  get #hasRounds(): boolean {
+    return (this.#publishedAtMs !== undefined || this.#running !== undefined) && !this.#isClosed
+  }
+
+  #compileAgain(item: StoredItem): void {
+    const address = addressOf(item.key, this.#options.prefix)
+    if (!address || !this.#hasRounds) return
+    if (!this.#gathered.has(item.key)) this.#gathered.set(item.key, { address, item, isForced: true })
+    this.#observe(this.#observed)
+  }
+
   #observe(revision: number): void {
     this.#observed = revision
     this.#gatheredRevision = revision
@@ -258,18 +271,12 @@ export class Publisher {
 
   async #compile(changes: ReadonlyMap<string, Change>): Promise<void> {
     let sliceStart = performance.now()
-    const byKind = new Map<Kind, [key: string, change: Change][]>()
-    for (const entry of changes) {
-      const { kind } = entry[1].address
-      const ofKind = byKind.get(kind)
-      if (ofKind) ofKind.push(entry)
-      else byKind.set(kind, [entry])
-    }
+    const grouped = byKind(changes)
     for (const kind of KINDS) {
-      const ofKind = byKind.get(kind) ?? []
+      const ofKind = grouped.get(kind) ?? []
       await this.#askAhead(ofKind)
       for (const [key, change] of ofKind) {
-        this.#apply(key, change)
+        this.#intake.apply(key, change)
         if (performance.now() - sliceStart < SLICE_MS) continue
         await nextTurn()
         sliceStart = performance.now()
@@ -283,64 +290,6 @@ export class Publisher {
       item && mayRefer(item) ? [...findReferences(contentOf(item))] : [],
     )
     if (references.length > 0) await this.#options.secrets?.ask(references, SECRETS_WAIT_MS)
-  }
-
-  #apply(key: string, { address, item, isTold, isForced = false, endsLastGood = false }: Change): void {
-    const name = nameOf(address)
-    if (!item) {
-      this.#accept(name)
-      this.#links.delete(name)
-      this.#abridged.delete(name)
-      this.#compiler.delete(address)
-      if (address.kind === 'secrets') this.#options.secrets?.deleteManager(address.id)
-      return
-    }
-    const isRefused = this.#quarantine.get(name)?.modRevision === item.modRevision
-    const isServing = this.graph.get(address.kind, address.id)?.modRevision === item.modRevision
-    // What was to be compiled again may have changed in the round before this one.
-    if (isForced ? !isRefused && !isServing : isRefused && !isTold) return
-    if (!isForced && !isTold && isServing) {
-      this.#accept(name)
-      if (address.kind === 'ssls') this.#compiler.restoreSsl(address.id)
-      return
-    }
-    try {
-      const { value, references, isAbridged } = readStored(address, item, this.#rules)
-      this.#links.set(name, references)
-      const { createRevision, modRevision } = item
-      this.#compiler.put({ ...address, key, value, createRevision, modRevision })
-      if (address.kind === 'secrets') this.#options.secrets?.setManager(address.id, { ...value })
-      if (isAbridged) this.#abridged.set(name, item)
-      else this.#abridged.delete(name)
-      this.#accept(name)
-    } catch (error) {
-      if (endsLastGood) this.#compiler.delete(address)
-      this.#setAside(address, item, this.#links.hide(name, (error as Error).message))
-    }
-  }
-
-  #accept(name: string): void {
-    this.#quarantine.delete(name)
-    this.#refused.delete(name)
-  }
-
-  #setAside(address: Address, item: StoredItem, message: string): void {
-    const { kind, id } = address
-    // The reason is logged, and shown by the control API, which asks for no key.
-    const problem = withoutQuotedValues(message)
-    const { modRevision, value } = item
-    const { secrets } = this.#options.environment
-    const standIns =
-      kind === 'ssls' ? this.#compiler.refuseSsl(id, readRefused(value, problem, secrets)) : undefined
-    const isServing = standIns?.isServing ?? this.#compiler.graph.get(kind, id) !== undefined
-    const reason = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
-    const sinceMs = this.#quarantine.get(nameOf(address))?.sinceMs ?? this.#options.now()
-    this.#refused.set(nameOf(address), item)
-    this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, sinceMs, isServing })
-    this.#options.logger.error(
-      { resource: nameOf(address), reason, isServing },
-      'a stored resource cannot be used',
-    )
   }
 
   #publish(revision: number): void {

@@ -1,4 +1,4 @@
-import { KINDS, type Ref } from '../model/kind.ts'
+import { KINDS, type Kind, type Ref } from '../model/kind.ts'
 import type { StoredItem } from '../store/config-store.ts'
 import { type Address, contentOf } from './decode.ts'
 import { type Graph, nameOf } from './graph.ts'
@@ -29,14 +29,14 @@ export interface KnownResources {
   readonly graph: Graph
   /** What stands in the store of the quarantined. */
   readonly refused: ReadonlyMap<string, StoredItem>
-  readonly quarantined: ReadonlyMap<string, Ref>
+  readonly quarantine: ReadonlyMap<string, Ref>
   /** What stands in the store of those that serve without some of their plugins. */
   readonly abridged: ReadonlyMap<string, StoredItem>
 }
 
 /** The changes that compile the resources again that are meant, although they are as they were. */
 export function* changesAgain(
-  { graph, refused, quarantined, abridged }: KnownResources,
+  { graph, refused, quarantine, abridged }: KnownResources,
   isMeant: IsMeant,
   { keepsLastGood = true }: ReconsiderOptions = {},
 ): Generator<Change & { readonly item: StoredItem }> {
@@ -50,7 +50,21 @@ export function* changesAgain(
     }
   }
   for (const [name, item] of refused) {
-    const { kind, id } = quarantined.get(name)!
+    const { kind, id } = quarantine.get(name)!
     if (isMeant({ kind, id }, contentOf(item))) yield { address: { kind, id }, item, isForced: true }
   }
+}
+
+/** In the order they were gathered in. */
+export function byKind(
+  changes: ReadonlyMap<string, Change>,
+): ReadonlyMap<Kind, readonly (readonly [key: string, change: Change])[]> {
+  const grouped = new Map<Kind, (readonly [string, Change])[]>()
+  for (const entry of changes) {
+    const { kind } = entry[1].address
+    const ofKind = grouped.get(kind)
+    if (ofKind) ofKind.push(entry)
+    else grouped.set(kind, [entry])
+  }
+  return grouped
 }

@@ -19,7 +19,7 @@ export default {
         writeFileSync('hangs', '')
         for (;;) {}
       }
-      if (path === '/exit') process.exit(3)
+      if (path === '/kill') process.kill(process.pid, 'SIGKILL')
       return { status: 200, body: 'fine' }
     } }
   },
@@ -132,7 +132,7 @@ it('workers that keep crashing are started later each time, which readiness name
   await eventually(
     'it is a loop',
     async () => {
-      await ask(`${node.proxyUrl}/exit`)
+      await ask(`${node.proxyUrl}/kill`)
       return (await node.workers()).some(({ crash_loop }) => crash_loop)
     },
     60_000,

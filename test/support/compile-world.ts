@@ -37,7 +37,7 @@ const NO_POOL: ConnectionPool = {
 /** Builds it with these plugins; keys of documents are `routes/1`. */
 export function compileWorld(
   plugins: readonly AnyPlugin[] = [],
-  parts: Pick<PublisherOptions, 'secrets' | 'decrypt'> = {},
+  parts: Pick<PublisherOptions, 'secrets' | 'decrypt' | 'onCompile'> = {},
 ): CompileWorld {
   const logger = createLogger('silent')
   const registry = new PluginRegistry()

@@ -72,6 +72,11 @@ export class Link {
     this.#push([topic, 0, body])
   }
 
+  /** As {@link tell}, ahead of all that waits, and out of this process when this returns unless the pipe is full: for what may be the last word. */
+  tellAtOnce(topic: string, body?: unknown): void {
+    if (!this.#isClosed) this.#channel.send([[topic, 0, body] satisfies Frame], () => undefined)
+  }
+
   /** Rejects when the other side fails, has no such topic or goes away, or when too much is outstanding. */
   ask<T>(topic: string, body?: unknown): Promise<T> {
     if (this.#isClosed) return Promise.reject(gone())

@@ -59,6 +59,7 @@ class FakeProcess {
 function stage(size: number, answersOf: (number: number) => Readonly<Record<string, Handler>> = () => ({})) {
   const clock = fakeClock()
   const processes: FakeProcess[] = []
+  const crashed: number[] = []
   const pool = new WorkerPool<string>({
     size,
     clock,
@@ -76,9 +77,10 @@ function stage(size: number, answersOf: (number: number) => Readonly<Record<stri
     onServing: () => undefined,
     onChange: () => undefined,
     onGone: () => undefined,
+    onCrash: ({ pid }) => crashed.push(pid),
   })
   const serving = () => pool.serving.map(({ pid }) => pid)
-  return { clock, processes, pool, serving, settle: () => turns(20) }
+  return { clock, processes, crashed, pool, serving, settle: () => turns(20) }
 }
 
 /** What is said between two ends takes turns of the event loop and no time of the fake clock. */
@@ -102,6 +104,35 @@ describe('the pool of workers', () => {
       number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},
     )
     await assert.rejects(pool.start(), /port 80 is taken/)
+  })
+
+  it('starts another one for one that ends on its way, a few times, and tells of it', async () => {
+    for (const [deaths, isUp] of [
+      [3, true],
+      [4, false],
+    ] as const) {
+      const made = stage(1, (number) => {
+        if (number > deaths) return {}
+        return { prepare: () => made.processes[number - 1]!.end('exit code 7') }
+      })
+      const started = made.pool.start().then(
+        () => true,
+        () => false,
+      )
+      assert.equal(await started, isUp)
+      assert.equal(made.crashed.length, deaths)
+    }
+  })
+
+  it('does not take a SIGKILL from elsewhere for a fault of the worker', async () => {
+    const { pool, processes, crashed, settle } = stage(1)
+    await pool.start()
+    await settle()
+    processes[0]!.end('SIGKILL')
+    await settle()
+    processes[1]!.end('SIGABRT')
+    await settle()
+    assert.deepEqual(crashed, [2])
   })
 
   it('gives up one that does not get ready in time', async () => {

@@ -34,6 +34,8 @@ export interface PoolOptions<Addresses> {
   /** Whether any worker serves, or the names of what keeps crashing, may have changed. */
   onChange(): void
   onGone(worker: WorkerProcess): void
+  /** One ended by what it did, or did not answer: not by a SIGKILL from elsewhere. Called before another one is asked for anything. */
+  onCrash?(worker: WorkerProcess): void
 }
 
 /** A worker's place, over all processes that were in it. */
@@ -67,6 +69,8 @@ class Slot implements Place {
 }
 
 const LOOP_CHECK_MS = 1000
+/** Processes that may end in one place before the start is given up. */
+const START_ATTEMPTS = 4
 /** One that has only just started is not replaced for its memory: the limit is too low, and the next one would be no better. */
 const SHORTEST_LIFE_MS = 5000
 
@@ -81,6 +85,8 @@ export class WorkerPool<Addresses> {
   readonly #draining = new Set<Promise<number>>()
   readonly #beingReplaced = new Set<WorkerProcess>()
   readonly #abandoned = new WeakSet<WorkerProcess>()
+  /** Killed because they did not answer. */
+  readonly #silent = new WeakSet<WorkerProcess>()
   #generation = 1
   #isStarted = false
   #isStopping = false
@@ -123,16 +129,26 @@ export class WorkerPool<Addresses> {
 
   /** Resolves when all serve; rejects with the first reason why one does not. */
   async start(): Promise<void> {
-    await Promise.all(
-      this.#slots.map(async (slot) => {
-        slot.worker = this.#fork()
-        await this.#serve(slot.worker)
-      }),
-    )
+    await Promise.all(this.#slots.map((slot) => this.#startAt(slot)))
     this.#isStarted = true
     // One that ended between its own start and that of the slowest.
     for (const slot of this.#slots) if (slot.worker?.state === 'gone') this.#crashed(slot, 'ended')
     this.#fillSpare()
+  }
+
+  /** One that ends on its way may have met a configuration that is set aside by the time of the next. */
+  async #startAt(slot: Slot): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const worker = this.#fork()
+      slot.worker = worker
+      try {
+        await this.#serve(worker)
+        return
+      } catch (error) {
+        if (!worker.link.isClosed || attempt === START_ATTEMPTS || this.#isStopping) throw error
+        await worker.ended
+      }
+    }
   }
 
   /**
@@ -186,7 +202,10 @@ export class WorkerPool<Addresses> {
       clock,
       onGone: (gone, how) => this.#onGone(gone, how),
       onBeat: (one, rssBytes) => this.#onBeat(one, rssBytes),
-      onHang: ({ pid }) => logger.error({ worker: pid }, 'a worker does not answer: it is killed'),
+      onHang: (hung) => {
+        this.#silent.add(hung)
+        logger.error({ worker: hung.pid }, 'a worker does not answer: it is killed')
+      },
     })
     this.#options.attach(worker)
     return worker
@@ -226,6 +245,9 @@ export class WorkerPool<Addresses> {
   #onGone(worker: WorkerProcess, how: string): void {
     this.#options.onGone(worker)
     const slot = [...this.#slots, this.#spareSlot].find((one) => one.worker === worker)
+    const isByItself = how !== 'SIGKILL' || this.#silent.has(worker)
+    if (slot && isByItself && !this.#isStopping && !this.#abandoned.has(worker))
+      this.#options.onCrash?.(worker)
     if (slot && this.#isStarted) this.#crashed(slot, how)
     this.#options.onChange()
   }
@@ -255,6 +277,7 @@ export class WorkerPool<Addresses> {
     } catch (error) {
       this.#options.logger.error({ worker: worker.pid, err: error }, 'a worker did not start')
       // Its end is what starts the next one.
+      this.#silent.add(worker)
       worker.kill()
     }
     this.#fillSpare()
@@ -283,6 +306,7 @@ export class WorkerPool<Addresses> {
       const isStandby = this.#spareSlot.worker === worker && !this.#abandoned.has(worker)
       if (this.#isStopping || !isStandby) return
       logger.error({ worker: worker.pid, err: error }, 'the standby worker did not start')
+      this.#silent.add(worker)
       worker.kill()
     })
   }

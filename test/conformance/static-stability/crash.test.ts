@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import type { SyncState } from '../../../src/control/sync-state.ts'
+import { sendSteadily } from '../../support/bad-plugins.ts'
+import { startEtcd } from '../../support/etcd.ts'
+import { type SpawnedNode, spawnNode } from '../../support/spawn-node.ts'
+import { eventually } from '../../support/watch-recording.ts'
+import { writer } from './stage.ts'
+
+/** A plugin that ends its process, when it is compiled or at a request. */
+const DEADLY = `
+export default {
+  name: 'deadly', priority: 1,
+  schema: { type: 'object', properties: { at: {}, how: {}, version: {} } },
+  compile({ at, how, version }) {
+    const end = () => {
+      if (how === 'loop') for (;;) {}
+      if (how === 'abort') process.abort()
+      process.exit(7)
+    }
+    if (at === 'compile') end()
+    if (at === 'refusal') throw new Error('no ' + version)
+    return { access: () => {
+      if (at === 'request') end()
+      return { status: 200, body: String(version) }
+    } }
+  },
+}`
+
+const LIMIT_MS = 40_000
+
+function start(
+  t: TestContext,
+  settings: Record<string, unknown> = {},
+  gatewright = {},
+): Promise<SpawnedNode> {
+  return spawnNode(t, { workers: 2, plugins: { deadly: DEADLY }, settings, gatewright })
+}
+
+function route(id: string, config: object): Readonly<Record<string, unknown>> {
+  return { uri: `/${id}`, plugins: { deadly: config } }
+}
+
+/** What the route says, or nothing where the connection was cut. */
+async function ask(node: SpawnedNode, id: string): Promise<string> {
+  try {
+    const options = { headers: { connection: 'close' }, signal: AbortSignal.timeout(10_000) }
+    const answer = await fetch(`${node.proxyUrl}/${id}`, options)
+    return answer.status === 200 ? await answer.text() : String(answer.status)
+  } catch {
+    // What a client sees of a process that ends.
+    return ''
+  }
+}
+
+async function quarantined(node: SpawnedNode): Promise<SyncState['quarantined']> {
+  return ((await (await fetch(`${node.controlUrl}/v1/sync`)).json()) as SyncState).quarantined
+}
+
+async function isSetAside(node: SpawnedNode, id: string): Promise<boolean> {
+  return (await quarantined(node)).some((one) => one.id === id)
+}
+
+async function ends(node: SpawnedNode): Promise<number> {
+  return (await node.workers()).reduce((sum, { restarts }) => sum + restarts, 0)
+}
+
+/** With a standby. */
+async function settle(node: SpawnedNode): Promise<readonly (number | undefined)[]> {
+  const isThere = async () => (await node.workers()).every(({ state }) => /serving|standby/.test(state))
+  await eventually('all workers and a standby', isThere, LIMIT_MS)
+  return (await node.serving()).map(({ pid }) => pid)
+}
+
+describe('C16: configuration that ends the worker that uses it', () => {
+  it('is set aside after two workers, none of those that serve, when it does so as it is compiled', async (t) => {
+    const node = await start(t)
+    await node.route('victim', route('victim', { version: 'good' }))
+    await node.route('other', route('other', { version: 'other' }))
+    const before = await settle(node)
+    const traffic = sendSteadily(`${node.proxyUrl}/other`)
+    const { status } = await node.admin('PUT', 'routes/victim', route('victim', { at: 'compile' }))
+    assert.equal(status, 200)
+    await eventually('it is set aside', () => isSetAside(node, 'victim'), LIMIT_MS)
+    await settle(node)
+    const { sent, failures } = await traffic.stop()
+    t.diagnostic(`${sent} requests meanwhile`)
+    assert.deepEqual(failures, [])
+    assert.equal(await ends(node), 2)
+    assert.deepEqual(
+      (await node.serving()).map(({ pid }) => pid),
+      before,
+    )
+    const [one] = await quarantined(node)
+    assert.match(one!.reason, /worker processes ended/)
+    assert.equal(one!.older_version_serves, true)
+    assert.equal(await ask(node, 'victim'), 'good')
+    assert.match(await node.metrics(), /^gatewright_config_poison_total 1$/m)
+
+    await node.route('victim', route('victim', { version: 'better' }))
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'better')
+    assert.deepEqual(await quarantined(node), [])
+    assert.equal(await ends(node), 2)
+  })
+
+  it('is undone after two workers when it does so at its first requests, and again free when it changes', async (t) => {
+    const node = await start(t)
+    await node.route('victim', route('victim', { version: 'good' }))
+    await node.route('other', route('other', { version: 'other' }))
+    await settle(node)
+    await node.route('other', route('other', { version: 'changed' }))
+    await node.route('victim', route('victim', { at: 'request', how: 'abort' }))
+    for (const count of [1, 2]) {
+      assert.equal(await ask(node, 'victim'), '')
+      await eventually('the end of a worker is noticed', async () => (await ends(node)) === count, LIMIT_MS)
+      await settle(node)
+    }
+    await eventually('it is set aside', () => isSetAside(node, 'victim'), LIMIT_MS)
+    await eventually('the version before', async () => (await ask(node, 'victim')) === 'good', LIMIT_MS)
+    assert.equal(await ends(node), 2)
+    await settle(node)
+    for (let i = 0; i < 4; i++) {
+      assert.equal(await ask(node, 'victim'), 'good')
+      assert.equal(await ask(node, 'other'), 'changed')
+    }
+    assert.equal(await ends(node), 2)
+    await node.route('victim', route('victim', { version: 'better' }))
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'better')
+    assert.deepEqual(await quarantined(node), [])
+  })
+
+  it('keeps no node from its start', async (t) => {
+    const etcd = await startEtcd(t)
+    const hand = writer(t, [etcd.endpoint])
+    await hand.put('/apisix/routes/victim', JSON.stringify(route('victim', { at: 'compile' })))
+    await hand.put('/apisix/routes/other', JSON.stringify(route('other', { version: 'other' })))
+    const { admin } = { admin: { admin_listen: { ip: '127.0.0.1', port: 0 } } }
+    const deployment = { etcd: { host: [etcd.endpoint] }, admin: { ...admin, admin_key_required: false } }
+    const node = await start(t, { deployment }, { store: 'etcd' })
+    await settle(node)
+    assert.equal(await ask(node, 'other'), 'other')
+    assert.equal(await ask(node, 'victim'), '404')
+    assert.deepEqual(
+      (await quarantined(node)).map(({ id }) => id),
+      ['victim'],
+    )
+    await hand.put('/apisix/routes/victim', JSON.stringify(route('victim', { version: 'cured' })))
+    await eventually('the cure', async () => (await ask(node, 'victim')) === 'cured', LIMIT_MS)
+    assert.deepEqual(await quarantined(node), [])
+  })
+
+  it('is told apart from configuration that a plugin refuses, which workers say and the node shows', async (t) => {
+    const node = await start(t)
+    await node.route('victim', route('victim', { version: 'good' }))
+    const { body } = await node.admin(
+      'PUT',
+      'routes/victim?wait=applied',
+      route('victim', { at: 'refusal', version: 'x' }),
+    )
+    assert.match(JSON.stringify(body), /no x/)
+    await eventually('it is shown', () => isSetAside(node, 'victim'), LIMIT_MS)
+    const [one] = await quarantined(node)
+    assert.match(one!.reason, /no x/)
+    assert.equal(one!.older_version_serves, true)
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'good')
+    assert.equal(await ends(node), 0)
+    await node.route('victim', route('victim', { version: 'better' }))
+    assert.equal(await ask(node, 'victim'), 'better')
+    await eventually('it is free', async () => !(await isSetAside(node, 'victim')), LIMIT_MS)
+  })
+})
