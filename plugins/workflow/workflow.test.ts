@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import type { ServerResponse } from 'node:http'
 import { describe, it } from 'node:test'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import type { RequestInit } from '../../src/testing/plugin-request.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
+import { eventually } from '../../test/support/watch-recording.ts'
+import limitConn from '../limit-conn/index.ts'
 import limitCount from '../limit-count/index.ts'
 import workflow from './index.ts'
 
@@ -86,6 +90,45 @@ describe('workflow', () => {
     assert.equal((await mounted.request({ target: '/?v=1' })).status, 200)
     assert.equal((await mounted.request({ target: '/?v=2' })).status, 200)
     assert.equal((await mounted.request({ target: '/?v=1' })).status, 503)
+  })
+
+  const CONN = { conn: 1, burst: 0, default_conn_delay: 0.01, key: 'remote_addr', rejected_code: 429 }
+
+  it('counts requests under way, and gives places back when they end, for the rule alone', async () => {
+    const rules = [{ case: [['arg_v', '==', '1']], actions: [['limit-conn', CONN]] }]
+    const mounted = mountPlugin(workflow, { rules }, { others: [limitConn] })
+    const together = async (count: number, init: RequestInit) => {
+      const answers = Array.from({ length: count }, () => mounted.request(init))
+      return (await Promise.all(answers)).map(({ status }) => status).sort()
+    }
+    for (const upstream of [{ status: 200 }, { status: 200 }, { status: 500 }] as const) {
+      const statuses = await together(3, { target: '/?v=1', upstream })
+      assert.deepEqual(statuses, [upstream.status, 429, 429].sort())
+    }
+    assert.equal((await mounted.request({ target: '/?v=1', upstream: 'refused' })).status, 502)
+    assert.deepEqual(await together(1, { target: '/?v=1' }), [200])
+    assert.deepEqual(await together(3, { target: '/?v=2' }), [200, 200, 200])
+  })
+
+  it('gives the place of a client back that leaves', async (t) => {
+    const held: ServerResponse[] = []
+    const upstream = await fakeUpstream(t, (_, response) => {
+      if (held.length === 0) held.push(response)
+      else response.end()
+    })
+    const gateway = await startGateway(t)
+    await gateway.put('routes', '1', {
+      uri: '/*',
+      plugins: { workflow: { rules: [{ actions: [['limit-conn', CONN]] }] } },
+      upstream: { type: 'roundrobin', nodes: { [upstream.address]: 1 } },
+    })
+    const leave = new AbortController()
+    const left = assert.rejects(fetch(gateway.proxyUrl, { signal: leave.signal }))
+    await eventually('the first is under way', () => held.length === 1)
+    assert.equal((await fetch(gateway.proxyUrl)).status, 429)
+    leave.abort()
+    await left
+    await eventually('the place is free', async () => (await fetch(gateway.proxyUrl)).status === 200, 30_000)
   })
 
   it('takes the place of the plugin of the route for what a rule has limited', async (t) => {
