@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { BACKGROUND_CLOCK } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
+import { localSockets } from '../registry/local-sockets.ts'
 import { declarations } from '../registry/metric-alias.ts'
 import { Registry } from '../registry/registry.ts'
 import { RegistryError } from '../registry/registry-error.ts'
@@ -23,8 +25,15 @@ export function createRegistry(
   if (!gatewright.registry.enable) return undefined
   if (READ_ONLY.includes(store.type)) throw unfit(store.type)
   const { prefix } = store
-  const declared = declarations(metrics, gatewright.registry.metrics_alias)
-  return new Registry({ prefix, clock: BACKGROUND_CLOCK, logger, metrics: declared, now: () => Date.now() })
+  const { metrics_alias, unix_sockets } = gatewright.registry
+  return new Registry({
+    prefix,
+    clock: BACKGROUND_CLOCK,
+    logger,
+    metrics: declarations(metrics, metrics_alias),
+    now: () => Date.now(),
+    sockets: localSockets(unix_sockets, existsSync),
+  })
 }
 
 /** Lets nodes register in this store; the result ends what that began. Rejects when it is one that cannot hold them. */

@@ -1,4 +1,5 @@
 import { pino } from 'pino'
+import { showPlace } from '../lib/socket-path.ts'
 import type { Logger } from './logger.ts'
 
 /** What a line of the access log says of a request; a request context is one. */
@@ -61,7 +62,7 @@ export function createAccessLog(target: string, logger: Logger, isShared = false
 export function accessLine(request: LoggedRequest, at: Date): string {
   const { stats, headers, node } = request
   const upstream = node
-    ? `${node.host}:${node.port} ${request.upstreamStatuses ?? '-'} ${seconds(stats.upstreamMs)}`
+    ? `${showPlace(node)} ${request.upstreamStatuses ?? '-'} ${seconds(stats.upstreamMs)}`
     : '- - -'
   const url = request.upstreamScheme
     ? `${request.upstreamScheme}://${request.sentHost}${request.upstream.target}`

@@ -1,5 +1,13 @@
+import { isSocketPath } from '../lib/socket-path.ts'
 import { serverNameOf } from '../upstream/server-name-pools.ts'
-import { formatAddress, isHttp2Scheme, isSchemePort, isTlsScheme, type TimeoutsMs } from '../upstream/spec.ts'
+import {
+  formatAddress,
+  isHttp2Scheme,
+  isSchemePort,
+  isTlsScheme,
+  nodeName,
+  type TimeoutsMs,
+} from '../upstream/spec.ts'
 import type { ResponseSink, Sending } from '../upstream/transport.ts'
 import type { UpstreamNode, UpstreamState } from '../upstream/upstream.ts'
 import type { Exchange } from './exchange.ts'
@@ -60,7 +68,8 @@ function hostFor({ context }: Exchange, node: UpstreamNode, { spec }: UpstreamSt
   if (context.upstream.host !== undefined) return context.upstream.host
   if (spec.passHost === 'rewrite') return spec.upstreamHost ?? context.rawHost
   if (spec.passHost === 'pass' && context.rawHost !== '') return context.rawHost
-  const name = node.domain ?? node.host
+  const name = nodeName(node)
+  if (isSocketPath(node.host)) return name
   if (!isSchemePort(spec.scheme, node.port)) return formatAddress(name, node.port)
   return name.includes(':') ? `[${name}]` : name
 }

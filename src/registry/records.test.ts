@@ -15,7 +15,16 @@ describe('the endpoint of a node', () => {
     ['ftp://svc:21', undefined],
     ['http://user@svc:1', undefined],
     ['http://svc:1/path', undefined],
-    ['unix:/run/x', undefined],
+    ['unix:/run/x.sock', { host: '/run/x.sock', port: 0 }],
+    [`unix:/${'x'.repeat(106)}`, { host: `/${'x'.repeat(106)}`, port: 0 }],
+    [`unix:/${'x'.repeat(107)}`, undefined],
+    ['unix:run/x', undefined],
+    ['unix:/run/../x', undefined],
+    ['unix:/run/./x', undefined],
+    ['unix:/run//x', undefined],
+    ['unix:/run/', undefined],
+    ['unix:/run/x y', undefined],
+    ['unix://run/x', undefined],
     ['', undefined],
   ]
   for (const [endpoint, expected] of read) {

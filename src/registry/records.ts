@@ -17,7 +17,7 @@ export interface Load {
 /** A worker process with an address; `registry/nodes/<node_id>`. */
 export interface NodeRecord {
   readonly node_id: string
-  /** `scheme://host:port` or `host:port`. */
+  /** `scheme://host:port`, `host:port` or `unix:/path`. */
   readonly endpoint: string
   readonly protocol: string
   readonly zone?: string
@@ -106,15 +106,27 @@ export function agentId({ type, key }: Pick<AgentRecord, 'type' | 'key'>): strin
 }
 
 export interface Place {
-  /** IPv6 without brackets. */
+  /** IPv6 without brackets; the path of a Unix socket, then with port 0. */
   readonly host: string
   readonly port: number
 }
 
 const SCHEME_PORTS: Readonly<Record<string, number>> = { http: 80, ws: 80, grpc: 80, https: 443, grpcs: 443 }
 
-/** Reads an endpoint, `scheme://host:port` or `host:port`; `undefined` when it is neither. */
+/** No spaces, nothing that a URL or a header would read otherwise. */
+const SOCKET = /^unix:((?:\/[A-Za-z0-9._@-]+)+)$/
+/** What `sockaddr_un` holds, without the zero at its end. */
+const LONGEST_SOCKET_PATH = 107
+
+function readSocket(endpoint: string): Place | undefined {
+  const path = SOCKET.exec(endpoint)?.[1]
+  if (path === undefined || path.length > LONGEST_SOCKET_PATH) return undefined
+  return path.split('/').some((part) => part === '.' || part === '..') ? undefined : { host: path, port: 0 }
+}
+
+/** Reads an endpoint, `scheme://host:port`, `host:port` or `unix:/path`; `undefined` when it is none of them. */
 export function readEndpoint(endpoint: string): Place | undefined {
+  if (endpoint.startsWith('unix:')) return readSocket(endpoint)
   const [, scheme = '', bracketed, plain, digits] =
     /^(?:([a-z]+):\/\/)?(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::(\d{1,5}))?\/?$/.exec(endpoint) ?? []
   const host = bracketed ?? plain

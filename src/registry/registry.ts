@@ -7,6 +7,7 @@ import type { DeskParts } from './desk.ts'
 import { Drains } from './drains.ts'
 import { FailingNodes } from './failing-nodes.ts'
 import { Heartbeats } from './heartbeats.ts'
+import { type LocalSockets, localSockets } from './local-sockets.ts'
 import type { Declarations } from './metric-alias.ts'
 import { registerRegistryMetrics } from './metrics.ts'
 import { NodeDesk } from './node-desk.ts'
@@ -22,6 +23,8 @@ export interface RegistryOptions {
   readonly metrics: Declarations
   /** Wall clock, ms. */
   readonly now: () => number
+  /** Unix sockets that may be used. Default: none. */
+  readonly sockets?: LocalSockets
 }
 
 /** The registry of one gateway: what it knows, and the desks where nodes and agents register once the store is open. */
@@ -29,6 +32,7 @@ export class Registry {
   readonly view: RegistryView
   readonly source: ViewSource
   readonly tap: RegistryTap
+  readonly sockets: LocalSockets
   readonly #options: RegistryOptions
   readonly #count: DeskParts['count']
   #desks: Desks | undefined
@@ -37,7 +41,8 @@ export class Registry {
     this.#options = options
     this.view = new RegistryView(options)
     this.tap = new RegistryTap(this.view)
-    this.source = new ViewSource(this.view, options.clock)
+    this.sockets = options.sockets ?? localSockets([], () => false)
+    this.source = new ViewSource(this.view, options.clock, this.sockets)
     this.#count = registerRegistryMetrics(options.metrics, this.view, options.clock)
   }
 

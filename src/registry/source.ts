@@ -1,7 +1,9 @@
 import type { DiscoveredNode } from '../discovery/discoverer.ts'
 import type { AgentFilter, Registered, RegistrySource } from '../discovery/registry.ts'
 import type { Clock } from '../lib/clock.ts'
+import { isSocketPath } from '../lib/socket-path.ts'
 import { agentStatus, type Serving } from './entries.ts'
+import type { LocalSockets } from './local-sockets.ts'
 import { agentId, readEndpoint } from './records.ts'
 import type { RegistryView } from './view.ts'
 import { isClimbing, selectable, weightsOf } from './weights.ts'
@@ -13,17 +15,20 @@ const CLIMB_STEP_MS = 1000
 export class ViewSource implements RegistrySource {
   readonly #view: RegistryView
   readonly #clock: Clock
+  readonly #sockets: LocalSockets
 
-  constructor(view: RegistryView, clock: Clock) {
+  constructor(view: RegistryView, clock: Clock, sockets: LocalSockets) {
     this.#view = view
     this.#clock = clock
+    this.#sockets = sockets
   }
 
   read(type: string, filter: AgentFilter): Registered {
     if (!this.#view.hasState) throw new Error('the registry has not been read from the store yet')
     const all = this.#view.serving(type)
     const now = this.#clock.nowMs()
-    const nodes = distinct(selectable(all, filter).flatMap((serving) => asNode(serving, now)))
+    const found = selectable(all, filter).flatMap((serving) => asNode(serving, now))
+    const nodes = distinct(found.filter(({ host }) => !isSocketPath(host) || this.#sockets.isHere(host)))
     const climbs = all.some(({ node }) => isClimbing(node, now))
     const isKnown = this.#view.isKnown(type)
     return climbs ? { nodes, isKnown, changesInMs: CLIMB_STEP_MS } : { nodes, isKnown }

@@ -152,7 +152,7 @@ export const DEFAULTS = {
     plugin_paths: ['my-plugins'],
     plugin_phase_timeout_ms: 60_000,
     debug: { timeline: 0, plugins_header: false, rejected_by_header: false },
-    registry: { enable: false, lease_ttl: 15 },
+    registry: { enable: false, lease_ttl: 15, unix_sockets: [] },
     server_header: 'Gatewright',
     dev: { allow_sample_admin_key: false },
   },

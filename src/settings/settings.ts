@@ -288,6 +288,8 @@ export interface RegistrySettings {
   readonly key?: string
   /** Seconds a node lives without a heartbeat when it does not say. */
   readonly lease_ttl: number
+  /** Absolute directories of Unix sockets that agents may be reached at. */
+  readonly unix_sockets: readonly string[]
   /** Further names of its metrics. */
   readonly metrics_alias?: 'autogen'
 }

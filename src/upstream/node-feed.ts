@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { DiscoveredNode, DiscoveredService, NodeSink, Watch } from '../discovery/discoverer.ts'
 import type { RefreshListener } from '../discovery/refreshed.ts'
 import type { NameAnswer } from '../discovery/resolver.ts'
+import { isSocketPath } from '../lib/socket-path.ts'
 import { type NodeSpec, schemePort, type UpstreamSpec } from './spec.ts'
 
 /** Where the nodes of an upstream come from when they do not all stand in it as addresses. */
@@ -69,7 +70,7 @@ class FixedFeed implements NodeFeed {
 }
 
 function isAddress({ host }: NodeSpec): boolean {
-  return isIP(host) !== 0
+  return isIP(host) !== 0 || isSocketPath(host)
 }
 
 interface WatchedName {

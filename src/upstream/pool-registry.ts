@@ -1,6 +1,13 @@
 import type { SecureContext } from 'node:tls'
 import type { UpstreamTls } from '../model/types.ts'
-import { type ForwardScheme, formatAddress, isTlsScheme, type NodeSpec, type UpstreamSpec } from './spec.ts'
+import {
+  type ForwardScheme,
+  formatAddress,
+  isTlsScheme,
+  type NodeSpec,
+  nodeName,
+  type UpstreamSpec,
+} from './spec.ts'
 import type { ConnectionPool } from './transport.ts'
 
 /** What a pool's connections have in common; two nodes share a pool exactly when all of it is equal. */
@@ -115,7 +122,7 @@ export function identityOf(node: NodeSpec, spec: UpstreamSpec): PoolIdentity {
 /** The Host that is sent, where that does not depend on the request (contract §5.5). */
 function serverNameFor(node: NodeSpec, { passHost, upstreamHost }: UpstreamSpec): string {
   const host = passHost === 'rewrite' ? upstreamHost : undefined
-  return host === undefined ? (node.domain ?? node.host) : host.replace(/:\d+$/, '')
+  return host === undefined ? nodeName(node) : host.replace(/:\d+$/, '')
 }
 
 function keyOf(identity: PoolIdentity): string {

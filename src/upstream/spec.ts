@@ -1,3 +1,4 @@
+import { isSocketPath, showPlace } from '../lib/socket-path.ts'
 import type {
   HashOn,
   KeepalivePool,
@@ -13,7 +14,7 @@ import { type CheckSpec, readChecks } from './health/checks.ts'
 export type ForwardScheme = 'http' | 'https' | 'grpc' | 'grpcs'
 
 export interface NodeSpec {
-  /** Name or IP as configured, IPv6 without brackets; once resolved, the IP. */
+  /** Name or IP as configured, IPv6 without brackets; once resolved, the IP. A path for a Unix socket. */
   readonly host: string
   /** The name that `host` was resolved from. */
   readonly domain?: string
@@ -181,7 +182,19 @@ export function isSchemePort(scheme: ForwardScheme, port: number): boolean {
   return SCHEME_PORT[scheme] === port
 }
 
-/** `host:port` as it stands in a URL: IPv6 in brackets. */
+/** The name that a node goes by in `Host` and TLS when nothing else is said; for a socket that of the machine, as nginx has it. */
+export function nodeName({
+  host,
+  domain,
+}: {
+  readonly host: string
+  readonly domain?: string | undefined
+}): string {
+  return domain ?? (isSocketPath(host) ? 'localhost' : host)
+}
+
+/** `host:port` as it stands in a URL: IPv6 in brackets; `unix:/path` for a socket. */
 export function formatAddress(host: string, port: number): string {
+  if (isSocketPath(host)) return showPlace({ host, port })
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
 }

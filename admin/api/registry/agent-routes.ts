@@ -29,7 +29,7 @@ export function createAgentRoutes({ registry, nowMs, choose }: RegistryDeps) {
   ): Promise<RegistryAnswer> => {
     checkAgentId(type, isKeyGiven ? (key ?? '') : 'generated')
     const { weight = DEFAULT_WEIGHT, ...rest } = checkedBody<AgentClaim>(body, agentSchema)
-    if (rest.endpoint !== undefined) checkEndpoint(rest.endpoint)
+    if (rest.endpoint !== undefined) checkEndpoint(rest.endpoint, registry.sockets)
     const registered = await registry.desks.agents.register(
       { type, key: isKeyGiven ? key : undefined },
       { weight, ...rest },

@@ -1,5 +1,7 @@
+import { isSocketPath } from '../../../src/lib/socket-path.ts'
 import { intervalMs } from '../../../src/registry/desk.ts'
 import type { Beat } from '../../../src/registry/heartbeats.ts'
+import type { LocalSockets } from '../../../src/registry/local-sockets.ts'
 import { showNode } from '../../../src/registry/look-up.ts'
 import { checkNodeId, type NodeClaim, nodeNotFound } from '../../../src/registry/node-desk.ts'
 import { readEndpoint } from '../../../src/registry/records.ts'
@@ -34,7 +36,7 @@ export function createNodeRoutes({ registry, leaseTtl }: RegistryDeps) {
     put: async ({ segments: [, id = ''], body, gatewayEndpoint }: RegistryCall): Promise<RegistryAnswer> => {
       checkNodeId(id)
       const claim = checkedBody<NodeClaim & { node_id?: string }>(body, nodeSchema)
-      checkEndpoint(claim.endpoint)
+      checkEndpoint(claim.endpoint, registry.sockets)
       if (claim.node_id !== undefined && claim.node_id !== id) {
         throw new RegistryError(
           'VALIDATION_FAILED',
@@ -81,11 +83,18 @@ function readBeat(registry: RegistryDeps['registry'], body: unknown): Beat {
   }
 }
 
-/** Throws `VALIDATION_FAILED` when it is no address. */
-export function checkEndpoint(endpoint: string): void {
-  if (readEndpoint(endpoint)) return
+/** Throws `VALIDATION_FAILED` when it is no address, or a socket that this gateway does not open. */
+export function checkEndpoint(endpoint: string, sockets: LocalSockets): void {
+  const place = readEndpoint(endpoint)
+  if (!place) {
+    throw new RegistryError(
+      'VALIDATION_FAILED',
+      `endpoint "${endpoint}" is no address; use http://host:port, host:port or unix:/path`,
+    )
+  }
+  if (!isSocketPath(place.host) || sockets.isAllowed(place.host)) return
   throw new RegistryError(
     'VALIDATION_FAILED',
-    `endpoint "${endpoint}" is no address; use http://host:port or host:port`,
+    `endpoint "${endpoint}" is not below a directory of gatewright.registry.unix_sockets; add its directory there, or use an address`,
   )
 }

@@ -6,7 +6,7 @@ import type { Answer } from '../answer.ts'
 
 /** What the registry's routes are made with. */
 export interface RegistryDeps {
-  readonly registry: Pick<Registry, 'view' | 'desks' | 'countInvalidBeat'>
+  readonly registry: Pick<Registry, 'view' | 'desks' | 'sockets' | 'countInvalidBeat'>
   /** Opens the registry and nothing else; absent: admin keys alone do. */
   readonly key: string | undefined
   /** Seconds; of nodes that ask for none. */

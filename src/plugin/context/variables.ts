@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { showPlace } from '../../lib/socket-path.ts'
 import type { Context } from './context.ts'
 
 type Read = (context: Context) => unknown
@@ -45,7 +46,7 @@ const NAMED: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['consumer_group_id', (c) => c.consumer?.groupId],
   ['balancer_ip', (c) => c.node?.host],
   ['balancer_port', (c) => (c.node ? String(c.node.port) : undefined)],
-  ['upstream_addr', (c) => (c.node ? `${c.node.host}:${c.node.port}` : undefined)],
+  ['upstream_addr', (c) => (c.node ? showPlace(c.node) : undefined)],
   ['upstream_host', (c) => c.sentHost],
   ['upstream_uri', (c) => c.upstream.target],
   ['upstream_scheme', (c) => c.upstreamScheme],

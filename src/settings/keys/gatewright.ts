@@ -1,5 +1,5 @@
 import { key, leaf, listOf, section, union } from '../key-spec.ts'
-import { choice, FLAG, integer, SHARE, TEXT, WORKERS } from '../values.ts'
+import { choice, FLAG, integer, PATH, SHARE, TEXT, WORKERS } from '../values.ts'
 
 const MAX_MS = 24 * 60 * 60 * 1000
 const MAX_COUNT = 2 ** 31 - 1
@@ -191,6 +191,10 @@ export const GATEWRIGHT_KEYS = {
       lease_ttl: key(
         integer(2, 300),
         'seconds that a node lives without a heartbeat when it asks for no other time',
+      ),
+      unix_sockets: key(
+        listOf(PATH, 'a list of absolute directories'),
+        'directories on this machine below which agents may have Unix sockets as their endpoint, `unix:/path`; none by default, because who registers would choose what the gateway opens',
       ),
       metrics_alias: key(
         choice('autogen'),

@@ -1,6 +1,8 @@
 import net from 'node:net'
 import tls from 'node:tls'
+import { connectOptions } from '../../lib/socket-path.ts'
 import type { PoolIdentity } from '../pool-registry.ts'
+import { nodeName } from '../spec.ts'
 import {
   type BodyConsumer,
   type OutgoingRequest,
@@ -164,9 +166,9 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
   }
 
   #open(identity: PoolIdentity, maySwitch: boolean): net.Socket {
-    const { host, port } = identity
+    const place = connectOptions(identity)
     if (identity.scheme === 'http' && maySwitch) {
-      const socket = net.connect({ host, port, allowHalfOpen: true }, () => this.#onReady())
+      const socket = net.connect({ ...place, allowHalfOpen: true }, () => this.#onReady())
       return this.#readByEvents(socket)
     }
     if (identity.scheme === 'http') {
@@ -174,12 +176,11 @@ export class Connection implements ParserSink, BodyConsumer, Sending {
         buffer: () => this.#nextBuffer(),
         callback: (size: number, buffer: Uint8Array) => this.#onPlainRead(size, buffer as Buffer),
       }
-      return net.connect({ host, port, onread }, () => this.#onReady())
+      return net.connect({ ...place, onread }, () => this.#onReady())
     }
-    const serverName = identity.serverName ?? host
+    const serverName = identity.serverName ?? nodeName(identity)
     const socket = tls.connect({
-      host,
-      port,
+      ...place,
       ...(net.isIP(serverName) === 0 && { servername: serverName }),
       ...(identity.secureContext && { secureContext: identity.secureContext() }),
       rejectUnauthorized: identity.tls?.verify === true,

@@ -1,8 +1,9 @@
 import type { SecureClientSessionOptions } from 'node:http2'
 import http2, { type ClientHttp2Session, type ClientHttp2Stream, type OutgoingHttpHeaders } from 'node:http2'
 import net from 'node:net'
+import { isSocketPath } from '../../lib/socket-path.ts'
 import type { PoolIdentity } from '../pool-registry.ts'
-import { formatAddress, isTlsScheme } from '../spec.ts'
+import { formatAddress, isTlsScheme, nodeName } from '../spec.ts'
 
 /** What a node may send ahead on one stream before the client has taken it. */
 const STREAM_WINDOW_BYTES = 256 * 1024
@@ -161,8 +162,11 @@ export class Session {
 
 function open(identity: PoolIdentity): ClientHttp2Session {
   const isTls = isTlsScheme(identity.scheme)
-  const authority = `${isTls ? 'https' : 'http'}://${formatAddress(identity.host, identity.port)}`
-  const session = http2.connect(authority, {
+  const { host, port } = identity
+  const isSocket = isSocketPath(host)
+  const address = isSocket ? nodeName(identity) : formatAddress(host, port)
+  const session = http2.connect(`${isTls ? 'https' : 'http'}://${address}`, {
+    ...(isSocket && { path: host }),
     maxSessionMemory: MAX_SESSION_MEMORY,
     settings: { enablePush: false, initialWindowSize: STREAM_WINDOW_BYTES },
     ...(isTls && tlsOptions(identity)),
@@ -177,12 +181,8 @@ function open(identity: PoolIdentity): ClientHttp2Session {
   return session
 }
 
-function tlsOptions({
-  host,
-  serverName = host,
-  secureContext,
-  tls,
-}: PoolIdentity): SecureClientSessionOptions {
+function tlsOptions(identity: PoolIdentity): SecureClientSessionOptions {
+  const { serverName = nodeName(identity), secureContext, tls } = identity
   return {
     ...(net.isIP(serverName) === 0 && { servername: serverName }),
     ...(secureContext && { secureContext: secureContext() }),

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import tls from 'node:tls'
+import { connectOptions } from '../../lib/socket-path.ts'
 import type { Probe, ProbeOutcome, ProbeRequest } from './active.ts'
 
 /** More than this without the end of a line is no status line. */
@@ -76,8 +77,7 @@ class Attempt {
 }
 
 function connect(request: ProbeRequest): net.Socket {
-  const { host, port, spec } = request
-  if (spec.type !== 'https') return net.connect({ host, port })
+  if (request.spec.type !== 'https') return net.connect(connectOptions(request))
   try {
     return connectSecurely(request)
   } catch (error) {
@@ -86,11 +86,10 @@ function connect(request: ProbeRequest): net.Socket {
   }
 }
 
-function connectSecurely({ host, port, hostHeader, spec, secureContext }: ProbeRequest): net.Socket {
+function connectSecurely({ hostHeader, spec, secureContext, ...place }: ProbeRequest): net.Socket {
   const serverName = withoutPort(hostHeader)
   return tls.connect({
-    host,
-    port,
+    ...connectOptions(place),
     ...(net.isIP(serverName) === 0 && { servername: serverName }),
     ...(secureContext && { secureContext: secureContext() }),
     rejectUnauthorized: spec.verifiesCertificate,

@@ -1,6 +1,7 @@
 import net from 'node:net'
+import { isSocketPath } from '../../lib/socket-path.ts'
 import type { NodeSpec, UpstreamSpec } from '../spec.ts'
-import { formatAddress } from '../spec.ts'
+import { formatAddress, nodeName } from '../spec.ts'
 import { ActiveCheck, type ProbeRequest } from './active.ts'
 import type { CheckSpec } from './checks.ts'
 import { Gate } from './gate.ts'
@@ -211,12 +212,12 @@ function targetOf(
   { passHost, upstreamHost }: UpstreamSpec,
   { active }: CheckSpec,
 ): HealthTarget {
-  const name = node.domain ?? (net.isIP(node.host) === 0 ? node.host : undefined)
+  const name = net.isIP(nodeName(node)) === 0 ? nodeName(node) : undefined
   return {
     address: formatAddress(node.host, node.port),
     ip: node.host,
     port: active.port ?? node.port,
-    hostname: active.host ?? node.host,
+    hostname: active.host ?? (isSocketPath(node.host) ? nodeName(node) : node.host),
     hostheader: passHost === 'rewrite' ? upstreamHost : name,
   }
 }
