@@ -10,6 +10,7 @@ import {
   load,
   metricOf,
   routeText,
+  slowness,
   startNode,
   startOnEtcd,
   syncOf,
@@ -215,8 +216,3 @@ describe('C4: what was saved cannot be used', () => {
     assert.ok(readdirSync(folder).includes('current'), 'saved at the stop')
   })
 })
-
-/** A machine that does other things meanwhile is given more time; the number that counts is printed. */
-function slowness(): number {
-  return process.env['GATEWRIGHT_STRICT_TIMES'] === '1' ? 1 : 3
-}
