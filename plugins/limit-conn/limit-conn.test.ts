@@ -199,7 +199,7 @@ describe('limit-conn with redis', () => {
     const clock = { now: Date.now, monotonic: () => performance.now() }
     const redis = new RedisConnection(
       { kind: 'redis', addresses: [{ host, port }], database: 0, ...times },
-      { clock, logger: { warn() {}, info() {} } as never },
+      { clock, logger: { warn() {}, info() {} } as never, tlsOptions: () => ({ rejectUnauthorized: true }) },
     )
     t.after(() => redis.close())
     const open = redisOpenRequests({ redis, prefix: 'ttl:' }, 300)

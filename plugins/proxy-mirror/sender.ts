@@ -37,7 +37,7 @@ export class Sender {
       agent: false,
       lookup: createLookUp(() => host.clock.monotonic()),
       // Else Node takes the name to verify from the Host header.
-      ...(isTls && { servername: isIP(hostname) ? '' : hostname, rejectUnauthorized: config.ssl_verify }),
+      ...(isTls && { servername: isIP(hostname) ? '' : hostname, ...host.tlsOptions(config.ssl_verify) }),
     }
   }
 

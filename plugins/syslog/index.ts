@@ -71,7 +71,7 @@ export default definePlugin<Config>({
       name: 'syslog',
       config,
       host,
-      send: config.sock_type === 'udp' ? datagramSender(config) : streamSender(config),
+      send: config.sock_type === 'udp' ? datagramSender(config) : streamSender(config, host),
       adapt: (entry, context) => messageOf(JSON.stringify(entry), context.host, host),
       maxPendingBytes: config.drop_limit,
     })
@@ -85,8 +85,13 @@ function messageOf(text: string, hostname: string, { clock }: InstanceHost): str
 type Send = BatchParts<string>['send']
 
 /** Messages end with a line feed, as APISIX sends them (RFC 6587 §3.4.2). */
-function streamSender({ host, port, timeout: timeoutMs, tls, ssl_verify: verify }: Config): Send {
-  const sink = { host, port, timeoutMs, tls: tls ? { verify, serverName: undefined } : undefined }
+function streamSender(config: Config, host: InstanceHost): Send {
+  const sink = {
+    host: config.host,
+    port: config.port,
+    timeoutMs: config.timeout,
+    tls: config.tls ? { check: host.tlsOptions(config.ssl_verify), serverName: undefined } : undefined,
+  }
   return (messages, signal) => sendToStream(sink, messages.map((message) => `${message}\n`).join(''), signal)
 }
 

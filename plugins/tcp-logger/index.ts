@@ -47,7 +47,9 @@ export default definePlugin<FromSchema<typeof schema>>({
       host: config.host,
       port: config.port,
       timeoutMs: config.timeout,
-      tls: config.tls ? { verify: config.ssl_verify, serverName: config.tls_options } : undefined,
+      tls: config.tls
+        ? { check: host.tlsOptions(config.ssl_verify), serverName: config.tls_options }
+        : undefined,
     }
     return compileLogger({
       name: 'tcp-logger',

@@ -14,6 +14,7 @@ import {
 } from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
+import { TlsTrust } from '../plugin/tls-trust.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { CompileEnvironment } from '../snapshot/compile-parts.ts'
@@ -34,6 +35,7 @@ import { type GatewaySecrets, openSecrets } from './open-secrets.ts'
 import { backgroundFailure } from './plugin-failures.ts'
 import { LivePublishedResources } from './published-resources.ts'
 import type { RelayedSecrets } from './relayed-secrets.ts'
+import { readTrusted } from './trusted-authorities.ts'
 import { countUpstreamEvents, registerUpstreamStatus } from './upstream-observer.ts'
 
 /** What everything in one gateway shares. */
@@ -163,12 +165,14 @@ function createOperations(hostFor: Environment['hostFor'], relayed: Relayed | un
 type SharedHost = Omit<PluginHost, 'logger' | 'attr'> & Pick<Environment, 'http'>
 
 function sharedHost({ apisix, plugin_attr }: Settings, metrics: MetricRegistry): SharedHost {
+  const trust = new TlsTrust(readTrusted(apisix.ssl.ssl_trusted_certificate))
   return {
     metrics,
     metricPrefix: plugin_attr.prometheus.metric_prefix,
     clock: CLOCK,
     httpsPort: firstTlsPort(apisix.ssl),
-    http: createHttpClient(),
+    tlsOptions: (isVerified) => trust.check(isVerified),
+    http: createHttpClient(trust),
   }
 }
 

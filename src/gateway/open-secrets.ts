@@ -12,9 +12,9 @@ import type { Settings } from '../settings/settings.ts'
 import type { SecretKeeper } from '../snapshot/secret-links.ts'
 import type { DecryptDocument } from '../snapshot/stored-document.ts'
 import type { ConfigStore } from '../store/config-store.ts'
-import { readTrusted } from './open-pools.ts'
 import type { RelayedSecrets } from './relayed-secrets.ts'
 import { SealedStore } from './sealed-store.ts'
+import { readTrusted } from './trusted-authorities.ts'
 
 /** Secrets of one gateway: those kept elsewhere, and those encrypted in the store. */
 export interface GatewaySecrets {

@@ -61,3 +61,4 @@ export {
   type HttpClient,
   type HttpTls,
 } from './http-client.ts'
+export type { TlsCheck } from './tls-trust.ts'

@@ -5,6 +5,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { ConsumerView, RequestContext, RouteView } from './context/request-context.ts'
 import type { HttpClient } from './http-client.ts'
+import type { TlsCheck } from './tls-trust.ts'
 
 /** A JSON schema literal. */
 export type Schema = Readonly<Record<string, unknown>>
@@ -90,6 +91,11 @@ export interface PluginHost {
   readonly attr: Readonly<Record<string, unknown>>
   /** Where clients reach this gateway over TLS: the port of the first such listener, `undefined` without one. */
   readonly httpsPort: number | undefined
+  /**
+   * Options for `tls.connect`, and for clients that use it, toward services beside the upstream: certificates are checked with the authorities of
+   * `apisix.ssl.ssl_trusted_certificate`, or not at all.
+   */
+  tlsOptions(isVerified: boolean): TlsCheck
   /** For services beside the upstream; every call is bounded in time and size. */
   readonly http: HttpClient
 }

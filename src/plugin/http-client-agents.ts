@@ -2,6 +2,7 @@ import { Agent } from 'node:http'
 import { Agent as TlsAgent } from 'node:https'
 import type { Socket } from 'node:net'
 import type { HttpTls } from './http-client.ts'
+import type { TlsTrust } from './tls-trust.ts'
 
 /** Calls with the same settings share connections; those with others never do. */
 export interface AgentSettings {
@@ -21,6 +22,11 @@ const MAX_SOCKETS = 1024
 /** The keep-alive pools of one client, keyed by their settings. */
 export class AgentPools {
   readonly #agents = new Map<string, Agent>()
+  readonly #trust: TlsTrust
+
+  constructor(trust: TlsTrust) {
+    this.#trust = trust
+  }
 
   get size(): number {
     return this.#agents.size
@@ -35,7 +41,7 @@ export class AgentPools {
       this.#agents.set(key, known)
       return known
     }
-    const agent = makeAgent(settings)
+    const agent = makeAgent(settings, this.#trust)
     this.#agents.set(key, agent)
     if (this.#agents.size > MAX_AGENTS) this.#retireOldest()
     return agent
@@ -67,13 +73,15 @@ function keyOf({ isTls, tls, idleMs, pool }: AgentSettings): string {
   return isTls ? `s|${idleMs}|${pool}|${verify}|${ca}|${cert}|${key}` : `p|${idleMs}|${pool}`
 }
 
-function makeAgent({ isTls, tls, idleMs, pool }: AgentSettings): Agent {
+function makeAgent({ isTls, tls, idleMs, pool }: AgentSettings, trust: TlsTrust): Agent {
   const options = { keepAlive: true, maxFreeSockets: pool, maxSockets: MAX_SOCKETS, timeout: idleMs }
-  return isTls ? new TlsAgent({ ...options, ...tlsOptions(tls) }) : new Agent(options)
+  return isTls ? new TlsAgent({ ...options, ...tlsOptions(tls, trust) }) : new Agent(options)
 }
 
 /** Node's names for the settings; absent ones stay absent. */
-export function tlsOptions({ verify = true, ca, cert, key }: HttpTls) {
+export function tlsOptions({ verify = true, ca: own, cert, key }: HttpTls, trust: TlsTrust) {
+  if (own === undefined && cert === undefined && key === undefined) return trust.check(verify)
+  const ca = own ?? trust.authorities
   return {
     rejectUnauthorized: verify,
     ...(ca !== undefined && { ca }),

@@ -8,6 +8,7 @@ import { makeCertificate } from '../../test/support/certificates.ts'
 import { fakeUpstream, rawUpstream, refusingAddress } from '../testing/fake-upstream.ts'
 import { createHttpClient, type HttpCallError } from './http-client.ts'
 import { AgentPools } from './http-client-agents.ts'
+import { TlsTrust } from './tls-trust.ts'
 
 function client(t: TestContext) {
   const one = createHttpClient()
@@ -208,7 +209,7 @@ describe('connections', () => {
   })
 
   it('of so many settings are kept at a time, those unused for longest give way', () => {
-    const pools = new AgentPools()
+    const pools = new AgentPools(new TlsTrust())
     const settings = (pool: number) => ({ isTls: false, tls: {}, idleMs: 1000, pool })
     const first = pools.agentFor(settings(1))
     const second = pools.agentFor(settings(2))
@@ -252,6 +253,22 @@ describe('TLS', () => {
       call({ ...to, isKeptAlive: false }),
       failing('UNABLE_TO_VERIFY_LEAF_SIGNATURE', /certificate/),
     )
+  })
+
+  it('servers are verified with the authorities of the client where a call names none', async (t) => {
+    const { url } = await tlsServer(t, { ...localhost, requestCert: true, ca: authority.cert })
+    const one = createHttpClient(new TlsTrust(authority.cert))
+    t.after(() => one.close())
+    for (const isKeptAlive of [true, false]) {
+      assert.equal((await one.call({ url, timeoutMs: 5000, isKeptAlive })).status, 200)
+      const own = makeCertificate({ names: ['client'], issuer })
+      assert.equal((await one.call({ url, timeoutMs: 5000, isKeptAlive, tls: own })).status, 200)
+      const stranger = makeCertificate({ names: ['stranger'] })
+      await assert.rejects(
+        one.call({ url, timeoutMs: 5000, isKeptAlive, tls: { ca: stranger.cert } }),
+        failing('UNABLE_TO_VERIFY_LEAF_SIGNATURE', /certificate/),
+      )
+    }
   })
 
   it('the certificate is for the host of the URL, whatever the Host header says', async (t) => {

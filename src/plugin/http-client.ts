@@ -4,11 +4,12 @@ import { isIP } from 'node:net'
 import { HeaderList } from './context/header-list.ts'
 import type { Headers } from './context/request-context.ts'
 import { AgentPools, tlsOptions } from './http-client-agents.ts'
+import { TlsTrust } from './tls-trust.ts'
 
 export interface HttpTls {
   /** `false` accepts whatever certificate the server shows. */
   readonly verify?: boolean
-  /** PEM certificates of the authorities to trust instead of those of Node.js. */
+  /** PEM certificates of the authorities to trust instead of the gateway's. */
   readonly ca?: string
   /** Client certificate and its key, PEM. */
   readonly cert?: string
@@ -70,16 +71,16 @@ const REPEATABLE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT'
 const FRAMING: ReadonlySet<string> = new Set(['content-length', 'transfer-encoding', 'connection', 'expect'])
 const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
-/** The client of one process. `close` aborts the calls under way and closes all connections; later calls reject. */
-export function createHttpClient(): HttpClient & { close(): Promise<void> } {
-  const pools = new AgentPools()
+/** The client of one process; `trust` says whose certificates count. `close` aborts the calls under way and closes all connections; later calls reject. */
+export function createHttpClient(trust: TlsTrust = new TlsTrust()): HttpClient & { close(): Promise<void> } {
+  const pools = new AgentPools(trust)
   const underWay = new Map<Promise<HttpAnswer>, AbortController>()
   let isClosed = false
   return {
     call(call) {
       const abort = new AbortController()
       if (isClosed) abort.abort()
-      const answer = makeCall(call, { pools, signal: abort.signal })
+      const answer = makeCall(call, { pools, trust, signal: abort.signal })
       underWay.set(answer, abort)
       const forget = () => void underWay.delete(answer)
       answer.then(forget, forget)
@@ -97,11 +98,13 @@ export function createHttpClient(): HttpClient & { close(): Promise<void> } {
 
 interface CallTools {
   readonly pools: AgentPools
+  readonly trust: TlsTrust
   readonly signal: AbortSignal
 }
 
-async function makeCall(call: HttpCall, { pools, signal }: CallTools): Promise<HttpAnswer> {
-  const exchange = prepare(call, pools)
+async function makeCall(call: HttpCall, tools: CallTools): Promise<HttpAnswer> {
+  const { signal } = tools
+  const exchange = prepare(call, tools)
   const { where } = exchange
   if (signal.aborted) throw new HttpCallError(where, 'CLOSED', 'the client is closed')
   const limit = new AbortController()
@@ -131,7 +134,7 @@ interface Exchange {
   start(): ClientRequest
 }
 
-function prepare(call: HttpCall, pools: AgentPools): Exchange {
+function prepare(call: HttpCall, { pools, trust }: CallTools): Exchange {
   const { method = 'GET', body, tls = {}, keepalive = DEFAULT_KEEPALIVE, isKeptAlive = true } = call
   const url = parseUrl(call.url)
   const isTls = url.protocol === 'https:'
@@ -141,7 +144,7 @@ function prepare(call: HttpCall, pools: AgentPools): Exchange {
     headers: headersOf(call, method),
     agent: isKeptAlive && pools.agentFor({ isTls, tls, ...keepalive }),
     // Else Node takes the name to verify from a Host header.
-    ...(isTls && { ...tlsOptions(tls), servername: isIP(host) ? '' : host }),
+    ...(isTls && { ...tlsOptions(tls, trust), servername: isIP(host) ? '' : host }),
   }
   return {
     where: `${method} ${url.protocol}//${url.hostname}:${url.port || (isTls ? 443 : 80)}`,

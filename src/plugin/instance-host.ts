@@ -18,6 +18,7 @@ import type {
 import type { HttpClient } from './http-client.ts'
 import type { InstanceEnvironment } from './instance.ts'
 import { OwnedTimers } from './owned-timers.ts'
+import type { TlsCheck } from './tls-trust.ts'
 
 export type Release = () => void | Promise<void>
 
@@ -57,6 +58,10 @@ export class OwnHost implements InstanceHost {
 
   get clock(): Clock {
     return this.#parts.environment.clock
+  }
+
+  tlsOptions(isVerified: boolean): TlsCheck {
+    return this.#parts.environment.tlsOptions(isVerified)
   }
 
   get http(): HttpClient {

@@ -15,6 +15,7 @@ import { type HostParts, OwnHost, type Release } from './instance-host.ts'
 import type { CompiledMeta } from './meta.ts'
 import type { NodeOperations, WorkerOperations } from './node-operations.ts'
 import type { PreparedConfig } from './registry.ts'
+import type { TlsCheck } from './tls-trust.ts'
 
 /** One compiled configuration of one plugin for one owner. Lives as long as a snapshot holds it. */
 export interface Instance {
@@ -39,6 +40,7 @@ export interface InstanceEnvironment {
   metadata(plugin: string): Readonly<Record<string, unknown>>
   readonly httpsPort: number | undefined
   readonly http: HttpClient
+  tlsOptions(isVerified: boolean): TlsCheck
   readonly nodeOperations: NodeOperations
   readonly workerOperations: WorkerOperations
   readonly published: PublishedResources

@@ -19,11 +19,14 @@ import {
 } from '../plugin/node-operations.ts'
 import { PublicApis } from '../plugin/public-apis.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
+import { TlsTrust } from '../plugin/tls-trust.ts'
 
 export interface EnvironmentParts {
   readonly registry: PluginRegistry
   readonly metrics: MetricRegistry
   readonly metricPrefix?: string | undefined
+  /** PEM. */
+  readonly trustedCertificates?: string | undefined
   readonly clock: Clock
   readonly httpsPort?: number | undefined
   attr?(plugin: string): Readonly<Record<string, unknown>>
@@ -52,7 +55,9 @@ export function instanceEnvironment(
     onFailure = fail,
   } = parts
   const logger = createLogger('silent')
-  const http = createHttpClient()
+  const trust = new TlsTrust(parts.trustedCertificates)
+  const tlsOptions = (isVerified: boolean) => trust.check(isVerified)
+  const http = createHttpClient(trust)
   const hostFor = (plugin: AnyPlugin): PluginHost => ({
     logger,
     metrics,
@@ -60,6 +65,7 @@ export function instanceEnvironment(
     clock,
     attr: attr(plugin.name),
     httpsPort,
+    tlsOptions,
     http,
   })
   const publicApis = new PublicApis(() => registry.all(), hostFor)
@@ -71,6 +77,7 @@ export function instanceEnvironment(
     attr,
     metadata: parts.metadata ?? ((name) => registry.defaultMetadata(name)),
     httpsPort,
+    tlsOptions,
     http,
     nodeOperations: parts.nodeOperations ?? new LocalOperations('nodeOperations', hostFor),
     workerOperations: parts.workerOperations ?? onlyHere(new LocalOperations('workerOperations', hostFor)),

@@ -26,6 +26,8 @@ export interface MountOptions {
   readonly httpsPort?: number
   /** `metric_prefix` of the plugin prometheus; default: `apisix_`. */
   readonly metricPrefix?: string
+  /** Authorities in PEM, as `apisix.ssl.ssl_trusted_certificate` names them; default: those of Node.js. */
+  readonly trustedCertificates?: string
   /** Stored plugin metadata; its schema's defaults are filled in. */
   readonly metadata?: Record<string, unknown>
   /** The route that carries the configuration. */
@@ -132,6 +134,7 @@ class Mounted implements MountedPlugin {
       registry: this.#registry,
       metrics: this.metrics,
       metricPrefix: options.metricPrefix,
+      trustedCertificates: options.trustedCertificates,
       clock: this.clock,
       attr: () => attr,
       metadata: (name) => (name === plugin.name ? this.#metadata : this.#registry.defaultMetadata(name)),

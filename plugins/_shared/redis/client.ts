@@ -1,5 +1,8 @@
 import type { Cluster, Redis } from 'ioredis'
+import type { TlsCheck } from '../../../src/plugin/api.ts'
 import type { RedisTarget } from './target.ts'
+
+type CheckTls = (isVerified: boolean) => TlsCheck
 
 /** What the client library offers for one server and for many. */
 export type RedisClient = Redis | Cluster
@@ -11,10 +14,10 @@ export const DISCONNECT_MS = 50
 const MAX_REDIRECTIONS = 4
 
 /** Loads the client library, which costs nothing until somebody uses redis, and makes an unconnected client. */
-export async function makeClient(target: RedisTarget): Promise<RedisClient> {
+export async function makeClient(target: RedisTarget, check: CheckTls): Promise<RedisClient> {
   const library = await import('ioredis')
-  if (target.kind !== 'redis-cluster') return new library.Redis(serverOptions(target))
-  const cluster = new library.Cluster([...target.addresses], clusterOptions(target))
+  if (target.kind !== 'redis-cluster') return new library.Redis(serverOptions(target, check))
+  const cluster = new library.Cluster([...target.addresses], clusterOptions(target, check))
   // Else a node is connected to by its first command, and others that come meanwhile would fail.
   cluster.on('+node', (node: Redis) => void (node.options.readOnly || connectNode(node)))
   return cluster
@@ -43,9 +46,9 @@ async function whenReady(node: Redis): Promise<void> {
  * No command waits for a connection that is not there, and none is sent twice: what was under way when a connection broke may
  * have been counted.
  */
-function serverOptions(target: RedisTarget) {
+function serverOptions(target: RedisTarget, check: CheckTls) {
   return {
-    ...connectionOptions(target),
+    ...connectionOptions(target, check),
     ...where(target),
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -55,7 +58,8 @@ function serverOptions(target: RedisTarget) {
   }
 }
 
-function connectionOptions({ username, password, database, timeoutMs, connectTimeoutMs, tls }: RedisTarget) {
+function connectionOptions(target: RedisTarget, check: CheckTls) {
+  const { username, password, database, timeoutMs, connectTimeoutMs, tls } = target
   return {
     username,
     password,
@@ -71,7 +75,7 @@ function connectionOptions({ username, password, database, timeoutMs, connectTim
     protocol: 2,
     disableClientInfo: true,
     connectionName: 'gatewright',
-    ...(tls && { tls: { rejectUnauthorized: tls.isVerified } }),
+    ...(tls && { tls: check(tls.isVerified) }),
   } as const
 }
 
@@ -90,7 +94,7 @@ function where({ addresses, sentinel, timeoutMs, connectTimeoutMs }: RedisTarget
   }
 }
 
-function clusterOptions(target: RedisTarget) {
+function clusterOptions(target: RedisTarget, check: CheckTls) {
   return {
     lazyConnect: true,
     enableOfflineQueue: false,
@@ -99,7 +103,7 @@ function clusterOptions(target: RedisTarget) {
     maxRedirections: MAX_REDIRECTIONS,
     retryDelayOnFailover: 0,
     retryDelayOnClusterDown: 0,
-    redisOptions: connectionOptions(target),
+    redisOptions: connectionOptions(target, check),
     // Certificates are for the name that was configured.
     ...(target.tls && { dnsLookup: keepName }),
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, it, type TestContext } from 'node:test'
+import { TlsTrust } from '../../../src/plugin/tls-trust.ts'
 import { makeCertificate } from '../../../test/support/certificates.ts'
 import {
   type RunningRedis,
@@ -30,16 +31,18 @@ function targetOf({ host, port }: RunningRedis, rest: Partial<RedisTarget> = {})
 }
 
 /** Collects what is logged; nothing else of a logger is used. */
-function open(t: TestContext, target: RedisTarget) {
+function open(t: TestContext, target: RedisTarget, trusted?: string) {
+  const trust = new TlsTrust(trusted)
+  const tlsOptions = (isVerified: boolean) => trust.check(isVerified)
   const logged: string[] = []
   const note = (fields: object, text: string) => void logged.push(`${JSON.stringify(fields)} ${text}`)
   const logger = { warn: note, info: note } as never
-  const connection = new RedisConnection(target, { logger, clock })
+  const connection = new RedisConnection(target, { logger, clock, tlsOptions })
   t.after(() => connection.close())
   return { connection, logged, add: (key: string, by = 1) => connection.run(ADD, key, [by]) }
 }
 
-async function eventually<T>(attempt: () => Promise<T>, deadlineMs = 10_000): Promise<T> {
+async function eventually<T>(attempt: () => Promise<T>, deadlineMs = 30_000): Promise<T> {
   const deadline = Date.now() + deadlineMs
   for (;;) {
     try {
@@ -160,8 +163,10 @@ describe('a connection to redis', () => {
     })
     const redis = await startRedis(t, { tls: { key, cert, ca: authority.cert } })
     assert.equal(await open(t, targetOf(redis, { tls: { isVerified: false } })).add('a'), 1)
-    const { error } = await timed(open(t, targetOf(redis, { tls: { isVerified: true } })).add('a'))
+    const checked = targetOf(redis, { tls: { isVerified: true } })
+    const { error } = await timed(open(t, checked).add('a'))
     assert.ok(error instanceof RedisUnavailableError)
+    assert.equal(await open(t, checked, authority.cert).add('a'), 2)
   })
 })
 

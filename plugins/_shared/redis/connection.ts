@@ -1,5 +1,5 @@
 import type { Cluster } from 'ioredis'
-import type { Clock, Logger } from '../../../src/plugin/api.ts'
+import type { Clock, Logger, TlsCheck } from '../../../src/plugin/api.ts'
 import { connectClient, DISCONNECT_MS, makeClient, type RedisClient } from './client.ts'
 import { keySlot } from './key-slot.ts'
 import { Pauses } from './pauses.ts'
@@ -17,6 +17,7 @@ const SLOTS_REFRESH_MS = 2000
 export interface ConnectionParts {
   readonly logger: Logger
   readonly clock: Clock
+  tlsOptions(isVerified: boolean): TlsCheck
 }
 
 /**
@@ -79,7 +80,7 @@ export class RedisConnection {
   }
 
   async #open(): Promise<RedisClient> {
-    const client = await makeClient(this.#target)
+    const client = await makeClient(this.#target, (isVerified) => this.#parts.tlsOptions(isVerified))
     client.on('error', (error: Error) => this.#noteTrouble(error))
     client.on('close', () => this.#noteTrouble(new Error('the connection has ended')))
     client.on('ready', () => this.#noteReady())

@@ -22,7 +22,9 @@ export const redisProperties = {
   },
   redis_timeout: milliseconds(1000, 'Longest time for connecting and for an answer, in ms.'),
   redis_ssl: flag('Policy `redis`: speak TLS.'),
-  redis_ssl_verify: flag('Policy `redis`: refuse a certificate that is not trusted.'),
+  redis_ssl_verify: flag(
+    'Policy `redis`: refuse a certificate that no authority in `apisix.ssl.ssl_trusted_certificate` vouches for.',
+  ),
   redis_keepalive_timeout: {
     type: 'integer',
     minimum: 1000,
@@ -43,7 +45,9 @@ export const redisProperties = {
   },
   redis_cluster_name: text('Policy `redis-cluster`: a name for people.'),
   redis_cluster_ssl: flag('Policy `redis-cluster`: speak TLS.'),
-  redis_cluster_ssl_verify: flag('Policy `redis-cluster`: refuse a certificate that is not trusted.'),
+  redis_cluster_ssl_verify: flag(
+    'Policy `redis-cluster`: refuse a certificate that no authority in `apisix.ssl.ssl_trusted_certificate` vouches for.',
+  ),
 } as const
 
 /** Options for a server that sentinels know (REDISS). */

@@ -19,7 +19,9 @@ export function shareRedis(target: RedisTarget, host: InstanceHost): RedisConnec
   const key = JSON.stringify(target)
   let shared = connections.get(key)
   if (!shared) {
-    shared = { connection: new RedisConnection(target, { logger: host.logger, clock: host.clock }), users: 0 }
+    const tlsOptions = (isVerified: boolean) => host.tlsOptions(isVerified)
+    const { logger, clock } = host
+    shared = { connection: new RedisConnection(target, { logger, clock, tlsOptions }), users: 0 }
     connections.set(key, shared)
   }
   const { connection } = shared

@@ -53,7 +53,9 @@ describe('delivery over TCP', () => {
 })
 
 describe('delivery over TLS', () => {
-  const tls = (verify: boolean, serverName?: string) => ({ tls: { verify, serverName } })
+  const tls = (rejectUnauthorized: boolean, serverName?: string) => ({
+    tls: { check: { rejectUnauthorized }, serverName },
+  })
 
   it('hands everything over', async (t) => {
     const sink = await streamSink(t, { tls: certificate })

@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import type { TlsCheck } from '../../../src/plugin/api.ts'
 
 /** Where entries go over TCP. */
 export interface StreamSink {
@@ -7,8 +8,8 @@ export interface StreamSink {
   readonly port: number
   /** For the whole delivery, from looking the name up to the last byte handed over. */
   readonly timeoutMs: number
-  /** TLS, checked unless `verify` is false; `serverName` is asked for and checked in place of the host. */
-  readonly tls?: { readonly verify: boolean; readonly serverName: string | undefined } | undefined
+  /** TLS; `serverName` is asked for and checked in place of the host. */
+  readonly tls?: { readonly check: TlsCheck; readonly serverName: string | undefined } | undefined
 }
 
 /** How long the sink may take to close its side once it was handed everything; it is not asked for an answer. */
@@ -55,7 +56,7 @@ function open({ host, port, tls }: StreamSink): Socket {
   return connectTls({
     host,
     port,
-    rejectUnauthorized: tls.verify,
+    ...tls.check,
     ...(isIP(serverName) === 0 && { servername: serverName }),
   })
 }

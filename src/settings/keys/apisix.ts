@@ -28,7 +28,7 @@ const SSL = section({
   ),
   ssl_trusted_certificate: key(
     TEXT,
-    'PEM file of the authorities that certificates of nodes are checked with, or `system`',
+    'PEM file of the authorities that certificates of nodes and of the services of plugins are checked with, or `system`; several with commas between',
   ),
   fallback_sni: key(TEXT, 'host name to assume when a client sends none'),
 })
