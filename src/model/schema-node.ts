@@ -1,3 +1,5 @@
+import { toPattern } from './schema-value.ts'
+
 /** One node of a JSON schema, with the keywords the validator knows (draft 7). */
 export interface SchemaNode {
   readonly type?: string | readonly string[]
@@ -89,8 +91,15 @@ function* children(node: SchemaNode): Generator<{ child: SchemaNode; path: strin
   }
 }
 
-/** Throws when the schema asserts something the explanation does not know, naming the keyword and its place. */
+/** Throws when the schema asserts something the explanation does not know, or has a pattern that is none, naming the keyword and its place. */
 export function refuseUnknownAssertions(node: SchemaNode, path = ''): void {
+  for (const pattern of [node.pattern ?? [], Object.keys(node.patternProperties ?? {})].flat()) {
+    try {
+      toPattern(pattern)
+    } catch (error) {
+      throw new Error(`schema ${path || '/'}: ${(error as Error).message}`)
+    }
+  }
   for (const keyword of UNKNOWN_ASSERTIONS) {
     if (Object.hasOwn(node, keyword)) {
       throw new Error(

@@ -219,6 +219,12 @@ describe('compileValidator', () => {
     )
   })
 
+  it('refuses a schema that is none before there is anything to check', () => {
+    assert.throws(() => compileValidator({ properties: { a: { type: 'txt' } } }), /schema is invalid/)
+    assert.throws(() => compileValidator({ items: { pattern: '(' } }), /schema \/items: Invalid regular/)
+    assert.throws(() => compileValidator({ patternProperties: { '[': true } }), /schema \/: Invalid regular/)
+  })
+
   it('finds nothing wrong with what ajv accepted', () => {
     const names = fc.constantFrom(
       'a',
