@@ -20,6 +20,7 @@ import {
   frontDoor,
   handshakeObserver,
   http2CutObserver,
+  leaveObserver,
   listenerLimits,
   refusalObserver,
 } from './front-door.ts'
@@ -94,6 +95,7 @@ export class DataPlane {
       gate,
       onRefused: tally.countedUnread(onRefused),
       onHttp2Cut: http2CutObserver(metrics),
+      onLeave: leaveObserver(metrics),
     })
   }
 
@@ -191,6 +193,7 @@ export class DataPlane {
         certificates: () => this.#snapshots.current.certificates,
         logger,
         onRefused: handshakeObserver(metrics),
+        onLeave: leaveObserver(metrics),
       },
     }
   }

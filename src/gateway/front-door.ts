@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ConnectionGate } from '../http/connection-gate.ts'
 import type { CutObserver } from '../http/h2/door.ts'
+import type { LeaveObserver } from '../http/leave.ts'
 import type { FrontDoor } from '../http/open.ts'
 import type { ListenerLimits } from '../http/proxy-app.ts'
 import type { RefusalObserver, RefusedRequest } from '../http/refusal.ts'
@@ -45,6 +46,7 @@ export function listenerLimits({ nginx_config: { http }, gatewright: { limits } 
     keepAliveTimeoutMs: http.keepalive_timeout,
     keepAliveRequests: http.keepalive_requests,
     sendTimeoutMs: http.send_timeout,
+    connectionDurationMs: limits.max_connection_duration_ms,
   }
 }
 
@@ -108,6 +110,16 @@ export function http2CutObserver(metrics: MetricRegistry): CutObserver {
     labels: ['reason'],
   })
   return (reason) => cuts.labels(reason).inc()
+}
+
+/** Counts connections whose clients are told to connect anew. */
+export function leaveObserver(metrics: MetricRegistry): LeaveObserver {
+  const leaving = metrics.counter({
+    name: 'gatewright_drained_connections_total',
+    help: 'Connections of clients that were let go because of their age, or of another certificate',
+    labels: ['reason'],
+  })
+  return (reason) => leaving.labels(reason).inc()
 }
 
 /** Counts TLS handshakes that came to nothing. */

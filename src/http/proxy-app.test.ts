@@ -18,10 +18,12 @@ function app(lines: string[] = []): ProxyApp {
       keepAliveTimeoutMs: 5000,
       keepAliveRequests: 10,
       sendTimeoutMs: 5000,
+      connectionDurationMs: 0,
     },
     gate: new ConnectionGate({ connections: 100, perClient: 100, isProxy: () => false }, () => {}),
     onRefused: () => {},
     onHttp2Cut: () => {},
+    onLeave: () => {},
   })
 }
 

@@ -11,6 +11,7 @@ import { acceptAlpn, acceptPreface } from './h2/accept.ts'
 import { type CutObserver, Http2Door } from './h2/door.ts'
 import type { RequestHandler } from './handle.ts'
 import { takeInTurn } from './in-turn.ts'
+import { type LeaveObserver, limitAge } from './leave.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
 import { isLastRequest } from './request-count.ts'
@@ -44,6 +45,8 @@ export interface ListenerLimits {
   readonly keepAliveRequests: number
   /** How long a client may take nothing of what is written to it. */
   readonly sendTimeoutMs: number
+  /** After so long a connection is let go; 0 for any. */
+  readonly connectionDurationMs: number
 }
 
 export interface ProxyAppOptions {
@@ -54,6 +57,7 @@ export interface ProxyAppOptions {
   /** Told of what never became a request. */
   readonly onRefused: RefusalObserver
   readonly onHttp2Cut: CutObserver
+  readonly onLeave: LeaveObserver
 }
 
 /** Headers that are late are looked for so often, so that they are gone soon after their time. */
@@ -188,6 +192,7 @@ export class ProxyApp {
   #addServer(): Server {
     const server = createServer(serverOptions(this.#options.limits))
     this.#serve(server)
+    this.#limitAge(server, 'connection')
     this.#servers.push(new Drainable(server))
     return server
   }
@@ -197,7 +202,16 @@ export class ProxyApp {
     acceptAlpn(server, this.#http2)
     const handshakes = terminateTls(server, termination)
     this.#serve(server)
+    this.#limitAge(server, 'secureConnection')
     this.#secureServers.push(new Drainable(server, handshakes))
+  }
+
+  #limitAge(server: Server, event: 'connection' | 'secureConnection'): void {
+    const { limits, onLeave } = this.#options
+    const maxMs = limits.connectionDurationMs
+    if (maxMs === 0) return
+    const age = { maxMs, random: Math.random, onDue: () => onLeave('duration') }
+    server.on(event, (socket: Socket) => limitAge(socket, age))
   }
 
   #serve(server: Server): void {

@@ -2,11 +2,16 @@ import type { Socket } from 'node:net'
 
 const count = Symbol('requests of the connection')
 
-type CountedSocket = Socket & { [count]?: number }
+type CountedSocket = object & { [count]?: number }
 
 /** Counts a request of its connection, and says whether it is to be the last. */
-export function isLastRequest(socket: CountedSocket, allowed: number): boolean {
+export function isLastRequest(socket: Socket & CountedSocket, allowed: number): boolean {
   const requests = (socket[count] ?? 0) + 1
   socket[count] = requests
   return requests >= allowed
+}
+
+/** The next request is to be the last, however many were allowed. */
+export function endAfterNext(socket: CountedSocket): void {
+  socket[count] = Number.POSITIVE_INFINITY
 }

@@ -138,6 +138,7 @@ export const DEFAULTS = {
       min_body_rate: 240,
       max_connections: 20000,
       max_connections_per_client: 0,
+      max_connection_duration_ms: 0,
     },
     pressure: {
       overload_delay_ms: 200,

@@ -244,6 +244,8 @@ export interface LimitSettings {
   readonly max_connections: number
   /** 0 for any. */
   readonly max_connections_per_client: number
+  /** After so long a connection is let go; 0 for any. */
+  readonly max_connection_duration_ms: number
 }
 
 /** When requests are refused because a process has more to do than it can (docs/operate/overload.md); 0 is never. */

@@ -201,6 +201,7 @@ async function gatewrightMount(): Promise<Server> {
       keepAliveTimeoutMs: 60_000,
       keepAliveRequests: 2 ** 31 - 1,
       sendTimeoutMs: 10_000,
+      connectionDurationMs: 0,
     },
     gate: new ConnectionGate(
       { connections: unlimited, perClient: unlimited, isProxy: () => false },
@@ -208,6 +209,7 @@ async function gatewrightMount(): Promise<Server> {
     ),
     onRefused: () => {},
     onHttp2Cut: () => {},
+    onLeave: () => {},
   })
   await proxy.mount()
   return proxy.app.server as Server

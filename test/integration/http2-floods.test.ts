@@ -299,7 +299,7 @@ describe('an HTTP/2 client that leaves no window', () => {
       const before = process.memoryUsage().rss
       await askFor(client, path)
       await eventually('all are answered', () => client.answered.size === 128)
-      await client.untilClosed(15_000)
+      await client.untilClosed(40_000)
       // Those whose turn comes last may go with the connection.
       assert.ok(client.resets.length > 64, `${client.resets.length} streams were reset`)
       assert.deepEqual([...new Set(client.resets)], [constants.NGHTTP2_CANCEL])

@@ -8,6 +8,7 @@ import {
 } from 'node:http2'
 import type { Duplex } from 'node:stream'
 import type { Logger } from '../../observe/logger.ts'
+import { markLeave } from '../leave.ts'
 import type { Refusal, RefusalObserver } from '../refusal.ts'
 import { type CutReason, cutReasonOf } from './cut-reason.ts'
 import { Request, Response } from './messages.ts'
@@ -66,6 +67,8 @@ export class Http2Door {
   /** Runs while there is a connection. */
   #ticker: NodeJS.Timeout | undefined
   #isDraining = false
+  /** The connection whose session is being made: the session shows no more than a stand-in for it. */
+  #arriving: Duplex | undefined
 
   /** `route` gets every request, with a response that takes what HTTP/1's takes. */
   constructor(
@@ -116,7 +119,9 @@ export class Http2Door {
   serve(socket: Duplex): void {
     // An HTTP/1 server keeps connections whose client has said its last; nobody would end one of HTTP/2.
     socket.allowHalfOpen = false
+    this.#arriving = socket
     this.#server.emit('connection', socket)
+    this.#arriving = undefined
   }
 
   /** Tells every client to send nothing new (GOAWAY); connections close once their streams have ended. */
@@ -134,6 +139,7 @@ export class Http2Door {
       },
     })
     this.#watches.set(session, watch)
+    if (this.#arriving) markLeave(this.#arriving, () => !session.destroyed && session.close())
     this.#ticker ??= setInterval(() => this.#tick(), TICK_MS).unref()
     session.once('close', () => this.#forget(session))
     session.on('stream', () => {

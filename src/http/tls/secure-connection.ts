@@ -2,6 +2,15 @@ import type { TLSSocket } from 'node:tls'
 import type { TlsView } from '../../plugin/context/context.ts'
 import type { CertificateIndex } from '../../snapshot/certificate-index.ts'
 import type { ClientCheck, ServerCertificate } from '../../snapshot/server-certificate.ts'
+import { type LeaveObserver, leaveSoon } from '../leave.ts'
+
+/** How a connection came about. */
+export interface Handshake {
+  /** Canonical. */
+  readonly serverName: string
+  readonly certificate: ServerCertificate
+  readonly onLeave: LeaveObserver
+}
 
 /** One client's TLS connection: which name it asked for, and what it has proven about itself. */
 export class SecureConnection implements TlsView {
@@ -9,14 +18,20 @@ export class SecureConnection implements TlsView {
   readonly #socket: TLSSocket
   /** The trust of the check that the client's certificate has passed. */
   readonly #provenTrust: string | undefined
+  readonly #onLeave: LeaveObserver
+  /** The one that was shown, or another one with the same content; absent once the client has been told to connect anew. */
+  #shown: ServerCertificate | undefined
   /** The answer of the last look-up: requests of a connection mostly name one host. */
   #askedHost: string | undefined = undefined
   #askedIndex: CertificateIndex | undefined = undefined
   #check: ClientCheck | undefined = undefined
 
-  constructor(socket: TLSSocket, serverName: string, { clientCheck }: ServerCertificate) {
+  constructor(socket: TLSSocket, { serverName, certificate, onLeave }: Handshake) {
+    const { clientCheck } = certificate
     this.serverName = serverName
     this.#socket = socket
+    this.#shown = certificate
+    this.#onLeave = onLeave
     const isProven =
       clientCheck && socket.authorized && intermediates(socket, clientCheck) <= clientCheck.depth
     this.#provenTrust = isProven ? clientCheck.trust : undefined
@@ -31,6 +46,7 @@ export class SecureConnection implements TlsView {
    * in force now: a connection from before it was set up has proven nothing to it.
    */
   mayRequest(host: string, path: string, certificates: CertificateIndex): boolean {
+    if (this.#askedIndex !== certificates) this.#review(certificates)
     if (this.#askedHost !== host || this.#askedIndex !== certificates) {
       this.#askedHost = host
       this.#askedIndex = certificates
@@ -40,6 +56,17 @@ export class SecureConnection implements TlsView {
     if (!check) return true
     if (host !== this.serverName) return false
     return this.#provenTrust === check.trust || check.isFree(path)
+  }
+
+  /** Lets the connection go when its name has another certificate by now, or none. */
+  #review(certificates: CertificateIndex): void {
+    if (!this.#shown) return
+    const inForce = certificates.find(this.serverName)
+    const isSame = inForce === this.#shown || (inForce && isSamePair(inForce, this.#shown))
+    this.#shown = isSame ? inForce : undefined
+    if (isSame) return
+    this.#onLeave('certificate')
+    leaveSoon(this.#socket)
   }
 
   variable(name: string): string | undefined {
@@ -65,6 +92,11 @@ function intermediates(socket: TLSSocket, { authorities }: ClientCheck): number 
 function isIssuedByOne(socket: TLSSocket, authorities: ClientCheck['authorities']): boolean {
   const certificate = socket.getPeerX509Certificate()
   return authorities.some((one) => certificate?.checkIssued(one) && certificate.verify(one.publicKey))
+}
+
+/** Keys go with their certificates. */
+function isSamePair({ options: { cert: one } }: ServerCertificate, { options }: ServerCertificate): boolean {
+  return one.length === options.cert.length && one.every((pem, index) => pem === options.cert[index])
 }
 
 /** nginx's `ssl_*`, without the prefix. */

@@ -29,6 +29,7 @@ async function impatientServer(t: TestContext): Promise<{ port: number; reasons:
     certificates: () => index,
     logger: createLogger('silent'),
     onRefused: (reason) => void reasons.push(reason),
+    onLeave: () => undefined,
     handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -3,6 +3,7 @@ import { createServer, type TLSSocket, type Server as TlsServer } from 'node:tls
 import type { Logger } from '../../observe/logger.ts'
 import type { CertificateIndex } from '../../snapshot/certificate-index.ts'
 import type { ServerCertificate } from '../../snapshot/server-certificate.ts'
+import type { LeaveObserver } from '../leave.ts'
 import { endWith } from '../refuse-connection.ts'
 import { type FirstBytes, readClientHello } from './client-hello.ts'
 import { type HandshakeFailure, type HandshakeObserver, handshakeFailureOf } from './handshake-failure.ts'
@@ -18,6 +19,8 @@ export interface TlsTermination {
   certificates(): CertificateIndex
   readonly logger: Logger
   readonly onRefused: HandshakeObserver
+  /** Told of connections that end because their certificate is another one by now. */
+  readonly onLeave: LeaveObserver
   /** How long a client may take to say hello, and then once more for its handshake; 10 s when absent. */
   readonly handshakeTimeoutMs?: number
 }
@@ -151,7 +154,8 @@ class Handshakes {
     this.pending.delete(socket)
     const { servername } = socket
     const name = servername ? canonical(servername) : this.#termination.fallbackServerName!
-    const connection = new SecureConnection(socket, name, certificate)
+    const { onLeave } = this.#termination
+    const connection = new SecureConnection(socket, { serverName: name, certificate, onLeave })
     const { clientCheck } = certificate
     // OpenSSL checks the chain up to any length; and the name that it read must be the one that was acted upon.
     const isProven = !clientCheck || clientCheck.hasFreePaths || connection.hasProvenClient

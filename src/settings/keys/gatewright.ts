@@ -126,6 +126,10 @@ export const GATEWRIGHT_KEYS = {
         integer(0, MAX_COUNT),
         'connections of one address (IPv6: one /64); peers in `real_ip_from` and `trusted_addresses` are not counted; 0 for any',
       ),
+      max_connection_duration_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds after which the client of a connection is told to use another one, less up to a tenth at random; nothing is cut. 0 for any',
+      ),
     }),
     'what a client may use of the proxy, see docs/reference/limits.md',
   ),
