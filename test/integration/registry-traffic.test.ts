@@ -7,6 +7,7 @@ import { createRegistration, type RegistrationOptions } from '../../src/registry
 import { type FakeUpstream, fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { type RunningEtcd, startEtcd } from '../support/etcd.ts'
 import { REGISTRY_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
+import { slowness } from '../support/slowness.ts'
 import { eventually } from '../support/watch-recording.ts'
 
 const releases: (() => Promise<void>)[] = []
@@ -51,6 +52,20 @@ async function startNode(
   const put = await gateway.registry('PUT', `agents/chat/${id}`, { node_id: id, ...agent })
   assert.equal(put.status, 201)
   return server
+}
+
+/** Everything of the registry in etcd, with its leases. */
+async function keysOf(prefix: string): Promise<{ readonly key: string; readonly lease: string }[]> {
+  const base64 = (text: string) => Buffer.from(text).toString('base64')
+  const { kvs } = (await shared.post('/v3/kv/range', {
+    key: base64(`${prefix}/registry/`),
+    range_end: base64(`${prefix}/registry0`),
+  })) as { kvs: { key: string; lease: string }[] }
+  return kvs
+}
+
+async function leasesOf(prefix: string): Promise<Set<string>> {
+  return new Set((await keysOf(prefix)).map(({ lease }) => lease))
 }
 
 /** Who answered how many of so many requests; failures by their status. */
@@ -116,11 +131,7 @@ describe('traffic to registered agents', { concurrency: 4 }, () => {
     await startNode(t, gateway, { id: 'n1' })
     await gateway.registry('PUT', 'agents/sum/x', { node_id: 'n1' })
     await gateway.registry('DELETE', 'nodes/n1?drain_s=60')
-    const base64 = (text: string) => Buffer.from(text).toString('base64')
-    const { kvs } = (await shared.post('/v3/kv/range', {
-      key: base64(`${prefix}/registry/`),
-      range_end: base64(`${prefix}/registry0`),
-    })) as { kvs: { key: string; lease: string }[] }
+    const kvs = await keysOf(prefix)
     assert.deepEqual(
       kvs.map(({ key }) => Buffer.from(key, 'base64').toString().slice(prefix.length)).sort(),
       ['/registry/agents/chat/n1', '/registry/agents/sum/x', '/registry/drain/n1', '/registry/nodes/n1'],
@@ -299,6 +310,15 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
     return { etcd, gateway, registration }
   }
 
+  /** What the control API and the metrics say of the store. */
+  async function whatIsTold({ addresses }: RegistryGateway) {
+    const base = (name: 'control' | 'metrics') => `http://127.0.0.1:${addresses[name]!.port}`
+    const sync = await (await fetch(`${base('control')}/v1/sync`)).json()
+    const text = await (await fetch(`${base('metrics')}/apisix/prometheus/metrics`)).text()
+    const lagSeconds = Number(/^gatewright_registry_watch_lag_seconds (.+)$/m.exec(text)?.[1])
+    return { isReachable: (sync as { store: { reachable: boolean } }).store.reachable, lagSeconds }
+  }
+
   /** Asks for as long as `during` runs; how many requests failed. */
   async function failuresDuring(gateway: RegistryGateway, during: () => Promise<void>): Promise<object> {
     let isDone = false
@@ -326,6 +346,8 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
       assert.equal((await gateway.registry('GET', 'agents/chat/c1')).status, 200)
       const { port } = gateway.addresses.status!
       assert.equal((await fetch(`http://127.0.0.1:${port}/status/ready`)).status, 200)
+      const told = await whatIsTold(gateway)
+      assert.deepEqual([told.isReachable, told.lagSeconds > 0], [false, true])
       await etcd.restart()
       await eventually(
         'writes',
@@ -390,7 +412,8 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
 
 describe('a large registry', () => {
   it('takes 2,000 agents of 20 nodes within ten seconds and finds them by capability within 5 ms', async (t) => {
-    const gateway = await startOnEtcd(t)
+    const prefix = newPrefix()
+    const gateway = await startOnEtcd(t, { prefix })
     for (let node = 0; node < 20; node++) {
       await gateway.registry('PUT', `nodes/n${node}`, {
         endpoint: `http://10.0.0.${node}:80`,
@@ -408,15 +431,22 @@ describe('a large registry', () => {
     }
     await Promise.all(Array.from({ length: 20 }, (_, node) => register(node)))
     const tookMs = Date.now() - began
-    const times: number[] = []
-    for (let i = 0; i < 200; i++) {
+    const lookUp = async (capability: string): Promise<number> => {
       const asked = performance.now()
-      const { body } = await gateway.registry('GET', `agents?capability=c${i % 50}`)
-      times.push(performance.now() - asked)
+      const { body } = await gateway.registry('GET', `agents?capability=${capability}`)
+      const tookMs = performance.now() - asked
       assert.equal(body.total, 40)
+      return tookMs
     }
+    const times: number[] = []
+    for (let i = 0; i < 1000; i++) times.push(await lookUp(`c${i % 50}`))
     times.sort((a, b) => a - b)
-    t.diagnostic(`2,000 registrations in ${tookMs} ms, look-up median ${times[100]} ms, p99 ${times[198]} ms`)
-    assert.ok(tookMs < 30_000)
+    const [median, p99] = [times[500]!, times[990]!]
+    t.diagnostic(`2,000 registrations in ${tookMs} ms, look-up median ${median} ms, p99 ${p99} ms`)
+    assert.equal((await leasesOf(prefix)).size, 20)
+    // One bad turn of a busy machine is 1 % of these: without being asked for, only what is slow by itself fails.
+    const [longestMs, lookUpMs] = slowness() === 1 ? [10_000, p99] : [60_000, median]
+    assert.ok(tookMs < longestMs, `${tookMs} ms`)
+    assert.ok(lookUpMs <= 5 * slowness(), `${lookUpMs} ms`)
   })
 })
