@@ -9,12 +9,12 @@ import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { findTests } from './runner/find-tests.ts'
 import {
-  CLUSTER_TOOLS,
   ETCD,
   provideServer,
   provideTool,
   REDIS,
   ServerUnavailableError,
+  TOOLS,
   thisMachine,
 } from './runner/server-binary.ts'
 
@@ -32,7 +32,7 @@ function main(filters: readonly string[]): number {
   try {
     const machine = thisMachine(join(ROOT, 'node_modules/.cache/gatewright-servers'))
     const servers = [ETCD, REDIS].map((server) => provideServer(server, machine))
-    for (const tool of CLUSTER_TOOLS) provideTool(tool, machine)
+    for (const tool of TOOLS) provideTool(tool, machine)
     if (!build()) return fail('npm run build failed; the tests need what it makes')
     return runTests(files, servers)
   } catch (error) {

@@ -35,10 +35,11 @@ export const REDIS: ServerBinary = {
 /** Something that some tests need; where there is none they are skipped. */
 export type Tool = Pick<ServerBinary, 'command' | 'aptPackage'>
 
-/** For the cluster in network namespaces (test/cluster). */
-export const CLUSTER_TOOLS: readonly Tool[] = [
+/** For the cluster in network namespaces (test/cluster), and for backups of etcd. */
+export const TOOLS: readonly Tool[] = [
   { command: 'ip', aptPackage: 'iproute2' },
   { command: 'haproxy', aptPackage: 'haproxy' },
+  { command: 'etcdctl', aptPackage: 'etcd-client' },
 ]
 
 /** What looking for a server needs of the machine; a test hands in its own. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
@@ -30,8 +30,10 @@ export interface RunningEtcd {
   post(path: string, body: unknown): Promise<unknown>
   /** Kills the process as a crash would. */
   kill9(): Promise<void>
-  /** Starts it again on the same ports after {@link kill9}; with `isEmptied` without any of its data. */
-  restart(options?: { readonly isEmptied?: boolean }): Promise<void>
+  /** Starts it again on the same ports after {@link kill9}; with `isEmptied` without any of its data, with `backup` with those of {@link backUp}. */
+  restart(options?: { readonly isEmptied?: boolean; readonly backup?: string }): Promise<void>
+  /** Writes what it holds into a file, as `etcdctl snapshot save` does; see {@link whyNoBackups}. Returns its path. */
+  backUp(): string
   /** Forgets the history below `revision`. */
   compact(revision: number): Promise<void>
   stop(): Promise<void>
@@ -77,10 +79,16 @@ async function startOnFreePorts(owner: EtcdOwner, options: EtcdOptions): Promise
     certificatePath: join(launch.dataDirectory, 'fixtures', 'client', 'cert.pem'),
     post: (path, body) => ask(endpoint + path, body),
     kill9: () => kill('SIGKILL'),
-    async restart({ isEmptied = false } = {}) {
+    async restart({ isEmptied = false, backup } = {}) {
       await kill('SIGKILL')
-      if (isEmptied) rmSync(launch.dataDirectory, { recursive: true, force: true })
+      if (isEmptied || backup !== undefined) rmSync(launch.dataDirectory, { recursive: true, force: true })
+      if (backup !== undefined) restore(launch, backup)
       server = await launchEtcd(launch)
+    },
+    backUp() {
+      const path = join(directory, `backup-${performance.now()}`)
+      backUpTool(['--endpoints', endpoint, 'snapshot', 'save', path])
+      return path
     },
     async compact(revision) {
       await ask(`${endpoint}/v3/kv/compaction`, { revision: String(revision), physical: true })
@@ -135,6 +143,30 @@ async function launchEtcd({
     await new Promise((resolve) => setTimeout(resolve, 20))
   }
   return server
+}
+
+/** Why backups cannot be made and restored here; absent when they can. */
+export function whyNoBackups(): string | undefined {
+  const isThere = spawnSync('etcdctl', ['version'], { stdio: 'ignore' }).status === 0
+  return isThere ? undefined : 'etcdctl is not on the PATH (Debian: etcd-client)'
+}
+
+function restore({ dataDirectory, peerPort }: Launch, backup: string): void {
+  const peer = `http://127.0.0.1:${peerPort}`
+  backUpTool([
+    ...['snapshot', 'restore', backup, '--name', 'one', '--data-dir', dataDirectory],
+    ...['--initial-cluster', `one=${peer}`, '--initial-advertise-peer-urls', peer],
+  ])
+}
+
+/** etcd 3.6 has given the restoring to a tool of its own. */
+function backUpTool(args: readonly string[]): void {
+  const isApart =
+    args.includes('restore') && spawnSync('etcdutl', ['version'], { stdio: 'ignore' }).status === 0
+  execFileSync(isApart ? 'etcdutl' : 'etcdctl', args, {
+    env: { ...process.env, ETCDCTL_API: '3' },
+    stdio: 'pipe',
+  })
 }
 
 const servers = new Set<ChildProcess>()

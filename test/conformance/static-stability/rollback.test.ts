@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import type { PutResult } from '../../../src/store/config-store.ts'
 import type { TestGateway } from '../../../src/testing/start-gateway.ts'
-import { type RunningEtcd, startEtcd } from '../../support/etcd.ts'
+import { type RunningEtcd, startEtcd, whyNoBackups } from '../../support/etcd.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import {
   dataFolder,
@@ -114,5 +114,50 @@ describe('C9: etcd goes back in time', () => {
     await writer(t, [etcd.endpoint]).deletePrefix('/apisix/routes/')
     await eventually('the deletes', async () => (await versionOf(gateway, 3)) === undefined)
     assert.equal(await isHeld(gateway), false)
+  })
+})
+
+describe('C9: etcd is restored from a backup', { skip: whyNoBackups() ?? false }, () => {
+  it('is followed by itself, back to what the backup holds, when most routes are in it', async (t) => {
+    const { etcd, start, put } = await prepare(t)
+    const gateway = await start()
+    const backup = etcd.backUp()
+    await put(0, 2)
+    await put(9, 1)
+    const hand = writer(t, [etcd.endpoint])
+    await hand.delete('/apisix/routes/3')
+    await eventually('what came after it', async () => (await versionOf(gateway, 3)) === undefined)
+    assert.deepEqual([await versionOf(gateway, 0), await versionOf(gateway, 9)], ['2', '1'])
+    const done = load(t, gateway, [0, 1, 2])
+    await etcd.restart({ backup })
+    const restoredAt = performance.now()
+    await eventually('what the backup holds', async () => (await versionOf(gateway, 3)) === '1', 20_000)
+    t.diagnostic(`followed ${Math.round(performance.now() - restoredAt)} ms after etcd answered`)
+    assert.deepEqual([await versionOf(gateway, 0), await versionOf(gateway, 9)], ['1', undefined])
+    assert.equal(await isHeld(gateway), false)
+    assert.ok((await syncOf(gateway)).store.rolled_back)
+    // At a revision that was used before, for something else.
+    await put(1, 8)
+    await eventually('what comes later', async () => (await versionOf(gateway, 1)) === '8')
+    await done(20)
+  })
+
+  it('keeps what served when the backup is so old that most routes would vanish, until that is confirmed', async (t) => {
+    const { etcd, start, put } = await prepare(t)
+    const backup = etcd.backUp()
+    for (let id = 10; id < 20; id++) await put(id, 1)
+    const gateway = await start()
+    const done = load(t, gateway, [0, 1, 2, 3])
+    await etcd.restart({ backup })
+    await eventually('the alarm', () => isHeld(gateway), 20_000)
+    const { held } = await syncOf(gateway)
+    assert.deepEqual([held?.routes, held?.vanishing], [14, 10])
+    assert.equal(await versionOf(gateway, 15), '1')
+    assert.equal(await confirm(gateway), 200)
+    const confirmedAt = performance.now()
+    await eventually('the backup', async () => (await versionOf(gateway, 15)) === undefined)
+    t.diagnostic(`followed ${Math.round(performance.now() - confirmedAt)} ms after that was confirmed`)
+    for (const id of ROUTES) assert.equal(await versionOf(gateway, id), '1')
+    await done(20)
   })
 })
