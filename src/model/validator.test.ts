@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { explain } from './explain.ts'
 import { SCHEMAS } from './schemas/index.ts'
@@ -127,6 +129,21 @@ describe('compileValidator', () => {
   for (const [what, schema, value] of ACCEPTED) {
     it(`accepts ${what}`, () => assert.equal(compileValidator(schema)(value), undefined))
   }
+
+  it('keeps nothing of a schema that nobody holds any more', async () => {
+    setFlagsFromString('--expose-gc')
+    const collect = runInNewContext('gc') as () => void
+    const makeAndForget = () => {
+      const schema = { type: 'object', properties: { a: { type: 'string', pattern: '^x', default: 'x' } } }
+      assert.equal(compileValidator(schema)({}), undefined)
+      return new WeakRef(schema)
+    }
+    const forgotten = Array.from({ length: 100 }, makeAndForget)
+    await new Promise((resolve) => setImmediate(resolve))
+    collect()
+    // One or another may still lie on a stack.
+    assert.ok(forgotten.filter((one) => one.deref() !== undefined).length < 10)
+  })
 
   it('does not take a secret reference for a number', () => {
     assert.equal(compileValidator({ type: 'number' })('$env://A'), 'wrong type: expected number, got string')

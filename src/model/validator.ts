@@ -11,7 +11,7 @@ import { toPattern } from './schema-value.ts'
  */
 export type Validator = (value: unknown) => string | undefined
 
-const ajv = new Ajv({
+const OPTIONS = {
   // Without it a key such as "constructor" would count as present in every object.
   ownProperties: true,
   strict: false,
@@ -21,7 +21,10 @@ const ajv = new Ajv({
   logger: false,
   formats: Object.fromEntries(FORMATS),
   code: { regExp: Object.assign(toPattern, { code: 'toPattern' }) },
-})
+} as const
+
+/** Tells sound schemas from wrong ones. */
+const judge = new Ajv(OPTIONS)
 
 /** By the schema's identity; goes with the schema. */
 const compiled = new WeakMap<object, Validator>()
@@ -36,7 +39,7 @@ export function compileValidator(schema: object): Validator {
   if (known !== undefined) return known
   const node = schema as SchemaNode
   refuseUnknownAssertions(node)
-  ajv.validateSchema(schema, true)
+  void judge.validateSchema(schema, true)
   let validate: Validator | undefined
   // At the first value: a start would compile the schemas of 51 plugins, of which few are used, in a third of its time (disk.test.ts, C2).
   const validator: Validator = (value) => {
@@ -48,9 +51,8 @@ export function compileValidator(schema: object): Validator {
 }
 
 function prepare(node: SchemaNode): Validator {
-  const isValid = ajv.compile(node)
-  // Else it would be kept as long as the process lives.
-  ajv.removeSchema(node)
+  // One of its own, which goes with the schema: a shared one keeps values of each that it ever compiled.
+  const isValid = new Ajv({ ...OPTIONS, meta: false, validateSchema: false }).compile(node)
   const unfilled = partWithBranchDefaults(node)
   return (value) => {
     if (!isValid(value)) return explain(node, value)
