@@ -6,7 +6,7 @@ import { describeError } from './describe-error.ts'
 import { canonicalText, toDraft7 } from './draft7.ts'
 
 // The validators of the gateway's own schemas are for the people who configure it: they let references to secrets pass as any text,
-// know no $ref, and keep what they compiled for good. What clients send needs a validator of its own.
+// and know no $ref. What clients send needs a validator of its own.
 const { Ajv } = await import('ajv')
 
 /** Checks a value and fills in the schema's defaults in place; what is wrong, in the words of contract §3.1, or nothing. */
