@@ -7,14 +7,21 @@ import { RESOURCES } from '../resources.ts'
 import { ANSWER_SCHEMAS, REFUSALS } from './answers.ts'
 import { reference, toSchema2020 } from './json-schema.ts'
 import { ANSWER_HEADERS, PARAMETERS } from './parameters.ts'
+import type { RegistryPart } from './registry-paths.ts'
 import { componentOf, shownComponentOf } from './resource-operations.ts'
 
 type Schemas = Record<string, unknown>
 
-/** What operations refer to; the plugins are those that are enabled. */
-export function buildComponents(plugins: readonly PluginDescription[]): object {
+/** What operations refer to; the plugins are those that are enabled, the registry is absent where it is switched off. */
+export function buildComponents(
+  plugins: readonly PluginDescription[],
+  registry: RegistryPart | undefined,
+): object {
   return {
-    schemas: { ...resourceSchemas(), ...shownSchemas(), ...pluginSchemas(plugins), ...ANSWER_SCHEMAS },
+    schemas: {
+      ...{ ...resourceSchemas(), ...shownSchemas(), ...pluginSchemas(plugins) },
+      ...{ ...ANSWER_SCHEMAS, ...registry?.schemas },
+    },
     parameters: PARAMETERS,
     headers: ANSWER_HEADERS,
     responses: Object.fromEntries(
@@ -30,6 +37,7 @@ export function buildComponents(plugins: readonly PluginDescription[]): object {
         name: 'X-API-KEY',
         description: 'A key of `deployment.admin.admin_key`; it may stand in the query as `api_key` too.',
       },
+      ...registry?.securitySchemes,
     },
   }
 }

@@ -8,6 +8,7 @@ import { reference } from './json-schema.ts'
 import { findOperation, type Operation } from './operation.ts'
 import { OTHER_OPERATIONS } from './other-operations.ts'
 import { PATH_PARAMETERS } from './parameters.ts'
+import { describeRegistry } from './registry-paths.ts'
 import { resourceOperations } from './resource-operations.ts'
 
 const DESCRIPTION =
@@ -20,8 +21,16 @@ export function allOperations(): Operation[] {
   return [...resourceOperations(), ...OTHER_OPERATIONS]
 }
 
-/** The OpenAPI 3.1 description of the admin API with these plugins enabled. */
-export function buildOpenApi(plugins: readonly PluginDescription[], version: string): object {
+/** What the gateway has that is described. */
+export interface Described {
+  /** Those that are enabled. */
+  readonly plugins: readonly PluginDescription[]
+  readonly version: string
+  readonly hasRegistry: boolean
+}
+
+/** The OpenAPI 3.1 description of the admin API, and of the registry where there is one. */
+export function buildOpenApi({ plugins, version, hasRegistry }: Described): object {
   const operations = allOperations()
   const examples = examplesByOperation(operations)
   const paths: Record<string, Record<string, object>> = {}
@@ -29,13 +38,17 @@ export function buildOpenApi(plugins: readonly PluginDescription[], version: str
     paths[ROOT + operation.path] ??= pathItem(operation.path)
     paths[ROOT + operation.path]![operation.method] = describe(operation, examples.get(operation) ?? [])
   }
+  const registry = hasRegistry ? describeRegistry() : undefined
   return {
     openapi: '3.1.0',
     info: { title: 'Gatewright admin API', version, description: DESCRIPTION },
     security: [{ key: [] }],
-    tags: EXAMPLE_GROUPS.map(({ name, about }) => ({ name, description: about })),
-    paths,
-    components: buildComponents(plugins),
+    tags: [
+      ...EXAMPLE_GROUPS.map(({ name, about }) => ({ name, description: about })),
+      ...(registry?.tags ?? []),
+    ],
+    paths: { ...paths, ...registry?.paths },
+    components: buildComponents(plugins, registry),
   }
 }
 

@@ -9,9 +9,7 @@ import type { Visit } from '../visit.ts'
 import { EventStreams } from './event-stream.ts'
 import { numberOf, type RegistryDeps } from './registry-call.ts'
 import { createRegistryDispatch, type RegistryRoute } from './registry-dispatch.ts'
-
-/** What every path of the registry begins with. */
-export const REGISTRY_ROOT = '/apisix/registry'
+import { REGISTRY_ROOT } from './registry-root.ts'
 
 const METHODS = ['GET', 'HEAD', 'PUT', 'POST', 'PATCH', 'DELETE'] as const
 const BODY_LIMIT = 256 * 1024

@@ -24,7 +24,7 @@ interface OpenApi {
 async function documentOfAll(): Promise<OpenApi> {
   const loaded = await Promise.all(Object.values(catalogue).map((load) => load()))
   const plugins = loaded.map((one) => one.default)
-  return JSON.parse(JSON.stringify(buildOpenApi(plugins, '1.2.3')))
+  return JSON.parse(JSON.stringify(buildOpenApi({ plugins, version: '1.2.3', hasRegistry: true })))
 }
 
 /** Knows every component; refuses keywords that JSON Schema 2020-12 does not have. */
