@@ -28,6 +28,9 @@ export interface LastGoodParts {
   readonly metrics: MetricRegistry
 }
 
+/** A change that etcd's watch loses serves within 30 s (reliability.md, C13): docs/operate/static-stability.md has the cost. */
+const COMPARE_INTERVAL_MS = 20_000
+
 /** What a start that cannot ask the store knows of an item. */
 export interface SavedValue {
   /** Absent when it was not there. */
@@ -76,9 +79,10 @@ export class LastGood {
   }
 
   /** Follows the store; those who listen hear what was saved when it does not answer in time. */
-  follow(options: Omit<FollowOptions, 'startFrom'>): Following {
+  follow(followed: Omit<FollowOptions, 'startFrom'>): Following {
+    const options = { ...followed, compareIntervalMs: COMPARE_INTERVAL_MS }
     const { start_wait_ms, hold_above_percent } = this.#parts.settings.gatewright.last_good
-    if (options.store.name !== 'etcd') return followStore(options)
+    if (followed.store.name !== 'etcd') return followStore(followed)
     const saved = this.#saved
     this.#saved = undefined
     const keeper = new LastGoodKeeper({

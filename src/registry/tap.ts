@@ -15,6 +15,12 @@ export function tapStore(store: ConfigStore, tap: RegistryTap): ConfigStore {
       const listing = await store.list(prefix)
       return isTapped(prefix) ? tap.takeListing(listing) : listing
     },
+    peek: async (prefix) => {
+      const listing = await store.list(prefix)
+      return isTapped(prefix)
+        ? { ...listing, items: listing.items.filter(({ key }) => !key.startsWith(tap.root)) }
+        : listing
+    },
     watch: (prefix, fromRevision, sink) =>
       store.watch(prefix, fromRevision, isTapped(prefix) ? tap.sink(sink) : sink),
     get: (key) => store.get(key),

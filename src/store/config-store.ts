@@ -74,6 +74,8 @@ export interface ConfigStore {
   readonly isReadOnly: boolean
   /** Everything under `prefix` at one revision. */
   list(prefix: string): Promise<Listing>
+  /** As {@link list}, where that is more than a look: for who only compares. */
+  peek?(prefix: string): Promise<Listing>
   get(key: string): Promise<StoredItem | undefined>
   put(key: string, value: string, options?: PutOptions): Promise<PutResult>
   /** Deletes one key; deleting nothing is no error and raises no revision. */

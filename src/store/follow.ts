@@ -1,4 +1,5 @@
 import { type Clock, SYSTEM_CLOCK } from '../lib/clock.ts'
+import { Comparison } from './comparison.ts'
 import type { ConfigStore, Listing, StoreEvent, WatchEnd, WatchSink } from './config-store.ts'
 import { KnownItems } from './known-items.ts'
 import type { StoreLog } from './store-log.ts'
@@ -31,6 +32,8 @@ export interface FollowOptions {
   readonly random?: () => number
   /** How often everything is listed and compared although the watch is well; 0 for never. Default 300,000. */
   readonly resyncIntervalMs?: number
+  /** How often what is known is compared beside the watch, for changes that it has lost; rarer where that takes long. Absent: never. */
+  readonly compareIntervalMs?: number
   /**
    * Full jitter: each wait lies between 0 and a bound that doubles from `minMs` to `maxMs`, default 200 and 10,000; while the store does not
    * answer it ends at a second.
@@ -185,13 +188,31 @@ class Follower implements Following {
       resyncIntervalMs > 0
         ? this.#clock.schedule(resyncIntervalMs, () => this.#leave({ reason: 'resync' }))
         : () => {}
+    const comparison = this.#compare()
     const watch = store.watch(prefix, this.#status.revision + 1, this.#sinkOf(++this.#generation))
     try {
       return await ended
     } finally {
       cancelResync()
+      comparison?.stop()
       await watch.close()
     }
+  }
+
+  #compare(): Comparison | undefined {
+    const { store, prefix, logger, compareIntervalMs, random = Math.random } = this.#options
+    if (compareIntervalMs === undefined) return undefined
+    return new Comparison({
+      ...{ clock: this.#clock, random, intervalMs: compareIntervalMs, known: this.#known },
+      list: () => store.peek?.(prefix) ?? store.list(prefix),
+      onLoss: (count) => {
+        logger.error(
+          { count },
+          'the watch on the configuration store has lost changes: everything is listed again',
+        )
+        this.#leave({ reason: 'resync' })
+      },
+    })
   }
 
   #sinkOf(generation: number): WatchSink {

@@ -23,6 +23,19 @@ export class KnownItems {
     }
   }
 
+  /** What the listing shows otherwise: the revision of the version that is known of it, by key, 0 for none. */
+  differences(listing: Listing): ReadonlyMap<string, number> {
+    const differing = new Map<string, number>()
+    const listed = new Set<string>()
+    for (const item of listing.items) {
+      listed.add(item.key)
+      const known = this.#versions.get(item.key)
+      if (!isSame(known, versionOf(item))) differing.set(item.key, known?.modRevision ?? 0)
+    }
+    for (const [key, { modRevision }] of this.#versions) if (!listed.has(key)) differing.set(key, modRevision)
+    return differing
+  }
+
   /**
    * The events that lead from what is known to the listing: puts in the listing's order, then deletes (of the listing's revision)
    * for what is gone, so that something that moved is added before it is removed.
