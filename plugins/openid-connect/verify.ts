@@ -44,13 +44,15 @@ export function compileVerify(config: OpenidConnectConfig, host: InstanceHost, p
       })
       return payload
     } catch (error) {
-      throw explain(error as { code?: string; claim?: string })
+      throw explain(error as Failure, config.public_key !== undefined)
     }
   }
 }
 
-function explain(error: { code?: string; claim?: string }): Error {
-  const { code = '', claim } = error
+type Failure = Error & { readonly code?: string; readonly claim?: string }
+
+function explain(error: Failure, isOwnKey: boolean): Error {
+  const { code = '', claim, name } = error
   if (code === 'ERR_JWT_CLAIM_VALIDATION_FAILED') {
     return new TokenError(
       claim === 'iss' ? 'the issuer of the token is not accepted' : 'the token is not valid now',
@@ -58,7 +60,9 @@ function explain(error: { code?: string; claim?: string }): Error {
   }
   const words = WORDS[code]
   if (words !== undefined) return new TokenError(words)
-  if (error instanceof TypeError) return new TokenError('the algorithm of the token does not fit the key')
+  // A curve that is not the algorithm's; of a published key it would be the provider's fault.
+  const isUnfit = error instanceof TypeError || (isOwnKey && name === 'DataError')
+  if (isUnfit) return new TokenError('the algorithm of the token does not fit the key')
   return new ProviderError('the keys of the provider cannot be had', { cause: error })
 }
 
