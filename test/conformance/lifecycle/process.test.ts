@@ -26,11 +26,53 @@ const SLEEPY = `export default {
 const THROWS = `export default { name: 'throws', priority: 1, schema: { type: 'object' }, compile: () => ({}),
   fastify(app) { app.addHook('onClose', () => { throw new Error('boom') }) } }`
 
+/** Times that hold on a machine that does nothing else. */
+const STRICT = process.env['GATEWRIGHT_STRICT_TIMES'] === '1'
+
+/** What a process loads before the program: it says which ports are opened, and is sent SIGTERM at some moment, once there is a handler. */
+function watching(moment: string): string {
+  const code = `
+    import net from 'node:net'
+    import { writeSync } from 'node:fs'
+    let isTold = false
+    function tell() {
+      if (process.listenerCount('SIGTERM') === 0) { setImmediate(tell); return }
+      if (isTold) return
+      isTold = true
+      writeSync(1, 'SIGNAL ' + Date.now() + '\\n')
+      process.kill(process.pid, 'SIGTERM')
+    }
+    const { listen } = net.Server.prototype
+    net.Server.prototype.listen = function (...args) {
+      this.once('listening', () => { writeSync(1, 'BOUND\\n'); globalThis.onBound?.() })
+      return listen.apply(this, args)
+    }
+    ${moment}`
+  return `data:text/javascript,${encodeURIComponent(code)}`
+}
+
+const ANY = { ip: '127.0.0.1', port: 0 }
+
+/** Settings of a gateway whose ports the system chooses. */
+const ANYWHERE = {
+  apisix: { node_listen: [ANY], ssl: { enable: false }, status: ANY, control: ANY },
+  plugin_attr: { prometheus: { export_addr: ANY } },
+  deployment: { admin: { admin_listen: ANY } },
+  gatewright: { store: 'memory' },
+}
+
+interface LaunchOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** A module that is loaded before the program. */
+  readonly preload?: string
+}
+
 /** The command line in a process of its own, which is not waited for. */
-function launch(t: TestContext, settings: object, env: Record<string, string> = {}) {
+function launch(t: TestContext, settings: object, { env, preload }: LaunchOptions = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-lifecycle-'))
   writeFileSync(join(cwd, 'config.yaml'), JSON.stringify(settings))
-  const child: ChildProcess = spawn(process.execPath, ['--import', TSX, MAIN, 'start'], {
+  const imports = [TSX, ...(preload === undefined ? [] : [preload])].flatMap((one) => ['--import', one])
+  const child: ChildProcess = spawn(process.execPath, [...imports, MAIN, 'start'], {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -74,16 +116,26 @@ describe('the exit code', { concurrency: 2 }, () => {
     assert.match(output(), new RegExp(`port ${port} .* is taken \\(apisix\\.node_listen`))
   })
 
-  it('is 0 for a signal during the start', async (t) => {
-    const { child, exited } = launch(t, { gatewright: { store: 'memory' } })
-    // It is loading its modules: nothing is bound yet.
-    await once(child, 'spawn')
-    await new Promise((resolve) => setTimeout(resolve, 50))
-    child.kill('SIGTERM')
-    const how = await exited
-    // Within the first milliseconds Node itself has not come to the program, and dies of the signal.
-    assert.ok(how === 0 || how === 'SIGTERM', `it ended with ${how}`)
-  })
+  for (const [when, moment, bound] of [
+    ['as soon as anybody listens for it', "process.once('newListener', (event) => tell(event))", 0],
+    ['50 ms after the process was made', 'setTimeout(tell, 50)', 0],
+    ['in the middle of the start, when the first port has been opened', 'globalThis.onBound = tell', 1],
+  ] as const) {
+    it(`is 0 for SIGTERM ${when}, and no port is opened after it`, async (t) => {
+      const { exited, output } = launch(t, ANYWHERE, { preload: watching(moment) })
+      assert.equal(await exited, 0, output())
+      const [, atMs] = /^SIGNAL ([\d.]+)$/m.exec(output())!
+      const tookMs = Date.now() - Number(atMs)
+      t.diagnostic(`it ended ${tookMs} ms after the signal`)
+      assert.ok(tookMs < (STRICT ? 2000 : 20_000), `it ended ${tookMs} ms after the signal`)
+      assert.equal(
+        output()
+          .split('\n')
+          .filter((line) => line === 'BOUND').length,
+        bound,
+      )
+    })
+  }
 
   it('is 2 when a request was cut at the deadline, although a timer of it still runs', async (t) => {
     const node = await spawnNode(t, {
