@@ -138,7 +138,7 @@ export class Primary {
     const before = workshop.settings
     workshop.settings = takenOver(before, next)
     try {
-      await workshop.pool.swap()
+      await workshop.pool.swap(workshop.settings.gatewright.workers)
     } catch (error) {
       workshop.settings = before
       throw error

@@ -1,4 +1,5 @@
-import type { Place, WorkerPool } from '../lifecycle/workers/pool.ts'
+import type { WorkerPool } from '../lifecycle/workers/pool.ts'
+import type { Place } from '../lifecycle/workers/slot.ts'
 import type { WorkerProcess, WorkerState } from '../lifecycle/workers/worker-process.ts'
 
 /** One worker in the control API. */

@@ -24,3 +24,10 @@ it('settings that are read again are taken over by workers, but for what the pri
   assert.deepEqual(differingKeys(taken, next), ['apisix.node_listen', 'gatewright.workers'])
   assert.deepEqual(differingKeys(current, current), [])
 })
+
+it('the number of workers is taken over where there are several before and after', () => {
+  const [one, two, five] = [1, 2, 5].map((workers) => load({ 'gatewright.workers': workers }))
+  const workersOf = (current = one!, next = one!) => takenOver(current, next).gatewright.workers
+  assert.deepEqual([workersOf(two, five), workersOf(five, two)], [5, 2])
+  assert.deepEqual([workersOf(one, five), workersOf(five, one)], [1, 5])
+})

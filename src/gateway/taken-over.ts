@@ -27,9 +27,16 @@ export function takenOver(current: Settings, next: Settings): Settings {
     into[section] = { ...into[section], ...Object.fromEntries(taken) }
   }
   return into as unknown as Settings
+  if (hasPool(current) && hasPool(next))
+    into['gatewright'] = { ...into['gatewright'], workers: next.gatewright.workers }
 }
 
 /** Keys of two levels that differ, `plugins` apart, which is taken over everywhere. */
+/** With one the process that is to start them does everything itself. */
+function hasPool({ gatewright }: Settings): boolean {
+  return gatewright.workers > 1
+}
+
 export function differingKeys(one: Settings, other: Settings): string[] {
   const [left, right] = [one as unknown as Sections, other as unknown as Sections]
   return Object.keys(right)

@@ -3,7 +3,7 @@ import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import { MergedExposition } from '../observe/merged-exposition.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 
-type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places'>
+type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places' | 'restarts' | 'renewals'>
 
 /** A worker that does not answer in this time is shown as it last was. */
 const ANSWER_LIMIT_MS = 1000
@@ -41,12 +41,10 @@ export class WorkerMetrics {
     let toldRenewals = 0
     this.#own.beforeCollect(() => {
       serving.labels().set(this.#pool.serving.length)
-      const all = this.#pool.places.reduce((sum, place) => sum + place.restarts, 0)
-      restarts.labels().inc(all - told)
-      told = all
-      const renewed = this.#pool.places.reduce((sum, place) => sum + place.renewals, 0)
-      renewals.labels().inc(renewed - toldRenewals)
-      toldRenewals = renewed
+      restarts.labels().inc(this.#pool.restarts - told)
+      told = this.#pool.restarts
+      renewals.labels().inc(this.#pool.renewals - toldRenewals)
+      toldRenewals = this.#pool.renewals
     })
   }
 

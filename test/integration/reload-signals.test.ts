@@ -33,7 +33,7 @@ it('SIGHUP reads the settings again: new workers take them over, and what cannot
   })
 
   await t.test('settings that can', async () => {
-    rewrite({ server_header: 'again', workers: 3 })
+    rewrite({ server_header: 'again', workers: 3, shutdown: { min_drain_ms: 1 } })
     node.signal('SIGHUP')
     // The second and the third one are one wish.
     node.signal('SIGHUP')
@@ -45,11 +45,11 @@ it('SIGHUP reads the settings again: new workers take them over, and what cannot
     )
     await eventually(
       'it says what is left',
-      () => /next start on: gatewright\.workers/.test(node.output()),
+      () => /next start on: gatewright\.shutdown$/m.test(node.output()),
       60_000,
     )
     assert.equal((await node.readiness()).status, 200)
-    const after = (await node.serving()).map(({ pid }) => pid)
+    const after = (await node.serving(3)).map(({ pid }) => pid)
     assert.deepEqual(
       after.filter((pid) => before.includes(pid)),
       [],

@@ -99,6 +99,61 @@ describe('the pool of workers', () => {
     assert.ok(!processes[2]!.heard.includes('listen'))
   })
 
+  it('grows by a swap: the new places are filled once the others are replaced', async () => {
+    const { pool, serving, settle } = stage(2)
+    await pool.start()
+    await pool.swap(4)
+    await settle()
+    assert.deepEqual(
+      pool.places.map(({ id }) => id),
+      [1, 2, 3, 4],
+    )
+    assert.equal(serving().length, 4)
+    assert.ok(serving().every((pid) => pid > 3))
+    await pool.swap()
+    assert.equal(pool.places.length, 4)
+  })
+
+  it('shrinks by a swap: the last ones drain, and are not started again', async () => {
+    const { pool, processes, serving, settle } = stage(4)
+    await pool.start()
+    await settle()
+    processes[3]!.end('SIGKILL')
+    await settle()
+    assert.equal(pool.restarts, 1)
+    await pool.swap(2)
+    await settle()
+    assert.equal(serving().length, 2)
+    assert.deepEqual([pool.places.length, pool.restarts], [2, 1])
+    const alive = processes.filter(({ isGone }) => !isGone)
+    // Two and the standby.
+    assert.equal(alive.length, 3)
+    assert.ok(processes[2]!.heard.includes('drain'))
+  })
+
+  it('keeps as many as it had when one of the further ones cannot serve', async () => {
+    const { pool, processes, serving, settle } = stage(2, (number) =>
+      number === 7 ? { listen: () => Promise.reject(new Error('not this one')) } : {},
+    )
+    await pool.start()
+    await settle()
+    await assert.rejects(pool.swap(5), /not this one/)
+    await settle()
+    assert.deepEqual([pool.places.length, serving().length], [2, 2])
+    await pool.swap()
+    await settle()
+    assert.equal(serving().length, 2)
+    assert.equal(processes.filter(({ isGone }) => !isGone).length, 3)
+  })
+
+  it('is as large as the last of several wishes', async () => {
+    const { pool, serving, settle } = stage(2)
+    await pool.start()
+    await Promise.all([pool.swap(3), pool.swap(5), pool.swap(4)])
+    await settle()
+    assert.equal(serving().length, 4)
+  })
+
   it('does not start when one of them cannot', async () => {
     const { pool } = stage(2, (number) =>
       number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},

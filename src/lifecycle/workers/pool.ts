@@ -1,7 +1,7 @@
 import type { Clock } from '../../lib/clock.ts'
 import type { Logger } from '../../observe/logger.ts'
 import type { Deadline } from '../deadline.ts'
-import { CrashHistory } from './crash-history.ts'
+import { type Place, Slot } from './slot.ts'
 import { type ForkedProcess, WorkerProcess } from './worker-process.ts'
 
 export interface PoolOptions<Addresses> {
@@ -38,36 +38,6 @@ export interface PoolOptions<Addresses> {
   onCrash?(worker: WorkerProcess): void
 }
 
-/** A worker's place, over all processes that were in it. */
-export interface Place {
-  readonly id: number
-  readonly worker: WorkerProcess | undefined
-  /** Processes that ended in it without being told to. */
-  readonly restarts: number
-  /** Processes that were replaced because of their memory. */
-  readonly renewals: number
-  readonly isLooping: boolean
-}
-
-class Slot implements Place {
-  readonly id: number
-  readonly history = new CrashHistory()
-  readonly #clock: Clock
-  worker: WorkerProcess | undefined
-  restarts = 0
-  renewals = 0
-  cancelRestart: (() => void) | undefined
-
-  constructor(id: number, clock: Clock) {
-    this.id = id
-    this.#clock = clock
-  }
-
-  get isLooping(): boolean {
-    return this.history.isLoop(this.#clock.nowMs())
-  }
-}
-
 const LOOP_CHECK_MS = 1000
 /** Processes that may end in one place before the start is given up. */
 const START_ATTEMPTS = 4
@@ -80,7 +50,7 @@ const SHORTEST_LIFE_MS = 5000
  */
 export class WorkerPool<Addresses> {
   readonly #options: PoolOptions<Addresses>
-  readonly #slots: readonly Slot[]
+  readonly #slots: Slot[]
   readonly #spareSlot: Slot
   readonly #draining = new Set<Promise<number>>()
   readonly #beingReplaced = new Set<WorkerProcess>()
@@ -92,6 +62,10 @@ export class WorkerPool<Addresses> {
   #isStopping = false
   #swapping: Promise<void> | undefined
   #nextSwap: Promise<void> | undefined
+  /** How many the next swap leaves; absent: as many as there are. */
+  #wanted: number | undefined
+  /** Of places that are no more. */
+  #gone = { restarts: 0, renewals: 0 }
   #cancelLoopCheck: (() => void) | undefined
 
   constructor(options: PoolOptions<Addresses>) {
@@ -102,6 +76,16 @@ export class WorkerPool<Addresses> {
 
   get places(): readonly Place[] {
     return this.#slots
+  }
+
+  /** Processes that ended without being told to, in all places that ever were. */
+  get restarts(): number {
+    return this.#slots.reduce((sum, { restarts }) => sum + restarts, this.#gone.restarts)
+  }
+
+  /** Processes that were replaced because of their memory. */
+  get renewals(): number {
+    return this.#slots.reduce((sum, { renewals }) => sum + renewals, this.#gone.renewals)
   }
 
   /** Counts swaps, from 1. */
@@ -153,9 +137,11 @@ export class WorkerPool<Addresses> {
 
   /**
    * Replaces all workers by new ones, one after the other: each serves before the one that it replaces drains. Resolves when all new ones serve.
-   * Rejects when one cannot; those that were not replaced by then stay. Called while it runs, it is done once more afterwards.
+   * Rejects when one cannot; those that were not replaced by then stay. Called while it runs, it is done once more afterwards. With `size` there are
+   * so many afterwards: further ones are added, or the last ones drain, once the others are replaced.
    */
-  swap(): Promise<void> {
+  swap(size?: number): Promise<void> {
+    this.#wanted = size ?? this.#wanted
     if (!this.#swapping) {
       this.#swapping = this.#swapAll().finally(() => {
         this.#swapping = undefined
@@ -333,11 +319,41 @@ export class WorkerPool<Addresses> {
     // It was loaded with what is to be replaced, unless it waits for that.
     const { worker: spare } = this.#spareSlot
     if (spare && !this.#options.warm) this.#abandon(spare)
+    const size = this.#wanted ?? this.#slots.length
+    this.#wanted = undefined
     try {
-      for (const slot of this.#slots) await this.#replace(slot)
+      await this.#replaceAll(size)
     } finally {
       this.#swapping = undefined
       this.#fillSpare()
+      this.#options.onChange()
+    }
+  }
+
+  /** Further places are filled after the others, and given up when one of them cannot be. */
+  async #replaceAll(size: number): Promise<void> {
+    const before = this.#slots.length
+    for (const slot of this.#slots.slice(0, size)) await this.#replace(slot)
+    try {
+      while (this.#slots.length < size) {
+        const slot = new Slot(this.#slots.length + 1, this.#options.clock)
+        await this.#replace(slot)
+        this.#slots.push(slot)
+      }
+    } catch (error) {
+      this.#cutTo(before)
+      throw error
+    }
+    this.#cutTo(size)
+  }
+
+  /** Those in places beyond drain, and nobody takes their place. */
+  #cutTo(size: number): void {
+    for (const { worker, restarts, renewals, cancelRestart } of this.#slots.splice(size)) {
+      cancelRestart?.()
+      this.#gone.restarts += restarts
+      this.#gone.renewals += renewals
+      if (worker) this.#replaced(worker)
     }
   }
 
