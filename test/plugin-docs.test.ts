@@ -50,17 +50,19 @@ describe('docs/plugins', () => {
     const [before, rest] = index.split('<!-- plugins -->')
     const [, after] = rest?.split('<!-- /plugins -->') ?? []
     assert.ok(before !== undefined && after !== undefined, 'the markers of the table are gone')
-    const table = ['| plugin | priority | does |', '|---|---|---|', ...rows].join('\n')
+    const table = ['| plugin | priority | phases | does |', '|---|---|---|---|', ...rows].join('\n')
     check('docs/plugins/README.md', `${before}<!-- plugins -->\n${table}\n<!-- /plugins -->${after}`)
   })
 })
 
 async function indexRow(name: string): Promise<string> {
   const { default: plugin } = await catalogue[name]!()
+  assert.ok(plugin.phases?.length, `${name} does not say which phases it has`)
+  const phases = plugin.phases.map((phase) => `\`${phase}\``).join(' ')
   const readme = readFileSync(new URL(`plugins/${name}/README.md`, ROOT), 'utf8')
   const [, paragraph = ''] = readme.split('\n\n')
   // Up to the first full stop that ends a sentence; links would not lead from here.
   const sentence = /^[\s\S]*?\.(?=\s|$)/.exec(paragraph)?.[0] ?? paragraph
   const text = sentence.replaceAll(/\[([^\]]+)\]\([^)]+\)/g, '$1').replaceAll(/\s+/g, ' ')
-  return `| [${name}](../../plugins/${name}/README.md) | ${plugin.priority} | ${text} |`
+  return `| [${name}](../../plugins/${name}/README.md) | ${plugin.priority} | ${phases} | ${text} |`
 }

@@ -24,6 +24,7 @@ const isWatched = requestSlot<boolean>('api-breaker')
 export default definePlugin<ApiBreakerConfig>({
   name: 'api-breaker',
   priority: 1005,
+  phases: ['access', 'log'],
   schema,
   nodeOperations: { circuits: circuitsOperation },
   check({ break_response_headers: headers }) {

@@ -35,6 +35,7 @@ const passwordOf = oncePerConfig(({ password }: FromSchema<typeof consumerSchema
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'basic-auth',
   priority: 2520,
+  phases: ['rewrite'],
   type: 'auth',
   schema,
   consumerSchema,

@@ -16,6 +16,7 @@ type Config = FromSchema<typeof schema>
 export default definePlugin<Config>({
   name: 'body-transformer',
   priority: 1080,
+  phases: ['rewrite', 'beforeProxy', 'headerFilter', 'bodyFilter'],
   schema,
   check({ request, response }) {
     for (const [what, config] of [

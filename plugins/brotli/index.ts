@@ -42,6 +42,7 @@ type BrotliConfig = FromSchema<typeof schema>
 export default definePlugin<BrotliConfig>({
   name: 'brotli',
   priority: 996,
+  phases: ['packBody'],
   schema,
   compile(config) {
     const options = optionsOf(config)

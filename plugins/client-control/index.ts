@@ -15,6 +15,7 @@ const schema = {
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'client-control',
   priority: 22000,
+  phases: ['rewrite'],
   schema,
   compile({ max_body_size: maxBytes }) {
     return maxBytes === undefined ? {} : { rewrite: (context) => context.setBodyLimit(maxBytes) }

@@ -57,6 +57,7 @@ const SUBJECTS: Readonly<Record<Config['type'], (context: RequestContext) => str
 export default definePlugin<Config>({
   name: 'consumer-restriction',
   priority: 2400,
+  phases: ['access'],
   schema,
   compile(config) {
     const { type, rejected_code: status } = config

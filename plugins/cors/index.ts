@@ -20,6 +20,7 @@ const originSlot = requestSlot<string>('cors')
 export default definePlugin<CorsConfig>({
   name: 'cors',
   priority: 4000,
+  phases: ['rewrite', 'headerFilter'],
   schema,
   metadataSchema,
   check: checkConfig,

@@ -31,6 +31,7 @@ const NOT_SIGNED = refusal('Failed to verify the csrf token signature')
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'csrf',
   priority: 2980,
+  phases: ['access', 'headerFilter'],
   schema,
   secretFields: ['key'],
   check({ name }) {

@@ -25,6 +25,7 @@ type EchoConfig = FromSchema<typeof schema>
 export default definePlugin<EchoConfig>({
   name: 'echo',
   priority: 412,
+  phases: ['headerFilter', 'bodyFilter'],
   schema,
   check({ headers }) {
     if (headers) checkReplyHeaders(headers)

@@ -42,6 +42,7 @@ type Pages = ReadonlyMap<number, Page>
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'error-page',
   priority: 450,
+  phases: ['headerFilter', 'bodyFilter'],
   schema,
   metadataSchema,
   compile(_config, host) {

@@ -23,6 +23,7 @@ interface Chance {
 export default definePlugin<FaultInjectionConfig>({
   name: 'fault-injection',
   priority: 11000,
+  phases: ['rewrite', 'log'],
   schema,
   check({ abort, delay }) {
     compileExpressions(abort?.vars)

@@ -1,7 +1,7 @@
 import { ConfigError, definePlugin, type FromSchema } from '../../src/plugin/api.ts'
 import { createBatch } from '../_shared/batch/batch.ts'
 import { batchMetadata, maxPendingOf } from '../_shared/batch/schema.ts'
-import { checkLog, compileEntries } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, compileEntries, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { logMetadata, logProperties } from '../_shared/log-entry/schema.ts'
 import { appendLines } from './file-sink.ts'
 import { compileMatch } from './match.ts'
@@ -40,6 +40,7 @@ const MAX_LINES = 1000
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'file-logger',
   priority: 399,
+  phases: logPhases,
   schema,
   metadataSchema,
   check(config) {

@@ -16,6 +16,7 @@ import { type ForwardAuthConfig, schema } from './schema.ts'
 export default definePlugin<ForwardAuthConfig>({
   name: 'forward-auth',
   priority: 2002,
+  phases: ['access'],
   schema,
   check(config) {
     checkServiceUrl(config.uri, 'uri')

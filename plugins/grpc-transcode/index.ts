@@ -27,6 +27,7 @@ const calls = requestSlot<Call>('grpc-transcode call')
 export default definePlugin<Config>({
   name: 'grpc-transcode',
   priority: 506,
+  phases: ['access', 'headerFilter', 'bodyFilter'],
   schema,
   compile(config, host) {
     const find = callFinder(config, host)

@@ -29,6 +29,7 @@ const BAD_REQUEST: Reply = { status: 400 }
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'grpc-web',
   priority: 505,
+  phases: ['access', 'headerFilter', 'bodyFilter'],
   schema,
   compile({ cors_allow_headers, max_req_body_size }) {
     return {

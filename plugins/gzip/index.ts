@@ -33,6 +33,7 @@ const STATUSES: ReadonlySet<number> = new Set([200, 403, 404])
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'gzip',
   priority: 995,
+  phases: ['packBody'],
   schema,
   compile(config) {
     // Flushed at the end of every chunk: an event must not wait for the next one to fill a block.

@@ -20,6 +20,7 @@ const REFUSED = "client request can't be validated"
 export default definePlugin<Config>({
   name: 'hmac-auth',
   priority: 2530,
+  phases: ['rewrite'],
   type: 'auth',
   schema,
   consumerSchema,

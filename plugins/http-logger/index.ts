@@ -2,7 +2,7 @@ import { definePlugin, type FromSchema } from '../../src/plugin/api.ts'
 import { batchName, batchProperties } from '../_shared/batch/schema.ts'
 import { checkServiceUrl } from '../_shared/callout/service-url.ts'
 import { encodeBatch } from '../_shared/log-entry/encode.ts'
-import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
 import { postEntries } from '../_shared/sink/http-sink.ts'
@@ -42,6 +42,7 @@ type Config = FromSchema<typeof schema>
 export default definePlugin<Config>({
   name: 'http-logger',
   priority: 410,
+  phases: logPhases,
   schema,
   metadataSchema: loggerMetadata,
   secretFields: ['auth_header'],

@@ -47,6 +47,7 @@ const schema = {
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'ip-restriction',
   priority: 3000,
+  phases: ['access'],
   schema,
   check({ whitelist, blacklist }) {
     toIpSet([...(whitelist ?? []), ...(blacklist ?? [])])

@@ -19,6 +19,7 @@ type Config = FromSchema<typeof schema>
 export default definePlugin<Config>({
   name: 'jwt-auth',
   priority: 2510,
+  phases: ['rewrite'],
   type: 'auth',
   schema,
   consumerSchema,

@@ -28,6 +28,7 @@ const consumerSchema = {
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'key-auth',
   priority: 2500,
+  phases: ['rewrite'],
   type: 'auth',
   schema,
   consumerSchema,

@@ -14,6 +14,7 @@ const FAILED: Reply = { status: 500 }
 export default definePlugin<LimitConnConfig>({
   name: 'limit-conn',
   priority: 1003,
+  phases: ['access', 'log'],
   schema,
   secretFields: redisSecrets,
   nodeOperations: { 'open-requests': openRequestsOperation },

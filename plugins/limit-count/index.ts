@@ -15,6 +15,7 @@ const NO_RULE_APPLIED: Reply = { status: 500 }
 export default definePlugin<LimitCountConfig>({
   name: 'limit-count',
   priority: 1002,
+  phases: ['access', 'headerFilter'],
   schema,
   metadataSchema,
   secretFields: sentinelSecrets,

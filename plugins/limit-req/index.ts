@@ -26,6 +26,7 @@ const FAILED: Reply = { status: 500 }
 export default definePlugin<LimitReqConfig>({
   name: 'limit-req',
   priority: 1001,
+  phases: ['access', 'log'],
   schema,
   secretFields: redisSecrets,
   nodeOperations: {

@@ -3,7 +3,7 @@ import { batchName, batchProperties } from '../_shared/batch/schema.ts'
 import { calloutOptions } from '../_shared/callout/options.ts'
 import { calloutFields } from '../_shared/callout/schema.ts'
 import { checkServiceUrl } from '../_shared/callout/service-url.ts'
-import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
 import { postEntries } from '../_shared/sink/http-sink.ts'
@@ -51,6 +51,7 @@ type Config = FromSchema<typeof schema>
 export default definePlugin<Config>({
   name: 'loki-logger',
   priority: 414,
+  phases: logPhases,
   schema,
   metadataSchema: loggerMetadata,
   check(config) {

@@ -33,6 +33,7 @@ const MOCK_HEADER = ['x-mock-by', 'APISIX/3.18.0'] as const
 export default definePlugin<MockingConfig>({
   name: 'mocking',
   priority: 10900,
+  phases: ['access', 'log'],
   schema,
   check(config) {
     if (!isHeaderValue(config.content_type)) throw new ConfigError('unsupported content type!')

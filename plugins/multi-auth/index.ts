@@ -32,6 +32,7 @@ const CHALLENGE = 'WWW-Authenticate'
 export default definePlugin<Config>({
   name: 'multi-auth',
   priority: 2600,
+  phases: ['rewrite'],
   type: 'auth',
   schema,
   check(config, tools) {

@@ -14,6 +14,7 @@ const UNREADABLE: Reply = { status: 503 }
 export default definePlugin<OpaConfig>({
   name: 'opa',
   priority: 2001,
+  phases: ['access'],
   schema,
   check(config) {
     checkServiceUrl(config.host, 'host')

@@ -14,6 +14,7 @@ const UNAVAILABLE: Reply = { status: 503 }
 export default definePlugin<OpenidConnectConfig>({
   name: 'openid-connect',
   priority: 2599,
+  phases: ['rewrite', 'headerFilter'],
   schema,
   secretFields: ['client_secret', 'client_rsa_private_key', 'session.secret', 'session.redis.password'],
   check: checkRules,

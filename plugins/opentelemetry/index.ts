@@ -30,6 +30,7 @@ const MAX_TRACE_STATE_LENGTH = 512
 export default definePlugin<OpentelemetryConfig>({
   name: 'opentelemetry',
   priority: 12009,
+  phases: ['rewrite', 'log'],
   schema,
   metadataSchema,
   attrSchema,

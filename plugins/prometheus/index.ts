@@ -7,6 +7,7 @@ import { attrSchema, metadataSchema, type PrometheusConfig, schema } from './sch
 export default definePlugin<PrometheusConfig>({
   name: 'prometheus',
   priority: 500,
+  phases: ['log'],
   runPolicy: 'prefer_route',
   schema,
   metadataSchema,

@@ -24,6 +24,7 @@ const FIND_TIMEOUT_MS = 1000
 export default definePlugin<ProxyCacheConfig>({
   name: 'proxy-cache',
   priority: 1085,
+  phases: ['access', 'headerFilter', 'bodyFilter', 'log'],
   schema,
   attrSchema,
   workerOperations: { purge: purgeOperation },

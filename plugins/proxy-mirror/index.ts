@@ -10,6 +10,7 @@ const due = requestSlot<Set<Sender>>('proxy-mirror')
 export default definePlugin<MirrorConfig>({
   name: 'proxy-mirror',
   priority: 1010,
+  phases: ['access', 'beforeProxy', 'tapBody'],
   schema,
   attrSchema,
   compile(config, host) {

@@ -7,6 +7,7 @@ import { compileRules, compileTarget } from './target.ts'
 export default definePlugin<ProxyRewriteConfig>({
   name: 'proxy-rewrite',
   priority: 1008,
+  phases: ['rewrite'],
   schema,
   check(config) {
     if (config.regex_uri) compileRules(config.regex_uri)

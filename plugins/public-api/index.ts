@@ -18,6 +18,7 @@ const NOT_FOUND: Reply = { status: 404 }
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'public-api',
   priority: 501,
+  phases: ['access'],
   schema,
   compile({ uri }, host) {
     return {

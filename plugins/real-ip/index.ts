@@ -39,6 +39,7 @@ const FORWARDED_FOR = 'http_x_forwarded_for'
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'real-ip',
   priority: 23000,
+  phases: ['rewrite'],
   schema,
   check: ({ trusted_addresses }) => void toIpSet(trusted_addresses),
   compile({ source, trusted_addresses, recursive }, host) {

@@ -7,6 +7,7 @@ import { compileToHttps } from './to-https.ts'
 export default definePlugin<RedirectConfig>({
   name: 'redirect',
   priority: 900,
+  phases: ['rewrite'],
   schema,
   attrSchema,
   check(config) {

@@ -43,6 +43,7 @@ const AUTHORITY = /^https?:\/\/([^/?#\\]+)/i
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'referer-restriction',
   priority: 2990,
+  phases: ['access'],
   schema,
   compile({ whitelist, blacklist, bypass_missing: mayBeMissing, message }) {
     const isListed = compileHosts(whitelist ?? blacklist ?? [])

@@ -54,6 +54,7 @@ const MAX_RANGE_ID_LENGTH = 1024
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'request-id',
   priority: 12015,
+  phases: ['rewrite', 'headerFilter'],
   schema,
   check(config) {
     checkHeaderName(config.header_name)

@@ -11,6 +11,7 @@ type Step = (context: RequestContext) => Reply | undefined | Promise<Reply | und
 export default definePlugin<RequestValidationConfig>({
   name: 'request-validation',
   priority: 2800,
+  phases: ['rewrite'],
   schema,
   check(config) {
     compileHeaders(config)

@@ -21,6 +21,7 @@ const bodyFilters = requestSlot<Map<object, BodyFilter>>('response-rewrite')
 export default definePlugin<ResponseRewriteConfig>({
   name: 'response-rewrite',
   priority: 899,
+  phases: ['headerFilter', 'bodyFilter'],
   schema,
   check(config) {
     bodyBytes(config)

@@ -2,7 +2,7 @@ import { definePlugin, type FromSchema, type InstanceHost } from '../../src/plug
 import type { BatchParts } from '../_shared/batch/batch.ts'
 import { batchName, batchProperties } from '../_shared/batch/schema.ts'
 import type { Unsendable } from '../_shared/batch/send-error.ts'
-import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
 import { MAX_DATAGRAM_BYTES, sendDatagrams } from '../_shared/sink/datagram-sink.ts'
@@ -63,6 +63,7 @@ type Config = FromSchema<typeof schema>
 export default definePlugin<Config>({
   name: 'syslog',
   priority: 401,
+  phases: logPhases,
   schema,
   metadataSchema: loggerMetadata,
   check: checkLog,

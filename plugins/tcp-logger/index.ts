@@ -1,7 +1,7 @@
 import { definePlugin, type FromSchema } from '../../src/plugin/api.ts'
 import { batchName, batchProperties } from '../_shared/batch/schema.ts'
 import { encodeBatch } from '../_shared/log-entry/encode.ts'
-import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
 import { type StreamSink, sendToStream } from '../_shared/sink/stream-sink.ts'
@@ -39,6 +39,7 @@ const schema = {
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'tcp-logger',
   priority: 405,
+  phases: logPhases,
   schema,
   metadataSchema: loggerMetadata,
   check: checkLog,

@@ -26,6 +26,7 @@ interface CompiledRule {
 export default definePlugin<TrafficSplitConfig>({
   name: 'traffic-split',
   priority: 966,
+  phases: ['access'],
   schema,
   hiddenFields: ['rules.weighted_upstreams.upstream.tls.client_key'],
   check({ rules = [] }, tools) {

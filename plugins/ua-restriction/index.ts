@@ -33,6 +33,7 @@ type UaRestrictionConfig = FromSchema<typeof schema>
 export default definePlugin<UaRestrictionConfig>({
   name: 'ua-restriction',
   priority: 2999,
+  phases: ['access'],
   schema,
   check: (config) => void compileList(config),
   compile(config) {

@@ -1,6 +1,6 @@
 import { definePlugin, type FromSchema } from '../../src/plugin/api.ts'
 import { batchName, batchProperties } from '../_shared/batch/schema.ts'
-import { checkLog } from '../_shared/log-entry/log-entry.ts'
+import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
 import { type DatagramSink, sendDatagrams } from '../_shared/sink/datagram-sink.ts'
@@ -28,6 +28,7 @@ const schema = {
 export default definePlugin<FromSchema<typeof schema>>({
   name: 'udp-logger',
   priority: 400,
+  phases: logPhases,
   schema,
   metadataSchema: loggerMetadata,
   check: checkLog,

@@ -33,6 +33,7 @@ type UriBlockerConfig = FromSchema<typeof schema>
 export default definePlugin<UriBlockerConfig>({
   name: 'uri-blocker',
   priority: 2900,
+  phases: ['rewrite'],
   schema,
   check: (config) => void compileRules(config),
   compile(config) {

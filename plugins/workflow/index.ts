@@ -22,6 +22,7 @@ const taken = requestSlot<Map<object, PluginInstance>>('workflow')
 export default definePlugin<WorkflowConfig>({
   name: 'workflow',
   priority: 1006,
+  phases: ['access', 'headerFilter', 'log'],
   schema,
   hiddenFields: sentinelSecrets.map((name) => `rules.actions.${name}`),
   check({ rules }, tools) {

@@ -78,6 +78,7 @@ const BATCH: BatchOptions = {
 export default definePlugin<Config>({
   name: 'zipkin',
   priority: 12011,
+  phases: ['rewrite', 'access', 'headerFilter', 'log'],
   schema,
   attrSchema,
   check: (config) => checkServiceUrl(config.endpoint, 'endpoint'),

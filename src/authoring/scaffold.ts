@@ -30,6 +30,7 @@ export default definePlugin<FromSchema<typeof schema>>({
   name: '${name}',
   // Higher runs first. Authentication stands at 2400 to 2600, limits at 1000, loggers at 400.
   priority: 50,
+  phases: ['access', 'headerFilter'],
   schema,
   // Once for each stored configuration, before the first request meets it. What is prepared here costs no request anything.
   compile({ header, message }, host) {

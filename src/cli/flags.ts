@@ -6,6 +6,8 @@ import { UsageError } from './command.ts'
 export interface FlagSpec {
   /** One letter. */
   readonly short?: string
+  /** It takes none: `--json`; its value is then `yes`. */
+  readonly isSwitch?: true
 }
 
 /**
@@ -17,7 +19,10 @@ export function parseFlags<Name extends string>(
   flags: Readonly<Record<Name, FlagSpec>>,
 ): Partial<Record<Name, string>> {
   const options = Object.fromEntries(
-    Object.entries<FlagSpec>(flags).map(([name, spec]) => [name, { type: 'string' as const, ...spec }]),
+    Object.entries<FlagSpec>(flags).map(([name, { isSwitch, ...spec }]) => [
+      name,
+      { type: isSwitch ? ('boolean' as const) : ('string' as const), ...spec },
+    ]),
   )
   const { tokens } = parseArgs({
     args: [...args],
@@ -33,6 +38,11 @@ export function parseFlags<Name extends string>(
     if (token.kind !== 'option') continue
     if (!Object.hasOwn(options, token.name))
       throw new UsageError(unknownFlag(token.rawName, Object.keys(options)))
+    if (flags[token.name as Name].isSwitch) {
+      if (token.value !== undefined) throw new UsageError(`flag "${token.rawName}" takes no value`)
+      values[token.name] = 'yes'
+      continue
+    }
     const isMissing = token.value === undefined || token.value === ''
     if (isMissing || (!token.inlineValue && token.value?.startsWith('-'))) {
       throw new UsageError(`flag "${token.rawName}" needs a value`)

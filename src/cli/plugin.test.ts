@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -56,11 +56,63 @@ describe('gatewright plugin', { concurrency: 2 }, () => {
       [['test', 'absent'], /no plugin "absent" of yours; there is: there/],
       [['test'], /there is no test/],
       [['remove'], /say what to do/],
+      [['list', '--jsn'], /unknown flag "--jsn"; did you mean "--json"/],
+      [['list', '--json=1'], /flag "--json" takes no value/],
     ] as const) {
       const { code, said } = await gatewright(cwd, 'plugin', ...args)
       assert.equal(code, 1)
       assert.match(said, message)
     }
+  })
+
+  it('lists all there are in the order in which they run', async (t) => {
+    const cwd = emptyFolder(t)
+    await gatewright(cwd, 'plugin', 'new', 'greets')
+    ownPlugin(
+      cwd,
+      'silent',
+      "export default { name: 'silent', priority: 51, schema: {}, compile: () => ({}) }",
+    )
+    writeFileSync(join(cwd, 'config.yaml'), 'plugins: [cors, key-auth, greets]')
+    const { code, said } = await gatewright(cwd, 'plugin', 'list')
+    assert.equal(code, 0, said)
+    const rows = said
+      .trim()
+      .split('\n')
+      .map((line) => line.split(/ {2,}/))
+    assert.deepEqual(rows[0], ['plugin', 'priority', 'phases', 'enabled', 'folder'])
+    const names = rows.slice(1).map(([name]) => name)
+    assert.deepEqual(
+      names.filter((name) => ['real-ip', 'cors', 'key-auth', 'silent', 'greets'].includes(name!)),
+      ['real-ip', 'cors', 'key-auth', 'silent', 'greets'],
+    )
+    assert.equal(names.length, new Set(names).size)
+    const row = (name: string) => rows[names.indexOf(name) + 1]
+    assert.deepEqual(row('cors'), ['cors', '4000', 'rewrite headerFilter', 'yes', 'built in'])
+    assert.deepEqual(row('greets'), [
+      'greets',
+      '50',
+      'access headerFilter',
+      'yes',
+      join('my-plugins', 'greets'),
+    ])
+    assert.deepEqual(row('silent'), ['silent', '51', '?', 'no', join('my-plugins', 'silent')])
+    const { said: json } = await gatewright(cwd, 'plugin', 'list', '--json')
+    const listed = JSON.parse(json) as Record<string, unknown>[]
+    assert.deepEqual(
+      listed.map(({ name }) => name),
+      names,
+    )
+    assert.deepEqual(
+      listed.find(({ name }) => name === 'silent'),
+      {
+        name: 'silent',
+        priority: 51,
+        enabled: false,
+        own: true,
+        folder: join(realpathSync(cwd), 'my-plugins', 'silent'),
+      },
+    )
   })
 
   it('of one that cannot be used says file and reason at the start', async (t) => {

@@ -13,32 +13,39 @@ import { loadSettings } from '../settings/load.ts'
 import { type CliContext, type Command, UsageError } from './command.ts'
 import { CONFIG_FLAG, settingsFile } from './config-file.ts'
 import { parseFlags } from './flags.ts'
+import { listPlugins, pluginTable } from './list-plugins.ts'
 import { existingPaths } from './load-catalogue.ts'
 
 export const pluginCommand: Command = {
   name: 'plugin',
-  summary: 'make a plugin of your own, test it',
+  summary: 'make a plugin of your own, test it, list all',
   help: [
     'gatewright plugin new NAME [--in FOLDER]',
     'gatewright plugin test [NAME] [-c FILE]',
+    'gatewright plugin list [--json] [-c FILE]',
     '',
     'new    makes FOLDER/NAME with a plugin, its README and its test; FOLDER is my-plugins when absent, which every start reads.',
     '       For another folder add it to gatewright.plugin_paths in the settings.',
     'test   runs the tests of your plugins, or of one of them, as they are: no build.',
+    'list   shows all plugins, built in and your own, in the order in which they run.',
     '',
     '  --in FOLDER         where the folder of the new plugin goes',
     '  -c, --config FILE   settings file that tells where your plugins are; config.yaml when absent',
+    '  --json              for programs: a list with name, priority, phases, enabled, own and folder',
   ].join('\n'),
   run,
 }
 
 type Action = (args: readonly string[], context: CliContext) => number | Promise<number>
 
-const ACTIONS: Readonly<Record<string, Action>> = { new: makeNew, test: runTests }
+const ACTIONS: Readonly<Record<string, Action>> = { new: makeNew, test: runTests, list: showList }
 
 async function run([action, ...args]: readonly string[], context: CliContext): Promise<number> {
   const act = action === undefined || !Object.hasOwn(ACTIONS, action) ? undefined : ACTIONS[action]
-  if (!act) throw new UsageError('say what to do: gatewright plugin new NAME, or gatewright plugin test')
+  if (!act)
+    throw new UsageError(
+      'say what to do: gatewright plugin new NAME, gatewright plugin test, or gatewright plugin list',
+    )
   try {
     return await act(args, context)
   } catch (error) {
@@ -69,6 +76,17 @@ async function runTests(args: readonly string[], context: CliContext): Promise<n
   const tests = meant.flatMap(testFilesOf)
   if (tests.length === 0) throw new UsageError('there is no test: no file ends in .test.ts or .test.js')
   return runNodeTests(tests)
+}
+
+async function showList(args: readonly string[], context: CliContext): Promise<number> {
+  const { env, workingDirectory, print } = context
+  const flags = parseFlags(args, { ...CONFIG_FLAG, json: { isSwitch: true } })
+  const file = settingsFile(flags.config, workingDirectory)
+  const { settings } = loadSettings({ file, env, workingDirectory })
+  const plugins = await listPlugins(settings)
+  if (flags.json) print(JSON.stringify(plugins, undefined, 2))
+  else for (const line of pluginTable(plugins, (folder) => relative(workingDirectory, folder))) print(line)
+  return 0
 }
 
 function pluginNamed(name: string, plugins: ReadonlyMap<string, PluginFolder>): PluginFolder {

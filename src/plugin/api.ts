@@ -41,6 +41,7 @@ export {
   definePlugin,
   type InstanceHost,
   type NodeOperation,
+  type PhaseName,
   type PhaseResult,
   type PluginDefinition,
   type PluginHost,

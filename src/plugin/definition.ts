@@ -79,6 +79,8 @@ export interface PluginInstance {
   log?: (context: RequestContext) => void
 }
 
+export type PhaseName = keyof PluginInstance
+
 /** What a plugin may use of the process around it. */
 export interface PluginHost {
   readonly logger: Logger
@@ -204,6 +206,8 @@ export interface PluginDefinition<Config> {
   readonly name: string
   /** Higher runs first (contract §7). */
   readonly priority: number
+  /** The phases that some configuration of it has, for people who look at the list of plugins; `mountPlugin` holds it to them. */
+  readonly phases?: readonly PhaseName[]
   readonly schema: Schema
   /** Present on plugins that identify consumers; configuration under a consumer is checked against it. */
   readonly consumerSchema?: Schema

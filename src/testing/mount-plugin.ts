@@ -5,7 +5,7 @@ import { compileValidator } from '../model/validator.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
 import type { FoundConsumer, RouteView } from '../plugin/context/request-context.ts'
-import type { AnyPlugin, StoredProto } from '../plugin/definition.ts'
+import type { AnyPlugin, PhaseName, StoredProto } from '../plugin/definition.ts'
 import { type Instance, InstanceFactory } from '../plugin/instance.ts'
 import type { NodeOperations, WorkerOperations } from '../plugin/node-operations.ts'
 import { instanceEnvironment } from './instance-environment.ts'
@@ -172,7 +172,9 @@ class Mounted implements MountedPlugin {
   add(config: Record<string, unknown>): void {
     const prepared = this.#registry.prepare(this.#plugin.name, config, 'resource')
     const owner = { kind: 'routes', id: this.#route.id } as const
-    this.#instances.push(this.#watch.during(() => this.#factory.create(prepared, owner)))
+    const instance = this.#watch.during(() => this.#factory.create(prepared, owner))
+    this.#instances.push(instance)
+    assertDeclared(instance)
   }
 
   advance(ms: number): void {
@@ -216,6 +218,14 @@ class Mounted implements MountedPlugin {
       // With the defaults of its schema, and the same object each time, as in a snapshot.
       config: config ? this.#registry.prepare(plugin, config, 'consumer').config : {},
     }
+  }
+}
+
+/** What nobody declares is not shown to those who ask in which order plugins run. */
+function assertDeclared({ plugin: { name, phases: declared }, phases }: Instance): void {
+  for (const phase of Object.keys(phases) as PhaseName[]) {
+    if (!declared || !phases[phase] || declared.includes(phase)) continue
+    throw new Error(`${name} has the phase "${phase}", which its "phases" lack: ${declared.join(', ')}`)
   }
 }
 

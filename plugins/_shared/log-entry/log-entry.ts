@@ -16,6 +16,9 @@ export interface EntrySource extends Pick<BodyCapture, 'access' | 'tapBody' | 'b
   entry(context: RequestContext): LogEntry
 }
 
+/** Of a logger: bodies are looked at where its entries show them. */
+export const logPhases = ['access', 'tapBody', 'bodyFilter', 'log'] as const
+
 /** The rules of LOG that a schema cannot say; for a plugin's `check`. Throws {@link ConfigError} with the contract's message. */
 export function checkLog(config: LogConfig): void {
   for (const name of ['include_req_body_expr', 'include_resp_body_expr'] as const) {

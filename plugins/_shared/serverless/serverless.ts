@@ -8,6 +8,7 @@ export function serverless(name: string, priority: number): PluginDefinition<Ser
   return definePlugin<ServerlessConfig>({
     name,
     priority,
+    phases: ['rewrite', 'access', 'beforeProxy', 'headerFilter', 'bodyFilter', 'log'],
     schema,
     check: (config) => void compileFunctions(config),
     compile: (config) => compilePhases(config),
