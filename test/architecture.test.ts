@@ -38,7 +38,10 @@ const ROOMS: readonly Room[] = [
   {
     folder: 'src/plugin',
     mayImport: ['src/lib', 'src/model', 'src/observe', 'src/expr'],
-    packages: ['fastify (T)', 'fastify-plugin (only mount.ts)', 'json-schema-to-ts (T)'],
+    packages: [
+      ...['fastify (T)', 'fastify-plugin (only mount.ts)', 'graphql (only context/graphql.ts)'],
+      'json-schema-to-ts (T)',
+    ],
   },
   { folder: 'src/lifecycle', mayImport: ['src/lib', 'src/observe'], packages: [] },
   {

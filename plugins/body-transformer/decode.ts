@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module'
 import type { XMLParser } from 'fast-xml-parser'
-import { parseMultipart } from './multipart.ts'
+import { parseMultipart } from '../../src/lib/multipart.ts'
 
 export type Format = 'xml' | 'json' | 'encoded' | 'args' | 'plain' | 'multipart'
 

@@ -30,21 +30,23 @@ const GROUPS: ReadonlyMap<string, Group> = new Map<string, Group>([
  * are accepted and never hold. Throws `ExpressionError` with APISIX's message. Keeps a reference to `rules` for explanations.
  */
 export function compileExpression(rules: unknown): Expression {
-  const rule = compileTop(rules)
+  const variables: string[] = []
+  const rule = compileTop(rules, variables)
   return {
     test: rule.test,
+    variables,
     firstFailure: (source) =>
       rule.test(source) ? undefined : JSON.stringify(firstFailing(rule, source).raw),
   }
 }
 
-function compileTop(rules: unknown): CompiledRule {
+function compileTop(rules: unknown, variables: string[]): CompiledRule {
   if (isEmpty(rules)) return { raw: rules, test: () => true }
   if (!Array.isArray(rules)) throw new ExpressionError('invalid expression')
   if (!isNested(rules[0]) && groupOf(rules[0]) === undefined) {
     throw new ExpressionError('rule should be wrapped inside brackets')
   }
-  return compileRule(rules, 0)
+  return compileRule(rules, 0, variables)
 }
 
 function isEmpty(rules: unknown): boolean {
@@ -59,21 +61,21 @@ function groupOf(first: unknown): Group | undefined {
   return typeof first === 'string' ? GROUPS.get(first.toUpperCase()) : undefined
 }
 
-function compileRule(raw: unknown, depth: number): CompiledRule {
+function compileRule(raw: unknown, depth: number, variables: string[]): CompiledRule {
   if (depth > MAX_DEPTH) throw new ExpressionError(`expression nested deeper than ${MAX_DEPTH} levels`)
   // An object has no items, as an empty array: the reference counts only those.
   if (!Array.isArray(raw)) throw new ExpressionError(isNested(raw) ? 'rule too short' : 'invalid expression')
   if (raw.length === 0) throw new ExpressionError('rule too short')
   const [first, ...operands] = raw
-  if (isNested(first)) return allOf(raw, compileAll(raw, depth))
+  if (isNested(first)) return allOf(raw, compileAll(raw, depth, variables))
   const group = groupOf(first)
-  if (group === undefined) return compileComparison(raw)
+  if (group === undefined) return compileComparison(raw, variables)
   if (operands.length < 2) throw new ExpressionError('rule too short')
-  return group(raw, compileAll(operands, depth))
+  return group(raw, compileAll(operands, depth, variables))
 }
 
-function compileAll(rules: readonly unknown[], depth: number): CompiledRule[] {
-  return rules.map((rule) => compileRule(rule, depth + 1))
+function compileAll(rules: readonly unknown[], depth: number, variables: string[]): CompiledRule[] {
+  return rules.map((rule) => compileRule(rule, depth + 1, variables))
 }
 
 function allOf(raw: unknown, rules: readonly CompiledRule[]): CompiledRule {
@@ -91,10 +93,11 @@ function someHolds(rules: readonly CompiledRule[], source: VariableSource): bool
   return false
 }
 
-function compileComparison(raw: readonly unknown[]): CompiledRule {
+function compileComparison(raw: readonly unknown[], variables: string[]): CompiledRule {
   const [first] = raw
   if (typeof first !== 'string' && typeof first !== 'number') throw new ExpressionError('invalid expression')
   const name = String(first)
+  variables.push(name)
   const holds = comparisonOf(raw)
   const expected = raw.length !== 4
   return { raw, test: (source) => holds(source.var(name)) === expected }

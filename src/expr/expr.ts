@@ -6,6 +6,8 @@ export interface VariableSource {
 /** A compiled `vars` expression (contract §4.4). Synchronous, allocation-free, never throws. */
 export interface Expression {
   test(source: VariableSource): boolean
+  /** The variables that it reads, as the user wrote their names; one for each rule. */
+  readonly variables: readonly string[]
   /** The first rule that did not hold, in the user's own JSON, for `explain`; `undefined` when all hold. */
   firstFailure(source: VariableSource): string | undefined
 }

@@ -13,8 +13,10 @@ import type { BodyLimits } from '../proxy/request-body.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Environment } from './environment.ts'
 
+const MEGABYTE = 1024 * 1024
+
 /** How the settings say that requests are read. */
-export function frontDoor({ apisix, nginx_config, gatewright }: Settings): FrontDoor {
+export function frontDoor({ apisix, nginx_config, gatewright, graphql }: Settings): FrontDoor {
   const { real_ip_header, real_ip_from, real_ip_recursive, client_max_body_size } = nginx_config.http
   const realIp = createIpSet(real_ip_from.filter((address) => address !== 'unix:'))
   return {
@@ -33,6 +35,10 @@ export function frontDoor({ apisix, nginx_config, gatewright }: Settings): Front
       header: real_ip_header.toLowerCase(),
       isRecursive: real_ip_recursive === 'on',
       isBelieved: (address) => realIp.has(address),
+    },
+    bodyVariables: {
+      postArgBytes: apisix.max_post_args_readable_size * MEGABYTE,
+      graphqlBytes: graphql.max_size,
     },
     monotonic: () => performance.now(),
   }

@@ -5,6 +5,7 @@ import type { Settings } from '../settings/settings.ts'
 const OF_WORKERS = {
   nginx_config: ['http'],
   apisix: [
+    'node_listen',
     'enable_http2',
     'delete_uri_tail_slash',
     'normalize_uri_like_servlet',
@@ -13,6 +14,7 @@ const OF_WORKERS = {
     'max_post_args_readable_size',
     'trusted_addresses',
   ],
+  graphql: ['max_size'],
   gatewright: ['limits', 'pressure', 'server_header', 'plugin_phase_timeout_ms'],
 } as const satisfies { readonly [S in keyof Settings]?: readonly (keyof Settings[S])[] }
 
@@ -26,17 +28,24 @@ export function takenOver(current: Settings, next: Settings): Settings {
     const taken = keys.map((key) => [key, from[section]![key]] as const)
     into[section] = { ...into[section], ...Object.fromEntries(taken) }
   }
-  return into as unknown as Settings
+  into['apisix'] = { ...into['apisix'], ssl: listeningWithTls(current, next) }
   if (hasPool(current) && hasPool(next))
     into['gatewright'] = { ...into['gatewright'], workers: next.gatewright.workers }
+  return into as unknown as Settings
 }
 
-/** Keys of two levels that differ, `plugins` apart, which is taken over everywhere. */
+/** The primary process trusts the same authorities when it probes nodes, and does not read them again. */
+function listeningWithTls({ apisix: { ssl } }: Settings, next: Settings): Settings['apisix']['ssl'] {
+  const { ssl_trusted_certificate } = ssl
+  return { ...next.apisix.ssl, ssl_trusted_certificate }
+}
+
 /** With one the process that is to start them does everything itself. */
 function hasPool({ gatewright }: Settings): boolean {
   return gatewright.workers > 1
 }
 
+/** Keys of two levels that differ, `plugins` apart, which is taken over everywhere. */
 export function differingKeys(one: Settings, other: Settings): string[] {
   const [left, right] = [one as unknown as Sections, other as unknown as Sections]
   return Object.keys(right)

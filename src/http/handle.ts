@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger } from '../observe/logger.ts'
 import { EMPTY_CHAIN } from '../plugin/chain.ts'
+import { BodyGoneError } from '../plugin/context/client-body.ts'
 import type { Context } from '../plugin/context/context.ts'
 import type { Reply } from '../plugin/definition.ts'
 import type { FailureReport } from '../plugin/run.ts'
@@ -22,7 +23,11 @@ import { walk } from './walk.ts'
 /** Gives the snapshot that a request begins with, and holds what it consists of. */
 export interface SnapshotSource {
   readonly current: Snapshot
-  pin(): { release(): void }
+  pin(): Pin
+}
+
+interface Pin {
+  release(): void
 }
 
 export interface HandlerOptions {
@@ -50,9 +55,11 @@ export function createHandler(options: HandlerOptions): RequestHandler {
     try {
       const exchange = begin(request, response, options)
       if (exchange) {
-        response.on('close', () => exchange.close(pin))
+        exchange.pin = pin
+        response.on('close', () => exchange.close())
         if (request.headers['grpc-timeout'] !== undefined) enforceGrpcDeadline(exchange)
-        walk(exchange)
+        if (exchange.context.isBodyWanted) void exchange.matchWithBody()
+        else walk(exchange)
         return
       }
     } catch (error) {
@@ -80,8 +87,9 @@ function begin(
       reason: 'client-certificate',
     })
   }
-  const plan = snapshot.match(matchPath === context.path ? context : withPath(context, matchPath))
-  return new HttpExchange({ request, response, context, plan, snapshot }, options)
+  const exchange = new HttpExchange({ request, response, context, matchPath }, options)
+  exchange.match(snapshot)
+  return exchange
 }
 
 function turnAway(
@@ -106,43 +114,74 @@ interface ExchangeParts {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly context: Context
-  readonly plan: Plan | undefined
-  readonly snapshot: Snapshot
+  /** See {@link OpenedRequest}. */
+  readonly matchPath: string
 }
 
 class HttpExchange implements Exchange, BodyOwner {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly context: Context
-  readonly plan: Plan | undefined
   readonly body: RequestBody | undefined
-  readonly upgrade: string | undefined
+  plan: Plan | undefined = undefined
+  upgrade: string | undefined = undefined
   readonly options: ProxyOptions
   readonly report: FailureReport
   readonly phaseTimeoutMs: number
   failed: Exchange['failed'] = undefined
-  globalChain: Exchange['globalChain']
-  chain: Exchange['chain']
+  globalChain: Exchange['globalChain'] = EMPTY_CHAIN
+  chain: Exchange['chain'] = EMPTY_CHAIN
+  /** Of the snapshot that it was matched in. */
+  pin: Pin | undefined = undefined
   isOver = false
   attempts: Exchange['attempts'] = undefined
   readonly #handler: HandlerOptions
+  readonly #matchPath: string
 
-  constructor({ request, response, context, plan, snapshot }: ExchangeParts, handler: HandlerOptions) {
+  constructor({ request, response, context, matchPath }: ExchangeParts, handler: HandlerOptions) {
     this.request = request
     this.response = response
     this.context = context
-    this.plan = plan
     this.body = bodyOf(request, this, handler.bodyLimits)
-    this.upgrade = plan?.isWebsocketEnabled ? askedProtocol(request) : undefined
     this.options = handler.proxy
     this.report = handler.report
     this.phaseTimeoutMs = handler.phaseTimeoutMs
     this.#handler = handler
+    this.#matchPath = matchPath
+    context.clientBody = this.body
+    context.trace = handler.startTrace()
+  }
+
+  /** Finds the request's plan, unless the context says afterwards that the body is wanted for that. */
+  match(snapshot: Snapshot): void {
+    const { context, request } = this
+    const path = this.#matchPath
+    const plan = snapshot.match(path === context.path ? context : withPath(context, path))
+    this.plan = plan
+    this.upgrade = plan?.isWebsocketEnabled ? askedProtocol(request) : undefined
     this.globalChain = snapshot.global.for(plan)
     this.chain = plan?.chain ?? EMPTY_CHAIN
     context.route = plan?.route
-    context.clientBody = this.body
-    context.trace = handler.startTrace()
+  }
+
+  /** Reads the body that conditions of routes look at, matches with what is configured by then, and walks on. Never rejects. */
+  async matchWithBody(): Promise<void> {
+    const { context, response } = this
+    const { snapshots } = this.#handler
+    try {
+      await context.readForVariables()
+      // Too long or too slow a body was answered already.
+      if (this.isOver || response.headersSent) return
+      const before = this.pin
+      this.pin = snapshots.pin()
+      before?.release()
+      context.isBodyWanted = false
+      context.useConsumers(snapshots.current.consumers)
+      this.match(snapshots.current)
+      walk(this)
+    } catch (error) {
+      if (!(error instanceof BodyGoneError)) this.crash(error)
+    }
   }
 
   answer(reply: Reply): void {
@@ -179,13 +218,14 @@ class HttpExchange implements Exchange, BodyOwner {
   }
 
   /** The response has ended or the client has left. */
-  close(pin: { release(): void }): void {
+  close(): void {
     try {
       closeExchange(this, this.#handler.observers)
     } catch (error) {
       this.#handler.logger.error({ err: error }, 'what watches requests failed')
     } finally {
-      pin.release()
+      this.body?.forget()
+      this.pin?.release()
     }
   }
 
@@ -231,6 +271,13 @@ function withPath(context: Context, path: string) {
     method: context.method,
     remoteAddr: context.remoteAddr,
     var: (name: string) => context.var(name),
+    hasUnreadBody: context.hasUnreadBody,
+    get isBodyWanted() {
+      return context.isBodyWanted
+    },
+    set isBodyWanted(isWanted: boolean) {
+      context.isBodyWanted = isWanted
+    },
     get pathParams() {
       return context.pathParams
     },

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { type CanonicalTarget, canonicalizeTarget, type TargetOptions } from '../lib/canonical-path.ts'
 import { parseHost, type RequestHost } from '../lib/host.ts'
+import type { BodyVariableLimits } from '../plugin/context/body-variables.ts'
 import { type ConsumerLookup, Context } from '../plugin/context/context.ts'
 import { clientAddress, type RealIpRule } from './client-address.ts'
 import { type ConnectionFacts, connectionFacts, type TrustedPeers } from './connection-facts.ts'
@@ -15,6 +16,7 @@ export interface FrontDoor {
   readonly target: TargetOptions
   readonly trusted: TrustedPeers
   readonly realIp: RealIpRule
+  readonly bodyVariables: BodyVariableLimits
   /** Monotonic ms. */
   readonly monotonic: () => number
 }
@@ -107,6 +109,7 @@ function contextOf(
     serverPort: connection.serverPort,
     consumers,
     monotonic: door.monotonic,
+    bodyVariables: door.bodyVariables,
     tls: connection.tls,
   })
 }

@@ -1,3 +1,4 @@
+import { BodyGoneError } from '../plugin/context/client-body.ts'
 import type { Reply } from '../plugin/definition.ts'
 import { runRequestPhase } from '../plugin/run.ts'
 import type { Exchange } from '../proxy/exchange.ts'
@@ -17,9 +18,11 @@ const ROUTE_NOT_FOUND: Reply = { status: 404, body: { error_msg: '404 Route Not 
  */
 const HOPS: readonly Hop[] = [
   (exchange) => exchange.plan?.refusal,
+  (exchange) => readForVariables(exchange),
   (exchange) => runRequestPhase(exchange.globalChain.rewrite, 'rewrite', exchange),
   (exchange) => runRequestPhase(exchange.chain.rewrite, 'rewrite', exchange),
   (exchange) => joinConsumer(exchange),
+  (exchange) => readForVariables(exchange),
   (exchange) => runRequestPhase(exchange.globalChain.access, 'access', exchange),
   (exchange) => (exchange.plan ? undefined : ROUTE_NOT_FOUND),
   (exchange) => runRequestPhase(exchange.chain.access, 'access', exchange),
@@ -56,6 +59,17 @@ function goOn(exchange: Exchange, index: number, reply: Reply | undefined): void
   if (reply) exchange.answer(reply)
   else walk(exchange, index)
 }
+
+/** Plugins whose configurations name variables of the body find it read. */
+function readForVariables({ context, globalChain, chain }: Exchange): Promise<undefined> | undefined {
+  if (!(globalChain.needsBody || chain.needsBody) || !context.hasUnreadBody) return undefined
+  return context.readForVariables().then(nothing, (error) => {
+    // Nobody is there any more, and the walk ends by itself.
+    if (!(error instanceof BodyGoneError)) throw error
+  }) as Promise<undefined>
+}
+
+const nothing = () => undefined
 
 function joinConsumer(exchange: Exchange): Reply | undefined | Promise<Reply | undefined> {
   const consumer = exchange.context.foundConsumer as ConsumerEntry | undefined

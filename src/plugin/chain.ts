@@ -1,3 +1,4 @@
+import { namesBodyVariable } from './context/body-variables.ts'
 import type { PluginInstance } from './definition.ts'
 import type { Instance } from './instance.ts'
 
@@ -17,6 +18,8 @@ export interface Chain {
   readonly bodyFilter: Steps
   readonly packBody: Steps
   readonly log: Steps
+  /** Whether a configuration names variables that are read from the body of the request. */
+  readonly needsBody: boolean
 }
 
 /** Sorts by priority, highest first; equal priorities keep the order of the plugin names, so that the walk is deterministic. */
@@ -33,6 +36,7 @@ export function buildChain(instances: readonly Instance[]): Chain {
     bodyFilter: of('bodyFilter'),
     packBody: of('packBody'),
     log: of('log'),
+    needsBody: sorted.some(({ fingerprint }) => namesBodyVariable(fingerprint)),
   })
 }
 

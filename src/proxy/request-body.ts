@@ -98,7 +98,7 @@ export class RequestBody implements OutgoingBody, ClientBody {
     let isRoomLeft = true
     for (const chunk of this.#kept) isRoomLeft = consumer.onChunk(chunk) && isRoomLeft
     this.#isPromised = false
-    if (this.bytesRead > this.#keptBytes) this.#forget()
+    if (this.bytesRead > this.#keptBytes) this.forget()
     if (this.#hasEnded) consumer.onEnd(trailersOf(this.#request))
     else if (!this.#isReading) this.#read()
     else if (isRoomLeft) this.resume()
@@ -122,6 +122,10 @@ export class RequestBody implements OutgoingBody, ClientBody {
     return reading
   }
 
+  whole(): Buffer | undefined {
+    return this.#hasEnded && this.#isWholeKept ? Buffer.concat(this.#kept) : undefined
+  }
+
   tap(tap: BodyTap): void {
     for (const chunk of this.#kept) tap.write(chunk)
     this.#tap = tap
@@ -132,19 +136,27 @@ export class RequestBody implements OutgoingBody, ClientBody {
     this.#limits = { ...this.#limits, bytes }
   }
 
-  /** The exchange is over: what still comes is dropped for a while, so that the client can read the answer and send a next request. */
+  /**
+   * The exchange is over: what still comes is dropped for a while, so that the client can read the answer and send a next request.
+   * What is kept stays until {@link forget}.
+   */
   discard(): void {
     clearTimeout(this.#timer)
     this.#consumer = undefined
     this.#isDiscarded = true
     this.#endTap()
-    this.#forget()
     this.#giveUpCollecting?.(new BodyGoneError())
     const request = this.#request
     if (request.readableEnded || request.destroyed) return
     this.#timer = setTimeout(() => request.socket.destroy(), this.#limits.discardMs).unref()
     const stop = () => clearTimeout(this.#timer)
     request.once('end', stop).once('close', stop).resume()
+  }
+
+  /** Nothing of it is needed any more, by other attempts or by anybody else. */
+  forget(): void {
+    this.#isWholeKept = false
+    this.#kept = []
   }
 
   #readWhole(maxBytes: number): Promise<Buffer> {
@@ -195,10 +207,12 @@ export class RequestBody implements OutgoingBody, ClientBody {
   #onData(chunk: Buffer): void {
     this.bytesRead += chunk.length
     if (this.bytesRead > this.#limits.bytes) {
+      this.forget()
       if (this.#consumer) this.#owner.onBodyTooLarge()
       return
     }
-    if (this.#isWholeKept) this.#keep(chunk)
+    if (this.#isDiscarded) this.forget()
+    else if (this.#isWholeKept) this.#keep(chunk)
     this.#timer?.refresh()
     this.#tap?.write(chunk)
     if (this.#consumer?.onChunk(chunk) === false) this.#pause()
@@ -231,18 +245,13 @@ export class RequestBody implements OutgoingBody, ClientBody {
 
   #keep(chunk: Buffer): void {
     if (this.#isPromised || this.bytesRead <= this.#keptBytes) this.#kept.push(chunk)
-    else this.#forget()
+    else this.forget()
   }
 
   #endTap(): void {
     const tap = this.#tap
     this.#tap = undefined
     tap?.end(this.#hasEnded)
-  }
-
-  #forget(): void {
-    this.#isWholeKept = false
-    this.#kept = []
   }
 }
 

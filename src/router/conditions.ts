@@ -7,6 +7,8 @@ import type { MatchRequest, MissReason, RouteEntry } from './router.ts'
 export interface Conditions {
   readonly remoteAddrs: IpSet | undefined
   readonly hosts: readonly HostPattern[] | undefined
+  /** Whether the two below read the body. */
+  readonly needsBody: boolean
   readonly vars: Expression | undefined
   readonly filter: ((source: VariableSource) => boolean) | undefined
 }
@@ -23,10 +25,10 @@ interface HostPattern {
 export function compileConditions<T>(entry: RouteEntry<T>, checksHosts: boolean): Conditions | undefined {
   const remoteAddrs = entry.remoteAddrs.length === 0 ? undefined : createIpSet(entry.remoteAddrs)
   const hosts = checksHosts && entry.hosts.length > 0 ? entry.hosts.map(toHostPattern) : undefined
-  const { vars, filter } = entry
+  const { vars, filter, needsBody = false } = entry
   if (remoteAddrs === undefined && hosts === undefined && vars === undefined && filter === undefined)
     return undefined
-  return { remoteAddrs, hosts, vars, filter }
+  return { remoteAddrs, hosts, needsBody, vars, filter }
 }
 
 function toHostPattern(host: string): HostPattern {
@@ -41,8 +43,11 @@ export interface Probe {
   readonly methodBit: number
 }
 
-/** The first condition that the request fails, in the order of contract §4.2, or `undefined` when it passes all. Allocates nothing. */
-export function firstMiss<T>(leaf: Leaf<T>, probe: Probe): MissReason | undefined {
+/**
+ * The first condition that the request fails, in the order of contract §4.2, or `undefined` when it passes all; `unread` when nobody can
+ * tell before its body is read. Allocates nothing.
+ */
+export function firstMiss<T>(leaf: Leaf<T>, probe: Probe): MissReason | 'unread' | undefined {
   if (leaf.methodMask !== 0 && (leaf.methodMask & probe.methodBit) === 0) return 'method'
   if (leaf.conditions !== undefined) {
     const miss = firstFailing(leaf.conditions, probe.request)
@@ -51,10 +56,11 @@ export function firstMiss<T>(leaf: Leaf<T>, probe: Probe): MissReason | undefine
   return leaf.glob === undefined || leaf.glob.matches(probe.request.path) ? undefined : 'param'
 }
 
-function firstFailing(conditions: Conditions, request: MatchRequest): MissReason | undefined {
-  const { remoteAddrs, hosts, vars, filter } = conditions
+function firstFailing(conditions: Conditions, request: MatchRequest): MissReason | 'unread' | undefined {
+  const { remoteAddrs, hosts, needsBody, vars, filter } = conditions
   if (remoteAddrs !== undefined && !remoteAddrs.has(request.remoteAddr)) return 'remote_addr'
   if (hosts !== undefined && !matchesHost(hosts, request)) return 'host'
+  if (needsBody && request.hasUnreadBody === true) return 'unread'
   if (vars !== undefined && !vars.test(request)) return 'vars'
   if (filter !== undefined && !passes(filter, request)) return 'filter_func'
   return undefined

@@ -134,7 +134,11 @@ function toEntry(
     vars:
       needsX === undefined
         ? undefined
-        : { test: (source) => source.var('x') === needsX, firstFailure: () => undefined },
+        : {
+            test: (source) => source.var('x') === needsX,
+            variables: [],
+            firstFailure: () => undefined,
+          },
     filter: filtersX === undefined ? undefined : (source) => source.var('x') === filtersX,
   }
   return entry

@@ -267,7 +267,11 @@ describe('route conditions', () => {
       hosts: ['b.com'],
       methods: ['POST'],
       remoteAddrs: ['10.0.0.1'],
-      vars: { test: () => asked.push('vars') > 0 && false, firstFailure: () => '["a","b"]' },
+      vars: {
+        test: () => asked.push('vars') > 0 && false,
+        variables: [],
+        firstFailure: () => '["a","b"]',
+      },
       filter: () => asked.push('filter') > 1,
     })
     const steps: [Partial<MatchRequest>, string][] = [
@@ -375,5 +379,49 @@ describe('explain', () => {
     ])
     assert.equal(seen.pathParams, undefined)
     assert.equal(table.match(seen), 'hit')
+  })
+})
+
+describe('a route whose conditions need the body', () => {
+  const vars = compileExpression([['post_arg_a', '==', '1']])
+  const needing = { id: 'body', uris: ['/a/*'], hosts: ['a.com'], methods: ['POST'], vars, needsBody: true }
+  const unread = () => request('/a/b', { method: 'POST', hasUnreadBody: true })
+
+  it('makes a match ask for it where all else fits, and is matched once it is read', () => {
+    for (const type of EVERY) {
+      const table = router(type, needing, { id: 'other', uris: ['/*'] })
+      const first = unread()
+      assert.equal(table.match(first), undefined)
+      assert.equal(first.isBodyWanted, true)
+      assert.equal(table.match(request('/a/b', { method: 'POST', vars: { post_arg_a: '1' } })), 'body')
+      assert.equal(table.match(request('/a/b', { method: 'POST', vars: { post_arg_a: '2' } })), 'other')
+    }
+  })
+
+  it('asks for nothing where it cannot match, or another comes before it', () => {
+    for (const type of EVERY) {
+      const table = router(
+        type,
+        needing,
+        { id: 'other', uris: ['/*'] },
+        { ...needing, id: 'first', uris: ['/a/first'], vars: undefined, needsBody: false },
+      )
+      for (const [path, more, expected] of [
+        ['/b', {}, 'other'],
+        ['/a/b', { method: 'PUT' }, 'other'],
+        ['/a/b', { host: 'b.com' }, 'other'],
+        ['/a/first', {}, 'first'],
+      ] as const) {
+        const asked = { ...request(path, { method: 'POST', ...more }), hasUnreadBody: true }
+        assert.equal(table.match(asked), expected, path)
+        assert.equal(asked.isBodyWanted, undefined, path)
+      }
+    }
+  })
+
+  it('asks for nothing where its pattern does not fit in the end', () => {
+    const table = router('radixtree_uri', { ...needing, uris: ['/a/*/z'] }, { id: 'other', uris: ['/*'] })
+    const asked = unread()
+    assert.deepEqual([table.match(asked), asked.isBodyWanted], ['other', undefined])
   })
 })

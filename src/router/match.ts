@@ -88,6 +88,7 @@ class LeafRouter<T> implements Router<T> {
 
   match(request: MatchRequest): T | undefined {
     const leaf = this.#table.search(new Search<T>(request, undefined))
+    if (request.isBodyWanted === true) return undefined
     request.pathParams = leaf === undefined ? undefined : pathParamsOf(leaf, request.path)
     return leaf?.target
   }

@@ -17,6 +17,8 @@ export interface RouteEntry<T> {
   readonly remoteAddrs: readonly string[]
   readonly priority: number
   readonly vars?: Expression | undefined
+  /** Whether `vars` or `filter` read the body of the request. */
+  readonly needsBody?: boolean
   /** The compiled `filter_func`; a throw counts as no match. */
   readonly filter?: ((source: VariableSource) => boolean) | undefined
   /** Ties are broken by it, lower first: the order in which routes first appeared (contract §2.2). Kept over updates. */
@@ -25,7 +27,7 @@ export interface RouteEntry<T> {
   readonly target: T
 }
 
-/** A request as the router sees it. One object per request, read only but for `pathParams`. */
+/** A request as the router sees it. One object per request, read only but for `pathParams` and `isBodyWanted`. */
 export interface MatchRequest extends VariableSource {
   /** Canonical path: percent-decoded, dot segments resolved, slashes merged, no query (contract §4.1). */
   readonly path: string
@@ -35,6 +37,12 @@ export interface MatchRequest extends VariableSource {
   readonly rawHost: string
   readonly method: string
   readonly remoteAddr: string
+  /** Whether a body is there that could be read and was not yet. Absent: none. */
+  readonly hasUnreadBody?: boolean
+  /**
+   * Set by a match that came to a route whose conditions need the unread body, and gave up: it is to be read, and the match made again.
+   */
+  isBodyWanted?: boolean
   /** Set by a match in `radixtree_uri_with_parameter`, and `ext` by `/a/*`; decoded values. */
   pathParams: Record<string, string> | undefined
 }

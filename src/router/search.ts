@@ -3,7 +3,7 @@ import { firstMiss, type Probe } from './conditions.ts'
 import { describeMiss } from './describe-miss.ts'
 import { Leaf } from './leaf.ts'
 import { methodBit } from './method-mask.ts'
-import type { Candidate, MatchRequest, MissReason } from './router.ts'
+import type { Candidate, MatchRequest } from './router.ts'
 
 /**
  * One request looking for its route. Tables offer their buckets in order until one is taken. An explaining search takes none: it
@@ -32,16 +32,27 @@ export class Search<T> implements Probe {
   }
 
   #try(leaf: Leaf<T>, host: string | undefined): Leaf<T> | undefined {
-    if (this.#trace === undefined) return firstMiss(leaf, this) === undefined ? leaf : undefined
+    if (this.#trace === undefined) {
+      const miss = firstMiss(leaf, this)
+      if (miss === 'unread') return this.#wantBody(leaf)
+      return miss === undefined ? leaf : undefined
+    }
     this.#trace.push(this.#explain(leaf, host))
     return undefined
+  }
+
+  /** Ends the search where all but the body fits. */
+  #wantBody(leaf: Leaf<T>): Leaf<T> | undefined {
+    if (leaf.glob !== undefined && !leaf.glob.matches(this.request.path)) return undefined
+    this.request.isBodyWanted = true
+    return leaf
   }
 
   #explain(leaf: Leaf<T>, host: string | undefined): Candidate {
     const candidate = { id: leaf.entry.id, uri: leaf.uri, host }
     if (this.#hasMatched) return { ...candidate, outcome: 'not-reached' }
-    const reason: MissReason | undefined = firstMiss(leaf, this)
-    if (reason !== undefined) {
+    const reason = firstMiss(leaf, this)
+    if (reason !== undefined && reason !== 'unread') {
       return { ...candidate, outcome: 'missed', reason, detail: describeMiss(reason, leaf, this.request) }
     }
     this.#hasMatched = true

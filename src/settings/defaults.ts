@@ -30,7 +30,7 @@ export const DEFAULTS = {
     delete_uri_tail_slash: false,
     normalize_uri_like_servlet: false,
     match_uri_encoded_slash: false,
-    max_post_args_readable_size: 64,
+    max_post_args_readable_size: 1,
     show_upstream_status_in_response_header: false,
     proxy_cache: {
       cache_ttl: '10s',

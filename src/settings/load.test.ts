@@ -138,10 +138,8 @@ describe('loadSettings', () => {
   })
 
   it('says which accepted keys have no effect yet, and only when they ask for something', (t) => {
-    const { warnings } = load(t, 'apisix:\n  enable_reuseport: true\n  max_post_args_readable_size: 5\n')
-    assert.deepEqual(warnings, [
-      'accepted, but without effect in this version: apisix.max_post_args_readable_size',
-    ])
+    const { warnings } = load(t, 'apisix:\n  enable_reuseport: true\n  enable_ipv6: false\n')
+    assert.deepEqual(warnings, ['accepted, but without effect in this version: apisix.enable_ipv6'])
   })
 
   it('refuses text that is no YAML, no map, or not there, with its place', (t) => {

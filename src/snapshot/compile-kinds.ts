@@ -1,6 +1,7 @@
 import { compileExpression } from '../expr/compile.ts'
 import type { Kind, Ref } from '../model/kind.ts'
 import type { Documents, PluginConfigs, Route, Service } from '../model/types.ts'
+import { namesBodyVariable } from '../plugin/context/body-variables.ts'
 import type { RouteEntry } from '../router/router.ts'
 import { readTimeouts, type TimeoutsMs } from '../upstream/spec.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -28,7 +29,7 @@ export interface CompiledService extends CompiledOwner {
 /** A route's part of the router's entry; hosts and target come with its service and its plan. */
 export type RouteMatcher = Pick<
   RouteEntry<unknown>,
-  'uris' | 'methods' | 'remoteAddrs' | 'priority' | 'vars' | 'filter'
+  'uris' | 'methods' | 'remoteAddrs' | 'priority' | 'vars' | 'filter' | 'needsBody'
 >
 
 export interface CompiledRoute extends CompiledOwner {
@@ -165,12 +166,15 @@ function inlineUpstream(
 const NOTHING: readonly string[] = []
 
 function matcherOf(route: Route): RouteMatcher {
+  const vars = route.vars && compileExpression(route.vars)
   return {
     uris: route.uris ?? [route.uri!],
     methods: route.methods ?? NOTHING,
     remoteAddrs: route.remote_addrs ?? (route.remote_addr === undefined ? NOTHING : [route.remote_addr]),
     priority: route.priority ?? 0,
-    vars: route.vars && compileExpression(route.vars),
+    vars,
+    needsBody:
+      (vars?.variables ?? NOTHING).some(namesBodyVariable) || namesBodyVariable(route.filter_func ?? ''),
     filter: route.filter_func === undefined ? undefined : compileFilterFunction(route.filter_func),
   }
 }

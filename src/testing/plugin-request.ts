@@ -85,6 +85,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   const context = makeContext(init, walk)
   const chain = buildChain(walk.instances)
   const phase = { context, report: walk.report }
+  if (chain.needsBody && context.hasUnreadBody) await context.readForVariables()
   let sent: SentRequest | undefined
   let reply =
     (await runRequestPhase(chain.rewrite, 'rewrite', phase)) ??
@@ -156,13 +157,16 @@ export function makeContext(
 
 function bodyInMemory(bytes: Buffer): ClientBody {
   let most = Number.POSITIVE_INFINITY
+  let isRead = false
   return {
     length: bytes.length,
     collect: async (maxBytes) => {
       const limit = Math.min(most, maxBytes)
       if (bytes.length > limit) throw new BodyTooLargeError(limit)
+      isRead = true
       return bytes
     },
+    whole: () => (isRead ? bytes : undefined),
     tap: (tap) => {
       tap.write(bytes)
       tap.end(true)

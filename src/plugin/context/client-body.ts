@@ -9,6 +9,8 @@ export interface ClientBody {
    * `maxBytes`, and with {@link BodyGoneError} when the client leaves or is given up.
    */
   collect(maxBytes: number): Promise<Buffer>
+  /** All of it, once it has come whole and as long as it is kept; not to be changed. */
+  whole(): Buffer | undefined
   /** Shows it to `tap` as it is read: first what has been read already. One tap at most. Must be called before the body is sent. */
   tap(tap: BodyTap): void
   /** Longest body from now on, instead of the listener's limit. */

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type { BodyTap, UpstreamHandle } from '../definition.ts'
 import type { Trace } from '../trace.ts'
+import { type BodyVariableLimits, BodyVariables } from './body-variables.ts'
 import { BodyTooLargeError, type ClientBody } from './client-body.ts'
+import { type GraphqlOperation, readGraphql } from './graphql.ts'
 import { HeaderList } from './header-list.ts'
 import { cookieValue, queryArg, withoutArg } from './query.ts'
 import type {
@@ -45,6 +47,7 @@ export interface ContextInit {
   readonly serverPort: number
   readonly consumers: ConsumerLookup
   readonly monotonic: () => number
+  readonly bodyVariables?: BodyVariableLimits | undefined
   /** Of the client's connection; absent when it is a plain one. */
   readonly tls?: TlsView | undefined
 }
@@ -69,6 +72,9 @@ export class Response implements ResponseView {
   }
 }
 
+/** The defaults of the settings. */
+const DEFAULT_BODY_LIMITS: BodyVariableLimits = { postArgBytes: 1024 * 1024, graphqlBytes: 1024 * 1024 }
+
 /** The one implementation of {@link RequestContext}. The data path writes its public fields; plugins see the interface. */
 export class Context implements RequestContext {
   readonly method: string
@@ -91,6 +97,8 @@ export class Context implements RequestContext {
 
   /** Absent when the head announces none. */
   clientBody: ClientBody | undefined = undefined
+  /** Set by a match that cannot go on without the body: it has to be read, and the request matched again. */
+  isBodyWanted = false
   /** A phase waits for the client's body. */
   isReadingBody = false
   /** Present when somebody wants to see what the plugins did. */
@@ -117,8 +125,13 @@ export class Context implements RequestContext {
   #requestUri: string | undefined = undefined
   #id: string | undefined = undefined
   #slots: unknown[] | undefined = undefined
+  #bodyVariables: BodyVariables | undefined = undefined
+  /** Null before anybody asked. */
+  #queried: GraphqlOperation | undefined | null = null
+  #wasBodyRead = false
+  readonly #bodyLimits: BodyVariableLimits
   #variables: Map<string, VariableValue> | undefined = undefined
-  readonly #consumers: ConsumerLookup
+  #consumers: ConsumerLookup
 
   constructor(init: ContextInit) {
     this.method = init.method
@@ -140,6 +153,7 @@ export class Context implements RequestContext {
     this.stats.requestHeadBytes = headBytes(init.method.length + init.rawTarget.length + 10, init.rawHeaders)
     this.tls = init.tls
     this.#consumers = init.consumers
+    this.#bodyLimits = init.bodyVariables ?? DEFAULT_BODY_LIMITS
   }
 
   get id(): string {
@@ -201,7 +215,48 @@ export class Context implements RequestContext {
     return Buffer.from(newBody.buffer, newBody.byteOffset, newBody.length)
   }
 
+  /** Whether variables could tell more of the request if its body were read first; see {@link readForVariables}. */
+  get hasUnreadBody(): boolean {
+    const { clientBody } = this
+    if (this.#wasBodyRead || clientBody === undefined) return false
+    // It may be a conversation, whose end waits for what the upstream says.
+    if (this.headers.get('content-type')?.toLowerCase().startsWith('application/grpc')) return false
+    return (clientBody.length ?? 1) > 0 && (clientBody.length ?? 0) <= this.#mostForVariables()
+  }
+
+  /**
+   * Reads the body, so that variables tell of it; one that is too long for that stays unread. Rejects with BodyGoneError as
+   * {@link readBody} does.
+   */
+  async readForVariables(): Promise<void> {
+    this.#wasBodyRead = true
+    try {
+      await this.readBody(this.#mostForVariables())
+    } catch (error) {
+      if (!(error instanceof BodyTooLargeError)) throw error
+    }
+  }
+
+  /** What variables tell of the body that goes to the upstream; `undefined` as long as it was not read. */
+  get bodyVariables(): BodyVariables | undefined {
+    if (this.#bodyVariables) return this.#bodyVariables
+    const { newBody } = this
+    const bytes = newBody
+      ? Buffer.from(newBody.buffer, newBody.byteOffset, newBody.length)
+      : this.clientBody?.whole()
+    if (!bytes || bytes.length === 0) return undefined
+    this.#bodyVariables = new BodyVariables(bytes, this.headers.get('content-type'), this.#bodyLimits)
+    return this.#bodyVariables
+  }
+
+  /** The operation of a GraphQL request: of a GET in its argument `query`, of a POST in its body. */
+  get graphql(): GraphqlOperation | undefined {
+    if (this.method === 'POST') return this.bodyVariables?.graphql
+    return this.method === 'GET' ? this.#graphqlOfQuery() : undefined
+  }
+
   setBody(bytes: Uint8Array | string): void {
+    this.#bodyVariables = undefined
     this.newBody = typeof bytes === 'string' ? Buffer.from(bytes) : bytes
     this.headers.remove('transfer-encoding')
     this.headers.set('Content-Length', String(this.newBody.length))
@@ -243,6 +298,11 @@ export class Context implements RequestContext {
     this.#variables.set(name, value)
   }
 
+  /** Those of another snapshot, when the request is matched again. */
+  useConsumers(consumers: ConsumerLookup): void {
+    this.#consumers = consumers
+  }
+
   findConsumer(plugin: string, key: string): FoundConsumer | undefined {
     return this.#consumers.findConsumer(plugin, key)
   }
@@ -267,6 +327,19 @@ export class Context implements RequestContext {
   set<T>(slot: RequestSlot<T>, value: T): void {
     this.#slots ??= []
     this.#slots[slot.index] = value
+  }
+
+  #mostForVariables(): number {
+    return Math.max(this.#bodyLimits.postArgBytes, this.#bodyLimits.graphqlBytes)
+  }
+
+  #graphqlOfQuery(): GraphqlOperation | undefined {
+    if (this.#queried === null) {
+      const query = this.arg('query')
+      const isShort = query !== undefined && query.length <= this.#bodyLimits.graphqlBytes
+      this.#queried = isShort ? readGraphql(query) : undefined
+    }
+    return this.#queried
   }
 
   async #collect(body: ClientBody, maxBytes: number): Promise<Buffer> {

@@ -53,6 +53,9 @@ const NAMED: ReadonlyMap<string, Read> = new Map<string, Read>([
   ['upstream_status', (c) => c.upstreamStatuses],
   ['upstream_response_time', (c) => seconds(c.stats.upstreamMs)],
   ['apisix_upstream_response_time', (c) => c.stats.upstreamMs],
+  ['graphql_name', (c) => c.graphql?.name],
+  ['graphql_operation', (c) => c.graphql?.operation],
+  ['graphql_root_fields', (c) => c.graphql?.rootFields],
   ['remote_user', (c) => basicUser(c.headers.get('authorization'))],
 ])
 
@@ -60,6 +63,8 @@ const PREFIXED: readonly (readonly [prefix: string, read: (context: Context, res
   ['http_', (c, rest) => c.headers.get(rest.replaceAll('_', '-').toLowerCase())],
   ['arg_', (c, rest) => c.arg(rest)],
   ['cookie_', (c, rest) => c.cookie(rest)],
+  ['post_arg_', (c, rest) => c.bodyVariables?.postArg(rest)],
+  ['post_arg.', (c, rest) => c.bodyVariables?.postArgAt(rest)],
   ['uri_param_', (c, rest) => ownValue(c.pathParams, rest)],
   ['sent_http_', (c, rest) => responseHeader(c, rest)],
   ['ssl_', (c, rest) => c.tls?.variable(rest)],

@@ -112,9 +112,9 @@ export const APISIX_KEYS = {
   delete_uri_tail_slash: key(FLAG, 'match `/a/` as `/a`'),
   normalize_uri_like_servlet: key(FLAG, 'drop `;parameters` from path segments before matching'),
   match_uri_encoded_slash: key(FLAG, 'keep `%2F` apart from `/` when matching'),
-  max_post_args_readable_size: inert(
+  max_post_args_readable_size: key(
     integer(1, 65536),
-    'megabytes of a form body that `post_arg_*` may read',
+    'megabytes of a body that `post_arg_*` and `post_arg.*` may read (APISIX: 64)',
   ),
   show_upstream_status_in_response_header: key(
     FLAG,

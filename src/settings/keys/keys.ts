@@ -80,10 +80,7 @@ export const ROOT: SectionSpec = section({
     ),
     'what of nginx has a meaning here',
   ),
-  graphql: inert(
-    section({ max_size: inert(integer(1, 2 ** 31), 'bytes of a query that is parsed') }),
-    'GraphQL',
-  ),
+  graphql: key(section({ max_size: key(integer(1, 2 ** 31), 'bytes of a query that is parsed') }), 'GraphQL'),
   plugins: key(
     union('"all" or a list of plugin names', choice('all'), TEXTS),
     'plugins that may be used: `all`, or a list of names that replaces it',
