@@ -36,6 +36,9 @@ export interface IntakeParts {
   readonly onCompile?: ((key: string) => void) | undefined
 }
 
+/** What is shown may quote what was written, whose length is nobody's choice here. */
+const LONGEST_REASON = 1000
+
 /** Takes stored resources in one by one: compiles what can be used, and sets aside what cannot. */
 export class Intake implements KnownResources {
   /** Told of before it is met, or afterwards; then it has to be applied again. */
@@ -143,7 +146,8 @@ export class Intake implements KnownResources {
     const standIns =
       kind === 'ssls' ? compiler.refuseSsl(id, readRefused(value, problem, certificates)) : undefined
     const isServing = standIns?.isServing ?? this.graph.get(kind, id) !== undefined
-    const reason = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
+    const whole = standIns?.consequence ? `${problem}; ${standIns.consequence}` : problem
+    const reason = whole.length > LONGEST_REASON ? `${whole.slice(0, LONGEST_REASON)}…` : whole
     const sinceMs = this.#quarantine.get(nameOf(address))?.sinceMs ?? now()
     this.refused.set(nameOf(address), item)
     this.#quarantine.set(nameOf(address), { ...address, reason, modRevision, sinceMs, isServing })

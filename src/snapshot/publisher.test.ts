@@ -40,6 +40,19 @@ describe('Publisher', () => {
     assert.equal(world.pools.size, 0)
   })
 
+  it('serves on with what served when a round cannot be shown, and with the next one that can', async () => {
+    const world = compileWorld()
+    await world.write({ 'routes/1': { uri: '/a', upstream } })
+    const prepare = world.router.prepare
+    world.router.prepare = () => Promise.reject(new Error('a fault of ours'))
+    await world.write({ 'routes/2': { uri: '/b', upstream } })
+    assert.equal(world.match('/a')?.route.id, '1')
+    assert.equal(world.publisher.status.published, 1)
+    world.router.prepare = prepare
+    await world.write({ 'routes/3': { uri: '/c', upstream } })
+    assert.deepEqual([world.match('/a')?.route.id, world.match('/c')?.route.id], ['1', '3'])
+  })
+
   it('keeps an instance over edits that leave its configuration as it was, and replaces it when that changes', async () => {
     const { plugin, compiled, released } = observed('p')
     const world = compileWorld([plugin])

@@ -258,11 +258,19 @@ export class Publisher {
       this.#waiting = []
       this.#hasState = false
       this.#pending = revision
-      await this.#compile(changes)
-      await this.#compiler.stage()
-      // New names and services get a moment, so that what is shown has its nodes.
-      await this.#options.environment.upstreams.feeds?.firstAnswers()
-      this.#publish(revision)
+      try {
+        await this.#compile(changes)
+        await this.#compiler.stage()
+        // New names and services get a moment, so that what is shown has its nodes.
+        await this.#options.environment.upstreams.feeds?.firstAnswers()
+        this.#publish(revision)
+      } catch (error) {
+        // A fault of ours. It must not end the process, which would meet the same configuration at its next start.
+        this.#options.logger.error(
+          { err: error, revision },
+          'a configuration cannot be shown; what served serves on',
+        )
+      }
       for (const resolve of waiting) resolve()
     }
     this.#pending = undefined

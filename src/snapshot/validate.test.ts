@@ -26,6 +26,16 @@ describe('checkResource', () => {
     assert.equal(upstream.type, 'roundrobin')
   })
 
+  it('refuses a remote address that is a reference: nothing resolves it there', () => {
+    for (const address of [
+      { remote_addr: '$env://HOME' },
+      { remote_addrs: ['10.0.0.0/8', '$secret://vault/1/a'] },
+    ]) {
+      const message = checkResource('routes', { uri: '/a', upstream_id: 1, ...address }, { plugins })
+      assert.match(message ?? '', /^invalid configuration: remote_addr: invalid ip address: \$/)
+    }
+  })
+
   for (const value of [undefined, null, 1, 'text', [1]]) {
     it(`refuses ${JSON.stringify(value)} for every kind`, () => {
       for (const kind of KINDS) {

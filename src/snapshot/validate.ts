@@ -1,4 +1,5 @@
 import { compileExpression } from '../expr/compile.ts'
+import { createIpSet } from '../lib/ip-set.ts'
 import type { Kind } from '../model/kind.ts'
 import { parseProto } from '../model/proto.ts'
 import { isObject } from '../model/schema-value.ts'
@@ -60,6 +61,7 @@ const KIND_CHECKS: Readonly<Record<Kind, (value: Document, deps: CheckDeps) => C
       checkExclusive(value, 'host', 'hosts') ??
       checkExclusive(value, 'remote_addr', 'remote_addrs') ??
       checkSchema('routes', value) ??
+      checkRemoteAddresses(value) ??
       (yield* checkInlineUpstream(value)) ??
       (yield* checkReference(value, 'upstream_id', 'upstreams')) ??
       (yield* checkReference(value, 'service_id', 'services')) ??
@@ -182,6 +184,11 @@ function checkStreamPlugins({ plugins = {} }: StreamRoute): string | undefined {
 /** No protocol above TCP is known here. */
 function checkProtocol({ protocol }: StreamRoute): string | undefined {
   return protocol && `unknown protocol [${protocol.name}]`
+}
+
+/** The schema lets references to secrets pass for any text. */
+function checkRemoteAddresses({ remote_addr: one, remote_addrs: many = [] }: Route): string | undefined {
+  return failure(() => createIpSet(one === undefined ? many : [one]), 'invalid configuration: remote_addr: ')
 }
 
 function checkVars({ vars }: Route): string | undefined {
