@@ -48,3 +48,26 @@ export class Observer {
     throw new Error(`/${id} showed ${version}, which it was not at revision ${this.#atLeast} or later`)
   }
 }
+
+/** Looks at one route after the other, again and again, until it is told to stop; rejects then when a look was of no state that there was. */
+export function keepLooking(
+  observer: Observer,
+  ids: readonly (string | number)[],
+  versionOf: (id: string | number) => Promise<Seen>,
+): () => Promise<number> {
+  let isOver = false
+  let looks = 0
+  const looking = (async () => {
+    for (; !isOver; looks++) {
+      const id = ids[looks % ids.length]!
+      observer.saw(id, await versionOf(id))
+    }
+  })()
+  // Told when it is stopped.
+  looking.catch(() => undefined)
+  return async () => {
+    isOver = true
+    await looking
+    return looks
+  }
+}

@@ -4,7 +4,7 @@ import type { TestGateway } from '../../../src/testing/start-gateway.ts'
 import { startEtcd } from '../../support/etcd.ts'
 import { type EtcdCluster, type EtcdMember, startEtcdCluster } from '../../support/etcd-cluster.ts'
 import { eventually } from '../../support/watch-recording.ts'
-import { History } from './history.ts'
+import { History, keepLooking } from './history.ts'
 import {
   dataFolder,
   load,
@@ -149,11 +149,7 @@ describe('C6: the leader goes', () => {
     }
     await eventually('the beginning', async () => (await versionOf(gateway, 2)) === 'first')
     const done = load(t, gateway, ROUTES)
-    let isOver = false
-    const looking = (async () => {
-      const observer = history.observer()
-      for (let i = 0; !isOver; i++) observer.saw(i % 3, await versionOf(gateway, i % 3))
-    })()
+    const looked = keepLooking(history.observer(), ROUTES, (id) => versionOf(gateway, id))
     for (let round = 0; round < 2; round++) {
       for (let i = 0; i < 30; i++) {
         // Told before it is written, so that no look can come first; two writers there are not.
@@ -173,8 +169,7 @@ describe('C6: the leader goes', () => {
     const startedAt = performance.now()
     await eventually('the last write', async () => (await versionOf(gateway, 0)) === 'last')
     assert.ok(performance.now() - startedAt < 3000)
-    isOver = true
-    await looking
+    t.diagnostic(`${await looked()} looks, each at a state that there was, none older than the one before`)
     await done(50)
   })
 })
