@@ -93,7 +93,7 @@ export class Primary {
       item: (key) => this.store.item(key),
       isSetAside: (item) => inquest.isBarred(item),
     })
-    const metrics = new WorkerMetrics(environment.metrics, pool)
+    const metrics = new WorkerMetrics(environment.metrics, pool, environment.agentTypes)
     this.#workshop = {
       environment,
       publisher,

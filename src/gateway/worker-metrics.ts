@@ -1,7 +1,12 @@
 import type { WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
+import { OVERFLOW } from '../observe/label-census.ts'
 import { MergedExposition } from '../observe/merged-exposition.ts'
 import type { MetricRegistry } from '../observe/metrics.ts'
+import type { AgentTypes } from './agent-types.ts'
+
+/** The names of types have no characters that are escaped. */
+const AGENT_TYPE = /[{,]agent_type="([^"]*)"/
 
 type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places' | 'restarts' | 'renewals'>
 
@@ -13,11 +18,14 @@ export class WorkerMetrics {
   readonly #own: MetricRegistry
   readonly #pool: CountedPool
   readonly #last = new Map<WorkerProcess, string>()
+  readonly #agentTypes: AgentTypes | undefined
   #ended = new MergedExposition()
 
-  constructor(own: MetricRegistry, pool: CountedPool) {
+  /** `agentTypes`: what is registered; absent without a registry. */
+  constructor(own: MetricRegistry, pool: CountedPool, agentTypes?: AgentTypes) {
     this.#own = own
     this.#pool = pool
+    this.#agentTypes = agentTypes
   }
 
   /** Adds the series about the workers themselves. */
@@ -75,8 +83,19 @@ export class WorkerMetrics {
     let own = ''
     for await (const piece of this.#own.exposeInSlices()) own += piece
     yield own
+    this.#forgetTypes()
     yield this.#ended.expose()
     yield* this.#last.values()
+  }
+
+  /** Workers that live do so themselves. */
+  #forgetTypes(): void {
+    const types = this.#agentTypes
+    if (!types) return
+    this.#ended.keepOnly((series) => {
+      const type = AGENT_TYPE.exec(series)?.[1]
+      return type === undefined || type === '' || type === OVERFLOW || types.isKnown(type)
+    })
   }
 
   async #ask(worker: WorkerProcess): Promise<void> {

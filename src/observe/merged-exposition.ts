@@ -22,6 +22,13 @@ export class MergedExposition {
     }
   }
 
+  /** Takes series away; `series` is what stands before the value: `name{label="value"}`. */
+  keepOnly(isKept: (series: string) => boolean): void {
+    for (const { samples } of this.#families.values()) {
+      for (const series of samples.keys()) if (!isKept(series)) samples.delete(series)
+    }
+  }
+
   expose(): string {
     const names = [...this.#families.keys()].sort()
     return names.map((name) => exposeFamily(this.#families.get(name)!)).join('')

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
+import { WebSocket } from 'ws'
 import { type FakeUpstream, fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { ADMIN_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
 import { eventually } from '../support/watch-recording.ts'
+import { webSocketUpstream } from '../support/websocket.ts'
 
 const UPSTREAM = { service_name: 'chat', discovery_type: 'registry' }
 
@@ -52,6 +56,15 @@ async function startThree(t: TestContext, gateway: RegistryGateway): Promise<Fak
   for (const id of ['n1', 'n2', 'n3']) servers.push(await startNode(t, gateway, { id }))
   await served(gateway, 'n1', 'n2', 'n3')
   return servers
+}
+
+/** Opens a WebSocket; resolves with the answer to its handshake. */
+async function dial(t: TestContext, gateway: RegistryGateway, agent: string) {
+  const url = gateway.proxyUrl.replace('http', 'ws')
+  const socket = new WebSocket(url, { headers: { 'x-agent-id': agent } })
+  t.after(() => socket.terminate())
+  const [response] = (await once(socket, 'upgrade')) as [IncomingMessage]
+  return { socket, response }
 }
 
 const BALANCERS = ['roundrobin', 'wrr_dynamic', 'least_conn', 'ewma', 'chash', 'ketama', 'random']
@@ -147,6 +160,20 @@ describe('a request that names an agent in X-Agent-Id', { concurrency: 2 }, () =
     await eventually('the second agent', also, 20_000)
     assert.ok(server.requests.length > 0)
     assert.equal((await askFor(gateway, 'chat/also')).fallback, null)
+  })
+
+  it('opens a WebSocket there, or elsewhere with a word in the answer', async (t) => {
+    const gateway = await start(t, {}, { enable_websocket: true })
+    const node = await webSocketUpstream(t)
+    await startNode(t, gateway, { id: 'n1', endpoint: `http://${node.address}` })
+    const open = async (agent: string) => {
+      const { socket, response } = await dial(t, gateway, agent)
+      socket.terminate()
+      return [response.statusCode, response.headers['x-agent-fallback']]
+    }
+    await eventually('the agent', async () => (await askFor(gateway, 'chat/n1')).status === 426, 20_000)
+    assert.deepEqual(await open('chat/n1'), [101, undefined])
+    assert.deepEqual(await open('chat/nobody'), [101, '1'])
   })
 
   it('means nothing to an upstream that is not of the registry', async (t) => {

@@ -10,6 +10,9 @@ import { REGISTRY_KEY, type RegistryGateway, startRegistryGateway } from '../sup
 import { slowness } from '../support/slowness.ts'
 import { eventually } from '../support/watch-recording.ts'
 
+/** How much longer than on a machine that does nothing else things may take. */
+const GRACE_MS = slowness() === 1 ? 0 : 20_000
+
 const releases: (() => Promise<void>)[] = []
 let shared: RunningEtcd
 let prefixes = 0
@@ -104,7 +107,7 @@ describe('traffic to registered agents', { concurrency: 4 }, () => {
     await startNode(t, one, { id: 'n1' })
     const began = Date.now()
     await eventuallyAnswers(two, 2, ['n1'])
-    assert.ok(Date.now() - began < 1000)
+    assert.ok(Date.now() - began < 1000 + GRACE_MS)
     assert.equal((await two.registry('GET', 'agents/chat/n1')).status, 200)
     await startNode(t, two, { id: 'n2' })
     await eventuallyAnswers(one, 4, ['n1', 'n2'])
@@ -173,8 +176,12 @@ describe('traffic to registered agents', { concurrency: 4 }, () => {
     for (const id of ['n1', 'n2']) await startNode(t, gateway, { id, claim })
     await gateway.registry('PUT', 'nodes/n1/heartbeat', { status: 'degraded' })
     await eventually('a tenth', async () => ((await ask(gateway, 44)).n1 ?? 0) <= 5)
+    const recoveredAt = performance.now()
     await gateway.registry('PUT', 'nodes/n1/heartbeat', { status: 'running' })
-    assert.ok(((await ask(gateway, 44)).n1 ?? 0) <= 12, 'not all at once')
+    const { n1 = 0 } = await ask(gateway, 44)
+    // A machine that takes seconds for these has seen it climb.
+    const isSoon = performance.now() - recoveredAt < 2000
+    assert.ok(n1 <= (isSoon ? 12 : 22), `not all at once: ${n1} of 44`)
     await eventually('half of it', async () => ((await ask(gateway, 44)).n1 ?? 0) >= 21, 40_000)
   })
 
@@ -403,7 +410,7 @@ describe('the registry while etcd is in trouble', { concurrency: 2 }, () => {
         },
         20_000,
       )
-      assert.ok(Date.now() - emptied < 8000)
+      assert.ok(Date.now() - emptied < 8000 + GRACE_MS)
       await eventually('the state', () => registration.state === 'registered')
     })
     assert.deepEqual(failed, {})

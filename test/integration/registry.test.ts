@@ -5,7 +5,11 @@ import { createLogger } from '../../src/observe/logger.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { type RunningEtcd, startEtcd } from '../support/etcd.ts'
 import { ADMIN_KEY, REGISTRY_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
+import { slowness } from '../support/slowness.ts'
 import { eventually } from '../support/watch-recording.ts'
+
+/** How much longer than on a machine that does nothing else things may take. */
+const GRACE_MS = slowness() === 1 ? 0 : 20_000
 
 const releases: (() => Promise<void>)[] = []
 let etcd: RunningEtcd
@@ -225,7 +229,7 @@ for (const [name, start] of Object.entries(STORES)) {
         assert.equal(beat.status, 200)
         return (await gateway.registry('GET', 'agents')).body.total === 0
       })
-      assert.ok(Date.now() - began < 6000)
+      assert.ok(Date.now() - began < 4000 + GRACE_MS)
       await eventually('the event', () => events.removed.length === 1)
       assert.equal(events.removed[0]!.data.reason, 'lease_expired')
       const gone = await gateway.registry('PUT', 'nodes/silent/heartbeat', {})
@@ -294,7 +298,7 @@ for (const [name, start] of Object.entries(STORES)) {
       await gateway.registry('DELETE', 'nodes/n1?drain_s=1')
       await eventually('the end', async () => (await gateway.registry('GET', 'nodes/n1')).status === 404)
       const tookMs = Date.now() - began
-      assert.ok(tookMs >= 950 && tookMs < 3000, `${tookMs} ms`)
+      assert.ok(tookMs >= 950 && tookMs < 3000 + GRACE_MS, `${tookMs} ms`)
     })
 
     it('finds agents by type, node, capabilities, labels and status, page by page', async (t) => {
@@ -365,7 +369,7 @@ for (const [name, start] of Object.entries(STORES)) {
       await openEvents(t, gateway)
       const began = Date.now()
       await gateway.stop()
-      assert.ok(Date.now() - began < 3000)
+      assert.ok(Date.now() - began < 3000 + GRACE_MS)
     })
   })
 }

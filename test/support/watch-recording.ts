@@ -26,7 +26,7 @@ export function record(store: ConfigStore, prefix: string, fromRevision: number)
 }
 
 /** Polls until `condition` holds; fails with `what` when it does not within the deadline. */
-export async function eventually(what: string, condition: () => unknown, deadlineMs = 10_000): Promise<void> {
+export async function eventually(what: string, condition: () => unknown, deadlineMs = 30_000): Promise<void> {
   const end = Date.now() + deadlineMs
   while (!(await condition())) {
     if (Date.now() > end) assert.fail(`not within ${deadlineMs} ms: ${what}`)
