@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { SYSTEM_CLOCK } from '../lib/clock.ts'
 import type { Deadline } from '../lifecycle/deadline.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
@@ -18,6 +19,7 @@ import { answerDiscovery } from './discovery-feed.ts'
 import type { Environment } from './environment.ts'
 import { HealthFeed } from './health-feed.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
+import { askPluginCheck } from './own-plugins/check-feed.ts'
 import type { OwnPlugins } from './own-plugins/own-plugins.ts'
 import { Inquest } from './poison/inquest.ts'
 import { RefusedInWorkers } from './poison/refused-in-workers.ts'
@@ -29,6 +31,7 @@ import { takenOver } from './taken-over.ts'
 import { WorkerMetrics } from './worker-metrics.ts'
 import { spreadWorkerOperations } from './worker-operation-feed.ts'
 import {
+  type ChosenPorts,
   type WorkerAddresses,
   type WorkerPrepared,
   type WorkerStart,
@@ -101,7 +104,7 @@ export class Primary {
       metrics,
       inquest,
       refused,
-      settings,
+      ports: { asked: settings, chosen: settings },
       addresses: undefined,
     }
     metrics.count()
@@ -111,7 +114,7 @@ export class Primary {
   /** Resolves with where the workers listen, when all of them do. */
   async start(): Promise<{ plain: readonly ListenAddress[]; secure: readonly ListenAddress[] }> {
     const workshop = this.#workshop!
-    workshop.settings = await withChosenPorts(workshop.settings)
+    workshop.ports = await withChosenPorts(workshop.ports.asked)
     await workshop.pool.start()
     this.#onChange()
     return workshop.addresses!
@@ -135,18 +138,23 @@ export class Primary {
   /** The same, with what workers take over from these settings; when they cannot be replaced, those after them have the settings as they were. */
   async takeOver(next: Settings): Promise<void> {
     const workshop = this.#workshop!
-    const before = workshop.settings
-    workshop.settings = takenOver(before, next)
+    const before = workshop.ports
+    workshop.ports = await withChosenPorts(takenOver(before.asked, next), before)
     try {
-      await workshop.pool.swap(workshop.settings.gatewright.workers)
+      await workshop.pool.swap(workshop.ports.asked.gatewright.workers)
     } catch (error) {
-      workshop.settings = before
+      workshop.ports = before
       throw error
     }
   }
 
   /** Own plugins are read anew with each worker: what waits for its turn has loaded none of them. */
   #development(own: OwnPlugins): Pick<PoolOptions<WorkerAddresses>, 'warm' | 'onPrepared'> {
+    const newest = () => {
+      const { serving, generation } = this.#workshop!.pool
+      return serving.find((worker) => worker.generation === generation)?.link
+    }
+    own.ask = (check) => askPluginCheck(newest(), check, SYSTEM_CLOCK)
     return {
       warm: ({ link }) => link.ask('warm', this.#describe()),
       onPrepared: async (answer) => {
@@ -279,7 +287,8 @@ export class Primary {
   }
 
   #describe(): WorkerStart {
-    const { settings, environment } = this.#workshop!
+    const { environment, ports } = this.#workshop!
+    const settings = ports.chosen
     return {
       settings: workerSettings(settings, environment.debug.settings),
       plugins: this.#productPlugins(),
@@ -289,7 +298,11 @@ export class Primary {
   }
 
   #take(addresses: WorkerAddresses): void {
-    this.#workshop!.addresses ??= addresses
+    const workshop = this.#workshop!
+    const { addresses: before, environment } = workshop
+    workshop.addresses = addresses
+    if (before && !isDeepStrictEqual(before, addresses))
+      environment.logger.info({ addresses, before }, 'the proxy listens elsewhere')
   }
 
   #onChange(): void {
@@ -320,6 +333,6 @@ interface Workshop {
   readonly metrics: WorkerMetrics
   readonly inquest: Inquest
   readonly refused: RefusedInWorkers<WorkerProcess>
-  settings: Settings
+  ports: ChosenPorts
   addresses: WorkerAddresses | undefined
 }

@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { DebugSettings, ListenAddress, Settings } from '../settings/settings.ts'
 import type { DescribedPlugin } from './own-plugins/described-plugin.ts'
 
@@ -55,15 +56,29 @@ export function workerSettings(settings: Settings, debug: DebugSettings): Settin
   }
 }
 
-/** The settings with a free port wherever one is to be chosen: all workers, and those that come later, must have the same one. */
-export async function withChosenPorts(settings: Settings): Promise<Settings> {
-  const { apisix } = settings
-  const chosen = async <A extends ListenAddress>(addresses: readonly A[]): Promise<A[]> =>
-    Promise.all(
+/** Settings, and the same with a port for each listener. */
+export interface ChosenPorts {
+  readonly asked: Settings
+  readonly chosen: Settings
+}
+
+/**
+ * The settings with a free port wherever one is to be chosen: all workers, and those that come later, must have the same one. Listeners that are asked
+ * for as they were `before` keep theirs.
+ */
+export async function withChosenPorts(asked: Settings, before?: ChosenPorts): Promise<ChosenPorts> {
+  const { apisix } = asked
+  const choose = async <A extends ListenAddress>(pick: (apisix: Settings['apisix']) => readonly A[]) => {
+    const addresses = pick(apisix)
+    if (before && isDeepStrictEqual(addresses, pick(before.asked.apisix))) return pick(before.chosen.apisix)
+    return Promise.all(
       addresses.map(async (one) => (one.port === 0 ? { ...one, port: await freePort(one.ip) } : one)),
     )
-  const ssl = apisix.ssl.enable ? { ...apisix.ssl, listen: await chosen(apisix.ssl.listen) } : apisix.ssl
-  return { ...settings, apisix: { ...apisix, node_listen: await chosen(apisix.node_listen), ssl } }
+  }
+  const node_listen = await choose((one) => one.node_listen)
+  const { ssl } = apisix
+  const listen = ssl.enable ? await choose((one) => (one.ssl.enable ? one.ssl.listen : [])) : ssl.listen
+  return { asked, chosen: { ...asked, apisix: { ...apisix, node_listen, ssl: { ...ssl, listen } } } }
 }
 
 function freePort(ip: string): Promise<number> {
