@@ -69,6 +69,8 @@ export interface AdminDeps {
   readonly reloadPlugins?: (() => Promise<void>) | undefined
   /** Who is recognised by a key of an authentication plugin, as of the last snapshot; without it the store is searched. */
   readonly consumers?: { owners(plugin: string, key: string): readonly KeyOwner[] } | undefined
+  /** What plugins that this process has not loaded have against a document that passed all other checks: the message of a 400. */
+  readonly checkElsewhere?: ((kind: Kind, document: object) => Promise<string | undefined>) | undefined
   /** Whether `apisix.proxy_mode` has streams; without, everything about `stream_routes` is refused. */
   readonly hasStreams?: boolean | undefined
   /** Where service instances register; absent when they cannot. */

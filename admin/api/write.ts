@@ -96,6 +96,8 @@ export async function checkDocument(
     },
   })
   if (message !== undefined) throw refuse(400, message)
+  const late = await deps.checkElsewhere?.(resource.kind, document)
+  if (late !== undefined) throw refuse(400, late)
   await resource.extraCheck?.(deps, document, ownId)
 }
 

@@ -5,6 +5,7 @@ import Fastify, {
   type FastifyRequest,
 } from 'fastify'
 import { VERSION } from '../lib/version.ts'
+import type { Kind } from '../model/kind.ts'
 import { type AuditLog, createAuditLog } from '../observe/audit-log.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -37,6 +38,8 @@ export interface AdminApiDeps {
   readonly cluster: Pick<Cluster, 'list'>
   readonly registry: RegistryApiDeps | undefined
   readonly audit: Pick<AuditLog, 'write'> | undefined
+  /** What plugins that this process has not loaded have against a document. */
+  checkElsewhere?(kind: Kind, document: object): Promise<string | undefined>
   /** Rejects with a `PluginReloadError` when the list of plugins cannot be taken over. */
   reloadPlugins(): Promise<void>
 }
@@ -44,7 +47,10 @@ export interface AdminApiDeps {
 export type CreateAdminApi = (deps: AdminApiDeps) => FastifyPluginAsync
 
 export interface AdminParts
-  extends Pick<AdminApiDeps, 'graph' | 'store' | 'applied' | 'cluster' | 'consumers' | 'reloadPlugins'> {
+  extends Pick<
+    AdminApiDeps,
+    'graph' | 'store' | 'applied' | 'cluster' | 'consumers' | 'reloadPlugins' | 'checkElsewhere'
+  > {
   readonly create: CreateAdminApi
 }
 
@@ -58,7 +64,7 @@ export class AdminListener {
 
   constructor(
     { settings, plugins, logger, registry }: Environment,
-    { graph, store, create, applied, cluster, consumers, reloadPlugins }: AdminParts,
+    { graph, store, create, applied, cluster, consumers, reloadPlugins, checkElsewhere }: AdminParts,
   ) {
     const { admin } = settings.deployment
     const own = logger.child({ listener: 'admin' })
@@ -91,6 +97,7 @@ export class AdminListener {
         hasStreams: settings.apisix.proxy_mode !== 'http',
         audit: this.#audit,
         reloadPlugins,
+        ...(checkElsewhere && { checkElsewhere }),
       }),
     )
   }

@@ -280,6 +280,7 @@ function storeComponent({ environment, surroundings, link, lastGood }: Workshop)
 
 function adminComponent(work: Workshop): Component {
   const { environment, surroundings, publisher, addresses, link, enabled } = work
+  const own = surroundings.development?.own
   let listener: AdminListener | undefined
   return {
     name: 'admin',
@@ -294,6 +295,7 @@ function adminComponent(work: Workshop): Component {
         cluster: work.cluster,
         consumers: keyOwners(publisher),
         reloadPlugins: () => enabled.reload(),
+        ...(own && { checkElsewhere: (kind, document) => own.check(kind, document) }),
       })
       addresses.admin = await listener.listen(environment.settings.deployment.admin.admin_listen)
     },

@@ -8,6 +8,7 @@ import { Link } from '../lifecycle/workers/link.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import type { AnyPlugin } from '../plugin/definition.ts'
 import type { LocalOperations } from '../plugin/node-operations.ts'
+import type { PluginRegistry } from '../plugin/registry.ts'
 import { createRouter } from '../router/match.ts'
 import type { Settings } from '../settings/settings.ts'
 import type { Barred } from '../snapshot/barred.ts'
@@ -24,6 +25,7 @@ import { createEnvironment, type Environment } from './environment.ts'
 import { RelayedHealth } from './health-feed.ts'
 import { removeSeriesOfTheGone } from './known-owners.ts'
 import { relayedNodeOperations } from './node-operation-feed.ts'
+import { answerPluginChecks } from './own-plugins/check-feed.ts'
 import { describePlugin } from './own-plugins/described-plugin.ts'
 import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './own-plugins/worker-loader.ts'
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
@@ -61,6 +63,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   link.on('listen', () => worker.parts!.listen())
   link.on('metrics', (place: number | null) => worker.parts!.expose(place ?? undefined))
   answerWorkerOperations(link, () => worker.parts)
+  answerPluginChecks(link, () => worker.parts?.plugins)
   // It may have begun with the list as it was before.
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
   link.on('draining', () => worker.parts!.startDraining())
@@ -186,6 +189,10 @@ class WorkerParts {
   async listen(): Promise<WorkerAddresses> {
     this.#reload.mounting()
     return this.#plane.start()
+  }
+
+  get plugins(): PluginRegistry {
+    return this.#environment.plugins
   }
 
   find(plugin: string): AnyPlugin | undefined {

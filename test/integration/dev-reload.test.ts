@@ -153,6 +153,13 @@ it('a plugin that is saved in dev', async (t) => {
     const { not_served } = await node.status()
     assert.equal(not_served[0]?.resource, 'routes/1')
     assert.match(not_served[0]!.reason, /I do not like it/)
+    await node.ends('live')
+    const refused = await node.put('routes/4', { uri: '/say', plugins: { say: { b: 'x' } } })
+    assert.equal(refused.status, 400)
+    assert.equal(
+      await refused.text(),
+      '{"error_msg":"failed to check the configuration of plugin say err: I do not like it"}\n',
+    )
   })
 
   await t.test('may be a new one, and may vanish', async () => {

@@ -11,7 +11,7 @@ const FACTS = [
     'scope',
     'runPolicy',
   ] as const),
-  ...(['secretFields', 'consumerKey'] as const),
+  ...(['secretFields', 'hiddenFields', 'consumerKey', 'phases'] as const),
 ] satisfies (keyof AnyPlugin)[]
 
 /** What a process that never loads a plugin knows of it: all that is plain data. */

@@ -1,3 +1,5 @@
+import type { Kind } from '../../model/kind.ts'
+import type { PluginConfigs } from '../../model/types.ts'
 import type { AnyPlugin } from '../../plugin/definition.ts'
 import type { PluginRegistry } from '../../plugin/registry.ts'
 import type { Settings } from '../../settings/settings.ts'
@@ -5,6 +7,7 @@ import { nameOf } from '../../snapshot/graph.ts'
 import type { Publisher } from '../../snapshot/publisher.ts'
 import type { Catalogue } from '../load-plugins.ts'
 import { mentions } from '../plugin-reload.ts'
+import type { PluginCheck } from './check-feed.ts'
 import { type DescribedPlugin, definitionOf } from './described-plugin.ts'
 
 export interface OwnPluginsParts {
@@ -31,6 +34,8 @@ export class OwnPlugins {
   #refused: readonly Refused[] = []
   /** Awaited by a worker that is ready to take the place of another one; a rejection keeps it from that. */
   gate: (() => Promise<void>) | undefined
+  /** Asks a worker, which has loaded the plugins. */
+  ask: ((check: PluginCheck) => Promise<string | undefined>) | undefined
 
   constructor(builtIn: Catalogue) {
     this.#catalogue = { ...builtIn }
@@ -62,6 +67,23 @@ export class OwnPlugins {
     plugins.setEnabled([...others.map(({ name }) => name), ...this.#known.keys()])
     const names = [...removed, ...changed.map(({ name }) => name)]
     await publisher.reconsider(mentions(names), { keepsLastGood: false })
+  }
+
+  /**
+   * What own plugins have against a document that fits their schemas, in the words of contract §1.7; `undefined` also when no worker
+   * says so in time.
+   */
+  async check(
+    kind: Kind,
+    { plugins = {} }: { readonly plugins?: PluginConfigs },
+  ): Promise<string | undefined> {
+    const place = kind === 'consumers' || kind === 'credentials' ? 'consumer' : 'resource'
+    for (const [name, config] of Object.entries(plugins)) {
+      const problem = this.#known.has(name) ? await this.ask?.([name, config, place]) : undefined
+      if (problem === undefined) continue
+      return place === 'consumer' ? `invalid plugins configuration: ${problem}` : problem
+    }
+    return undefined
   }
 
   /** What the workers cannot use. */
