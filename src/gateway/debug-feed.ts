@@ -28,7 +28,7 @@ export class WorkersDebug implements DebugSource {
 
   set(settings: Partial<DebugSettings>): void {
     this.#own.set(settings)
-    for (const link of this.#links()) link.tell('debug', settings)
+    for (const link of this.#links()) link.tellLatest('debug', settings)
   }
 
   readonly timeline: DebugSource['timeline'] = {

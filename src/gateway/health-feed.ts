@@ -15,7 +15,7 @@ export class HealthFeed {
   /** For the monitor's `onNode`. */
   readonly onNode = (upstream: string, node: string, change: HealthChange | undefined): void => {
     const news: NodeNews = [upstream, node, change ?? null]
-    for (const link of this.#links) link.tell(NEWS, [news])
+    for (const link of this.#links) link.tellLatest(NEWS, [news], keyOf(upstream, node))
   }
 
   attach(link: Link, monitor: HealthMonitor): void {

@@ -133,7 +133,7 @@ class WorkerParts {
       onPublish: ({ revision }) => {
         words.compiled()
         this.#tellRefused()
-        link.tell('applied', revision)
+        link.tellLatest('applied', revision)
       },
     })
     link.on('bar', (all: readonly Barred[]) => {
@@ -219,7 +219,7 @@ class WorkerParts {
   /** The primary, which does not compile all plugins, does not find out by itself. */
   #tellRefused(): void {
     const { quarantined } = this.#publisher.status
-    if (quarantined.length > 0 || this.#refusedCount !== 0) this.#link.tell('refused', quarantined)
+    if (quarantined.length > 0 || this.#refusedCount !== 0) this.#link.tellLatest('refused', quarantined)
     this.#refusedCount = quarantined.length
   }
 

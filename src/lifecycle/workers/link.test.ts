@@ -50,4 +50,65 @@ describe('a link between processes', () => {
     near.close()
     assert.deepEqual(new Set(await Promise.all(asked)), new Set(['failed']))
   })
+
+  /** A pipe whose other end does not read until it is told to. */
+  function clogged() {
+    const sent: (readonly unknown[])[] = []
+    const waiting: (() => void)[] = []
+    let overruns = 0
+    const link = new Link(
+      {
+        send: (message, done) => {
+          sent.push(message as readonly unknown[])
+          waiting.push(() => done(null))
+        },
+        onMessage: () => undefined,
+        onClose: () => undefined,
+      },
+      { onOverrun: () => overruns++ },
+    )
+    const turn = () => new Promise((resolve) => setImmediate(resolve))
+    const read = async () => {
+      for (let done = waiting.shift(); done; done = waiting.shift()) {
+        done()
+        await turn()
+      }
+    }
+    return { link, sent, turn, read, overruns: () => overruns }
+  }
+
+  it('keeps only the latest of what counts as it is now, while the other side does not read', async () => {
+    const { link, sent, turn, read } = clogged()
+    link.tell('first')
+    await turn()
+    for (let i = 0; i < 100_000; i++) {
+      link.tellLatest('state', i)
+      link.tellLatest('node', i, String(i % 3))
+    }
+    await read()
+    assert.deepEqual(sent.slice(1), [
+      [
+        ['state', 0, 99_999],
+        ['node', 0, 99_999],
+        ['node', 0, 99_997],
+        ['node', 0, 99_998],
+      ],
+    ])
+    link.tellLatest('state', 'new')
+    await turn()
+    assert.deepEqual(sent.at(-1), [['state', 0, 'new']])
+  })
+
+  it('keeps so much and no more for a side that does not read, and says so once', async () => {
+    const { link, sent, turn, read, overruns } = clogged()
+    link.tell('first')
+    await turn()
+    for (let i = 0; i < 50_000; i++) link.tell('news', i)
+    link.tellLatest('state', 1)
+    for (let i = 0; i < 5000; i++) link.tellAtOnce('word', i)
+    assert.equal(overruns(), 1)
+    assert.equal(sent.length, 1001)
+    await read()
+    assert.equal(sent.flat().filter((frame) => (frame as unknown[])[0] === 'news').length, 20_000)
+  })
 })

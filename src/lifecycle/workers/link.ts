@@ -12,7 +12,7 @@ export interface Channel {
 export type Handler = (body: any) => unknown
 
 /** Topic, number of the question (0 for what is told), body. */
-type Frame = readonly [topic: string, id: number, body: unknown]
+type Frame = [topic: string, id: number, body: unknown]
 
 interface Outstanding {
   resolve(value: unknown): void
@@ -21,10 +21,19 @@ interface Outstanding {
 
 /** Questions without an answer at one time; more are refused at once. */
 const MAX_OUTSTANDING = 10_000
+/** Frames that wait because the other side does not read; what is told beyond is lost, see {@link LinkOptions}. */
+const MAX_QUEUED = 20_000
+/** Words told at once that are not on their way yet. */
+const MAX_AT_ONCE = 1000
 /** Frames in one message, so that a long list does not keep the other side from its requests. */
 const MAX_FRAMES = 500
 const ANSWER = '='
 const FAILURE = '!'
+
+export interface LinkOptions {
+  /** The other side has not read for so long that no more is kept for it: what it misses from now on is lost. Called once. */
+  onOverrun?(): void
+}
 
 /**
  * Tells and asks across processes. What is said in one turn of the event loop goes as one message, and the next one waits until that is on
@@ -36,13 +45,19 @@ export class Link {
   readonly #outstanding = new Map<number, Outstanding>()
   readonly #closeListeners: (() => void)[] = []
   #queue: Frame[] = []
+  /** Those of the queue that give way to a later one. */
+  readonly #latest = new Map<string, Frame>()
   #lastId = 0
   #isFlushDue = false
   #isSending = false
   #isClosed = false
+  #isOverrun = false
+  #atOnce = 0
+  readonly #options: LinkOptions
 
-  constructor(channel: Channel) {
+  constructor(channel: Channel, options: LinkOptions = {}) {
     this.#channel = channel
+    this.#options = options
     channel.onMessage((message) => this.#receive(message))
     channel.onClose(() => this.#close())
   }
@@ -69,12 +84,33 @@ export class Link {
 
   /** Without effect when the other side is gone. */
   tell(topic: string, body?: unknown): void {
-    this.#push([topic, 0, body])
+    if (this.#queue.length < MAX_QUEUED) this.#push([topic, 0, body])
+    else this.#overrun()
   }
 
-  /** As {@link tell}, ahead of all that waits, and out of this process when this returns unless the pipe is full: for what may be the last word. */
+  /** As {@link tell}, of what counts only as it is now: whatever of the same topic and part still waits gives way to it. */
+  tellLatest(topic: string, body: unknown, part = ''): void {
+    const key = `${topic}\n${part}`
+    const waiting = this.#latest.get(key)
+    if (waiting) waiting[2] = body
+    else if (this.#queue.length >= MAX_QUEUED) this.#overrun()
+    else if (!this.#isClosed) {
+      const frame: Frame = [topic, 0, body]
+      this.#latest.set(key, frame)
+      this.#push(frame)
+    }
+  }
+
+  /**
+   * As {@link tell}, ahead of all that waits, and out of this process when this returns unless the pipe is full: for what may be the last
+   * word. Lost when the other side does not read.
+   */
   tellAtOnce(topic: string, body?: unknown): void {
-    if (!this.#isClosed) this.#channel.send([[topic, 0, body] satisfies Frame], () => undefined)
+    if (this.#isClosed || this.#atOnce >= MAX_AT_ONCE) return
+    this.#atOnce++
+    this.#channel.send([[topic, 0, body] satisfies Frame], () => {
+      this.#atOnce--
+    })
   }
 
   /** Rejects when the other side fails, has no such topic or goes away, or when too much is outstanding. */
@@ -88,6 +124,12 @@ export class Link {
       this.#outstanding.set(id, { resolve: resolve as (value: unknown) => void, reject })
       this.#push([topic, id, body])
     })
+  }
+
+  #overrun(): void {
+    if (this.#isOverrun || this.#isClosed) return
+    this.#isOverrun = true
+    this.#options.onOverrun?.()
   }
 
   #push(frame: Frame): void {
@@ -104,6 +146,7 @@ export class Link {
   #flush(): void {
     if (this.#isClosed || this.#isSending || this.#queue.length === 0) return
     const frames = this.#queue.splice(0, MAX_FRAMES)
+    this.#latest.clear()
     this.#isSending = true
     this.#channel.send(frames, () => {
       this.#isSending = false
@@ -156,6 +199,7 @@ export class Link {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#queue = []
+    this.#latest.clear()
     for (const { reject } of this.#outstanding.values()) reject(gone())
     this.#outstanding.clear()
     for (const listener of this.#closeListeners) listener()

@@ -179,6 +179,18 @@ describe('the pool of workers', () => {
     }
   })
 
+  it('ends one that does not read what it is told, before that is too much', async () => {
+    const { pool, processes, settle } = stage(1)
+    await pool.start()
+    await settle()
+    const [{ link }] = pool.serving as [(typeof pool.serving)[number]]
+    processes[0]!.forked.send = () => undefined
+    for (let i = 0; i < 20_000; i++) link.tell('news', i)
+    assert.equal(processes[0]!.isGone, false)
+    for (let i = 0; i < 1000; i++) link.tell('news', i)
+    assert.equal(processes[0]!.isGone, true)
+  })
+
   it('does not take a SIGKILL from elsewhere for a fault of the worker', async () => {
     const { pool, processes, crashed, settle } = stage(1)
     await pool.start()

@@ -49,7 +49,12 @@ export class WorkerProcess {
     this.pid = forked.pid
     this.generation = generation
     this.startedAtMs = options.clock.nowMs()
-    this.link = new Link(forked)
+    this.link = new Link(forked, {
+      onOverrun: () => {
+        options.onHang(this)
+        this.kill()
+      },
+    })
     this.#ended = new Promise((resolve) => {
       forked.onExit((how) => {
         this.#state = 'gone'
