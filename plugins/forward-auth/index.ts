@@ -50,8 +50,10 @@ function compileAsk(config: ForwardAuthConfig, host: InstanceHost) {
     const headers = questionFor(context)
     const body = method === 'POST' ? { body: await context.readBody(maxBytes) } : {}
     try {
-      return await host.http.call({ ...options, headers, ...body })
+      return await host.http.call({ ...options, headers, ...body, signal: context.signal })
     } catch (error) {
+      // Nobody is there any more: the call was given up.
+      if (context.signal.aborted) return undefined
       host.logger.warn({ err: error }, 'the authorization service cannot be asked')
       return undefined
     }

@@ -25,7 +25,7 @@ export default definePlugin<OpaConfig>({
     const tellUpstream = compileTellUpstream(config)
     return {
       async access(context) {
-        const decision = await decide(describeRequest(context, config, host))
+        const decision = await decide(describeRequest(context, config, host), context.signal)
         if ('status' in decision) return decision
         if (!decision.isAllowed) return decision.refusal
         tellUpstream(context.headers, decision)
@@ -44,9 +44,10 @@ function compileDecide(config: OpaConfig, host: InstanceHost) {
     headers: { 'Content-Type': 'application/json' },
     isRepeatable: true,
   }
-  return async (body: string): Promise<Decision | Reply> => {
-    const answer = await host.http.call({ ...call, body }).catch((error: unknown) => {
-      host.logger.error({ err: error }, 'the policy agent cannot be asked')
+  return async (body: string, signal: AbortSignal): Promise<Decision | Reply> => {
+    const answer = await host.http.call({ ...call, body, signal }).catch((error: unknown) => {
+      // Else nobody is there any more, and the call was given up.
+      if (!signal.aborted) host.logger.error({ err: error }, 'the policy agent cannot be asked')
       return undefined
     })
     if (!answer) return UNREACHABLE

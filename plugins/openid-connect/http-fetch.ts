@@ -11,7 +11,7 @@ const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 205, 304])
 /** `fetch` by way of the gateway's own client, so that its limits, its TLS settings and its connections hold here too. */
 export function compileFetch(
   http: HttpClient,
-  options: Pick<HttpCall, 'timeoutMs' | 'tls'>,
+  options: Pick<HttpCall, 'timeoutMs' | 'tls' | 'signal'>,
   extraHeaders: Readonly<Record<string, readonly string[]>> = {},
 ): Fetch {
   return async (url, { method = 'GET', headers, body }) => {

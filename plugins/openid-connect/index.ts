@@ -31,7 +31,8 @@ export default definePlugin<OpenidConnectConfig>({
           return undefined
         } catch (error) {
           if (!isOutage(error)) throw error
-          host.logger.error({ err: error }, 'nobody can be identified')
+          // Else the client has left, and the provider's answer with it.
+          if (!context.signal.aborted) host.logger.error({ err: error }, 'nobody can be identified')
           return UNAVAILABLE
         }
       },

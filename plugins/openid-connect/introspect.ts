@@ -25,7 +25,7 @@ export function compileIntrospect(config: OpenidConnectConfig, host: InstanceHos
   const known = new ExpiringMap<Known>(MAX_KNOWN)
   const addons = (config.introspection_addon_headers ?? []).filter((name) => !isHopByHop(name))
   const issuers = config.claim_validator?.issuer?.valid_issuers
-  return async (token: string, { headers }: RequestContext): Promise<Claims> => {
+  return async (token: string, { headers, signal }: RequestContext): Promise<Claims> => {
     const extra: Lines = {}
     for (const name of addons) {
       const values = headers.all(name.toLowerCase())
@@ -37,7 +37,7 @@ export function compileIntrospect(config: OpenidConnectConfig, host: InstanceHos
     const now = host.clock.now()
     const kept = known.get(key)
     if (kept && kept.expiresAt > now) return kept.claims
-    const claims = await ask(token, extra, provider)
+    const claims = await ask(token, { extra, signal }, provider)
     if (claims['active'] !== true) throw new TokenError('the token is not active')
     if (issuers && claims['iss'] !== undefined && !issuers.includes(claims['iss'] as string)) {
       throw new TokenError('the issuer of the token is not accepted')
@@ -48,10 +48,14 @@ export function compileIntrospect(config: OpenidConnectConfig, host: InstanceHos
   }
 }
 
-async function ask(token: string, extra: Lines, provider: Provider): Promise<Claims> {
+async function ask(
+  token: string,
+  { extra, signal }: { extra: Lines; signal: AbortSignal },
+  provider: Provider,
+): Promise<Claims> {
   const { library, introspector } = await provider.open()
   try {
-    return await library.tokenIntrospection(introspector(extra), token)
+    return await library.tokenIntrospection(introspector(extra, signal), token)
   } catch (error) {
     throw new ProviderError('the introspection endpoint of the provider cannot be asked', { cause: error })
   }

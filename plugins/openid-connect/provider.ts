@@ -12,7 +12,10 @@ export interface OpenProvider {
   /** For the token, userinfo and revocation endpoints. */
   readonly client: Oidc.Configuration
   /** For one call to the introspection endpoint, with headers of the client's request. */
-  introspector(extraHeaders: Readonly<Record<string, readonly string[]>>): Oidc.Configuration
+  introspector(
+    extraHeaders: Readonly<Record<string, readonly string[]>>,
+    signal: AbortSignal,
+  ): Oidc.Configuration
 }
 
 const DISCOVERED_FOR_MS = 3_600_000
@@ -93,8 +96,8 @@ async function openProvider(
     library,
     metadata,
     client,
-    introspector(extraHeaders) {
-      const ownFetch = compileFetch(host.http, callOptions(config), extraHeaders)
+    introspector(extraHeaders, signal) {
+      const ownFetch = compileFetch(host.http, { ...callOptions(config), signal }, extraHeaders)
       const one = configure(introspected, config.introspection_endpoint_auth_method, ownFetch)
       if (endpoint !== undefined && isPlain(endpoint)) library.allowInsecureRequests(one)
       return one

@@ -16,6 +16,7 @@ export function closeExchange(exchange: Exchange, observers: readonly RequestObs
   exchange.isOver = true
   exchange.attempts?.abort()
   const { context, globalChain, chain, report, body } = exchange
+  context.end()
   context.stats.endedAt = performance.now()
   // A tunnel has counted its own.
   if (body) context.stats.requestBodyBytes += body.bytesRead

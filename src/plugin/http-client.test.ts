@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
 import { makeCertificate } from '../../test/support/certificates.ts'
+import { eventually } from '../../test/support/watch-recording.ts'
 import { fakeUpstream, rawUpstream, refusingAddress } from '../testing/fake-upstream.ts'
 import { createHttpClient, type HttpCallError } from './http-client.ts'
 import { AgentPools } from './http-client-agents.ts'
@@ -120,6 +121,29 @@ describe('the limits of a call', () => {
     const address = await rawUpstream(t, () => {})
     const call = client(t).call({ url: `http://${address}/`, timeoutMs: 80 })
     await assert.rejects(call, failing('TIMEOUT', /within 80 ms/))
+  })
+
+  it('is given up by its signal, before the answer and in the midst of it, and not begun after', async (t) => {
+    let gone = 0
+    const { address, requests } = await fakeUpstream(t, (request, response) => {
+      if (request.url === '/half') response.write('half')
+      response.on('close', () => gone++)
+    })
+    const { call } = client(t)
+    for (const path of ['/none', '/half']) {
+      const abort = new AbortController()
+      const before = requests.length
+      const answer = call({ url: `http://${address}${path}?secret`, timeoutMs: 60_000, signal: abort.signal })
+      await eventually('it is asked', () => requests.length > before, 30_000)
+      abort.abort()
+      await assert.rejects(answer, failing('ABORTED', /given up/))
+      await eventually('the service sees it closed', () => gone > before, 30_000)
+      await assert.rejects(
+        call({ url: `http://${address}/`, timeoutMs: 60_000, signal: abort.signal }),
+        failing('ABORTED', /given up/),
+      )
+    }
+    assert.equal(requests.length, 2)
   })
 
   it('a body of just the limit is taken, one byte more is not', async (t) => {
@@ -256,7 +280,12 @@ describe('TLS', () => {
   })
 
   it('servers are verified with the authorities of the client where a call names none', async (t) => {
-    const { url } = await tlsServer(t, { ...localhost, requestCert: true, ca: authority.cert })
+    const { url } = await tlsServer(t, {
+      ...localhost,
+      requestCert: true,
+      rejectUnauthorized: false,
+      ca: authority.cert,
+    })
     const one = createHttpClient(new TlsTrust(authority.cert))
     t.after(() => one.close())
     for (const isKeptAlive of [true, false]) {
@@ -266,7 +295,7 @@ describe('TLS', () => {
       const stranger = makeCertificate({ names: ['stranger'] })
       await assert.rejects(
         one.call({ url, timeoutMs: 5000, isKeptAlive, tls: { ca: stranger.cert } }),
-        failing('UNABLE_TO_VERIFY_LEAF_SIGNATURE', /certificate/),
+        failing('SELF_SIGNED_CERT_IN_CHAIN', /certificate/),
       )
     }
   })

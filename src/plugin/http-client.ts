@@ -34,6 +34,8 @@ export interface HttpCall {
   /** How long, and how many for each origin, connections wait for further calls. Default: 60 s, 5. */
   readonly keepalive?: { readonly idleMs: number; readonly pool: number }
   readonly tls?: HttpTls
+  /** Gives the call up and closes its connection: `context.signal` for one that nobody needs once the request is over. */
+  readonly signal?: AbortSignal
   /**
    * Whether the call may be sent again when a kept connection turns out to be closed before any byte of the answer. Default: for
    * GET, HEAD, OPTIONS, PUT and DELETE.
@@ -56,7 +58,7 @@ export interface HttpClient {
 /** No whole answer. The text names method, host and port, never path, query, header or body: they may hold secrets. */
 export class HttpCallError extends Error {
   override readonly name = 'HttpCallError'
-  /** Node's code (`ECONNREFUSED`, …), or `TIMEOUT`, `TOO_LARGE`, `CLOSED`. */
+  /** Node's code (`ECONNREFUSED`, …), or `TIMEOUT`, `TOO_LARGE`, `CLOSED`, or `ABORTED` by the call's signal. */
   readonly code: string
 
   constructor(where: string, code: string, reason: string) {
@@ -114,6 +116,10 @@ async function makeCall(call: HttpCall, tools: CallTools): Promise<HttpAnswer> {
   )
   const stop = () => limit.abort(new HttpCallError(where, 'CLOSED', 'given up, because the client closes'))
   signal.addEventListener('abort', stop)
+  const giveUp = () =>
+    limit.abort(new HttpCallError(where, 'ABORTED', 'given up, because nobody needs it any more'))
+  if (call.signal?.aborted) giveUp()
+  call.signal?.addEventListener('abort', giveUp)
   try {
     return await send(exchange, limit.signal)
   } catch (error) {
@@ -122,6 +128,7 @@ async function makeCall(call: HttpCall, tools: CallTools): Promise<HttpAnswer> {
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', stop)
+    call.signal?.removeEventListener('abort', giveUp)
   }
 }
 

@@ -108,6 +108,7 @@ export async function runRequest(init: RequestInit, walk: Walk): Promise<Answer>
   const filters = collectBodyFilters([chain], context, walk.report)
   const bytes = await filtered(reply ? [await replyBody(reply)] : chunksOf(answer), filters)
   context.stats.responseBodyBytes = bytes.length
+  context.end()
   context.stats.endedAt = walk.monotonic()
   runLog(chain.log, context, walk.report)
   const { status, headers } = context.response

@@ -109,3 +109,47 @@ describe('a client that leaves', () => {
     assert.deepEqual(ended, [499])
   })
 })
+
+describe('a call that a plugin makes for a client that leaves', () => {
+  const openid = (address: string, discovery: string) => ({
+    client_id: 'a',
+    client_secret: 'b',
+    discovery,
+    introspection_endpoint: `http://${address}/introspect`,
+    bearer_only: true,
+    timeout: 60,
+  })
+  const plugins: Readonly<Record<string, (address: string, discovery: string) => Record<string, unknown>>> = {
+    'forward-auth': (address) => ({ uri: `http://${address}/auth`, timeout: 60_000 }),
+    opa: (address) => ({ host: `http://${address}`, policy: 'p', timeout: 60_000 }),
+    'openid-connect': openid,
+  }
+  for (const [name, configOf] of Object.entries(plugins)) {
+    it(`is given up by ${name}, and no failure of the service`, async (t) => {
+      let gone = 0
+      const service = await fakeUpstream(t, (request, response) => {
+        request.resume()
+        response.on('close', () => gone++)
+      })
+      const provider = await fakeUpstream(t, (_request, response) => {
+        const issuer = `http://${provider.address}`
+        response.end(JSON.stringify({ issuer, authorization_endpoint: issuer, token_endpoint: issuer }))
+      })
+      const node = await fakeUpstream(t)
+      const config = configOf(service.address, `http://${provider.address}/.well-known/openid-configuration`)
+      const gateway = await startGateway(t, {
+        routes: { 1: { uri: '/*', plugins: { [name]: config }, upstream: { nodes: { [node.address]: 1 } } } },
+      })
+      const client = await rawConnect(t, gateway.proxyPort)
+      client.send('GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer x\r\n\r\n')
+      await eventually('the service is asked', () => service.requests.length === 1, 30_000)
+      client.socket.destroy()
+      await eventually('the service is told', () => gone === 1, 30_000)
+      assert.equal(node.requests.length, 0)
+      assert.deepEqual(
+        gateway.logs.filter(({ plugin }) => plugin === name),
+        [],
+      )
+    })
+  }
+})

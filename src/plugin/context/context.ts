@@ -72,6 +72,9 @@ export class Response implements ResponseView {
   }
 }
 
+/** One for all: to make an error costs more than all else about the end of a request. */
+const ENDED = Object.freeze(new Error('the request is over'))
+
 /** The defaults of the settings. */
 const DEFAULT_BODY_LIMITS: BodyVariableLimits = { postArgBytes: 1024 * 1024, graphqlBytes: 1024 * 1024 }
 
@@ -121,6 +124,8 @@ export class Context implements RequestContext {
   /** One status per attempt, `502, 200`; the form of `X-APISIX-Upstream-Status`. */
   upstreamStatuses: string | undefined = undefined
 
+  #ending: AbortController | undefined = undefined
+  #hasEnded = false
   #response: Response | undefined = undefined
   #requestUri: string | undefined = undefined
   #id: string | undefined = undefined
@@ -271,6 +276,18 @@ export class Context implements RequestContext {
     }
     if (newBody) tap.write(newBody)
     tap.end(true)
+  }
+
+  get signal(): AbortSignal {
+    this.#ending ??= new AbortController()
+    if (this.#hasEnded && !this.#ending.signal.aborted) this.#ending.abort(ENDED)
+    return this.#ending.signal
+  }
+
+  /** Called by the data path once, when the request is over however it ended. */
+  end(): void {
+    this.#hasEnded = true
+    this.#ending?.abort(ENDED)
   }
 
   setBodyLimit(bytes: number): void {

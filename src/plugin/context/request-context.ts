@@ -109,6 +109,9 @@ export interface RequestContext extends VariableSource {
   readonly hasResponse: boolean
   readonly stats: RequestStats
 
+  /** Aborted when the request is over, as it is at once when the client leaves; for calls made in its phases. */
+  readonly signal: AbortSignal
+
   /** First value of a query argument, decoded (`+` is a space). */
   arg(name: string): string | undefined
   cookie(name: string): string | undefined
