@@ -53,6 +53,32 @@ describe('mountPlugin', () => {
     assert.match(refusal(sample, { n: 'x' }) ?? '', /^property "n"/)
   })
 
+  it('holds a plugin to the phases that it declares', () => {
+    const logging = plugin(() => ({ log: () => undefined }))
+    const mount = (phases: AnyPlugin['phases']) => mountPlugin({ ...logging, ...(phases && { phases }) }, {})
+    assert.throws(() => mount(['access']), /sample has the phase "log", which its "phases" lack: access/)
+    mount(['access', 'log'])
+    mount(undefined)
+  })
+
+  it('gives a plugin what operations in all workers answer, which is one here', async () => {
+    const kept = new Set(['a'])
+    const forgetful = definePlugin({
+      name: 'forgetful',
+      priority: 1,
+      schema: {},
+      workerOperations: { forget: () => (key: string) => kept.delete(key) },
+      compile(_config, host) {
+        const forget = host.workerOperation<string, boolean>('forget')
+        return { access: async () => ({ status: 200, body: { forgotten: await forget('a') } }) }
+      },
+    })
+    const mounted = mountPlugin(forgetful, {})
+    for (const wasThere of [true, false]) {
+      assert.equal((await mounted.request()).body, `{"forgotten":[${wasThere}]}\n`)
+    }
+  })
+
   it('passes a throwing phase on to the test', async () => {
     const mounted = mountPlugin(
       plugin(() => ({
