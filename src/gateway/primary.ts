@@ -256,13 +256,21 @@ export class Primary {
     })
   }
 
+  /** For the time when there is no primary process any more. */
+  #tellSiblings(): void {
+    const pids = [...this.#living].map(({ pid }) => pid)
+    for (const { link } of this.#living) link.tellLatest('siblings', pids)
+  }
+
   #answer(worker: WorkerProcess): void {
     const { environment, metrics, publisher, inquest } = this.#workshop!
     const { monitor, discovery, nodeOperations, plugins, secrets, registry } = environment
     const { link } = worker
     this.#living.add(worker)
+    this.#tellSiblings()
     link.onClose(() => {
       this.#living.delete(worker)
+      this.#tellSiblings()
       this.#workshop!.refused.forget(worker)
     })
     link.on('applied', (revision: number) => {

@@ -5,6 +5,8 @@ import { Drain } from '../lifecycle/drain.ts'
 import { EXIT_CODE } from '../lifecycle/exit-code.ts'
 import { channelToPrimary, ignoreGroupSignals, leavePrimary } from '../lifecycle/workers/cluster.ts'
 import { Link } from '../lifecycle/workers/link.ts'
+import { Siblings } from '../lifecycle/workers/siblings.ts'
+import { DRAIN_GRACE_MS } from '../lifecycle/workers/worker-process.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
 import type { AnyPlugin } from '../plugin/definition.ts'
 import type { LocalOperations } from '../plugin/node-operations.ts'
@@ -45,7 +47,8 @@ const AFTER_UNCAUGHT_MS = 200
 export function runWorker(known: WorkerPlugins): Promise<number> {
   ignoreGroupSignals()
   const link = new Link(channelToPrimary())
-  const worker: { parts?: WorkerParts; prepared?: Promise<unknown> } = {}
+  const worker: { parts?: WorkerParts; prepared?: Promise<unknown>; isDismissed?: boolean } = {}
+  const siblings = new Siblings()
   const loader = new WorkerLoader(known)
   link.on('ping', () => process.memoryUsage.rss())
   link.on('warm', (start: WorkerStart) => loader.warm(start))
@@ -66,20 +69,29 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   answerPluginChecks(link, () => worker.parts?.plugins)
   // It may have begun with the list as it was before.
   link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
+  link.on('siblings', (pids: readonly number[]) => siblings.learn(pids))
   link.on('draining', () => worker.parts!.startDraining())
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
   return new Promise((resolve) => {
-    const end = async (exitCode: number, limitMs: number | undefined): Promise<void> => {
-      const { parts } = worker
-      if (parts) {
-        const deadlineMs = limitMs ?? parts.settings.gatewright.shutdown.max_drain_ms
-        await parts.stop({ deadlineMs, minDrainMs: 0 }).catch(() => undefined)
-      }
+    const end = async (exitCode: number, deadlineMs: number): Promise<void> => {
+      await worker.parts?.stop({ deadlineMs, minDrainMs: 0 }).catch(() => undefined)
       resolve(exitCode)
     }
-    link.on('bye', () => void leavePrimary())
-    // In good order after `bye`, else because the primary is gone: nobody hands over connections any more.
-    link.onClose(() => void end(EXIT_CODE.clean, undefined))
+    link.on('bye', () => {
+      worker.isDismissed = true
+      void leavePrimary()
+    })
+    // In good order after `bye`, else because the primary is gone: nobody hands over connections any more, nor ends a worker that hangs.
+    link.onClose(async () => {
+      const goneAtMs = SYSTEM_CLOCK.nowMs()
+      const { parts } = worker
+      if (parts) await parts.stop({ deadlineMs: parts.maxDrainMs, minDrainMs: 0 }).catch(() => undefined)
+      if (parts && !worker.isDismissed) {
+        const goneMs = SYSTEM_CLOCK.nowMs() - goneAtMs
+        await siblings.outlive(parts.maxDrainMs + DRAIN_GRACE_MS - goneMs, SYSTEM_CLOCK)
+      }
+      resolve(EXIT_CODE.clean)
+    })
     const onUncaught = (error: unknown): void => {
       if (worker.parts?.contains(error)) return
       worker.parts?.logger.fatal({ err: error }, 'uncaught failure in a worker: it ends')
@@ -229,6 +241,10 @@ class WorkerParts {
     if (plugin === undefined) return false
     this.#onBackgroundFailure(plugin, error)
     return true
+  }
+
+  get maxDrainMs(): number {
+    return this.settings.gatewright.shutdown.max_drain_ms
   }
 
   startDraining(): void {

@@ -127,6 +127,22 @@ it('a worker that hangs is killed and replaced within two seconds, and the other
   assert.ok(tookMs < 2000 * slowness(), `${tookMs} ms`)
 })
 
+it('a worker that hangs when its primary process is killed is ended by another one, once no worker may take longer', async (t) => {
+  const gatewright = { shutdown: { max_drain_ms: 1500 } }
+  const node = await spawnNode(t, { workers: 2, plugins: { trouble: TROUBLE }, gatewright })
+  await node.route('1', { uri: '/*', plugins: { trouble: {} } })
+  await standby(node)
+  const pids = (await node.workers()).map(({ pid }) => pid!)
+  const hung = ask(`${node.proxyUrl}/hang`)
+  await eventually('it hangs', () => existsSync(`${node.directory}/hangs`))
+  node.signal('SIGKILL')
+  await node.exited
+  const beganMs = performance.now()
+  assert.equal(await hung, 0)
+  await eventually('all workers are gone', () => pids.every((pid) => !isAlive(pid)), 40_000)
+  t.diagnostic(`all gone after ${Math.round(performance.now() - beganMs)} ms`)
+})
+
 it('workers that keep crashing are started later each time, which readiness names', async (t) => {
   const node = await start(t)
   await eventually(
@@ -185,3 +201,13 @@ it('a node is checked once, whatever its workers, and all of them leave out what
     return upstream.requests.filter(({ url }) => url === '/x').length > before
   })
 })
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    // No such process.
+    return false
+  }
+}

@@ -17,7 +17,7 @@ const HEARTBEAT_MS = 200
 /** So many in a row without an answer: it is hung. Counted in beats of the primary, so that a stall of this process accuses nobody. */
 const MISSED_BEATS = 7
 /** After the deadline of a drain, before it is killed. */
-const DRAIN_GRACE_MS = 800
+export const DRAIN_GRACE_MS = 800
 
 export interface WorkerOptions {
   readonly clock: Clock
