@@ -15,6 +15,8 @@ import { timeoutsOf } from './schema.ts'
 
 type Config = Record<string, unknown>
 
+const PATIENCE_MS = 30_000
+
 /** A node, a mirror that remembers bodies, and a gateway whose one route has both. */
 async function mirrored(t: TestContext, config: Config = {}, others: Record<string, Config> = {}) {
   const node = await fakeUpstream(t, (incoming, response) => {
@@ -37,7 +39,8 @@ async function mirrored(t: TestContext, config: Config = {}, others: Record<stri
     const response = await fetch(gateway.proxyUrl + path, init)
     assert.deepEqual([response.status, await response.text()], [200, 'node'])
   }
-  const arrived = (count: number) => eventually(`${count} copies arrived`, () => bodies.length >= count)
+  const arrived = (count: number) =>
+    eventually(`${count} copies arrived`, () => bodies.length >= count, PATIENCE_MS)
   return { gateway, node, mirror, bodies, ask, arrived }
 }
 
@@ -50,7 +53,7 @@ async function metric(gateway: Awaited<ReturnType<typeof startGateway>>, result:
 }
 
 async function countIs(gateway: Awaited<ReturnType<typeof startGateway>>, result: string, count: number) {
-  await eventually(`${count} ${result}`, async () => (await metric(gateway, result)) === count)
+  await eventually(`${count} ${result}`, async () => (await metric(gateway, result)) === count, PATIENCE_MS)
 }
 
 describe('proxy-mirror', () => {
@@ -163,7 +166,7 @@ describe('proxy-mirror', () => {
     const sent = request({ port: gateway.proxyPort, method: 'POST', agent: false })
     const answered = once(sent, 'response')
     sent.write('first')
-    await eventually('the first part is there', () => copied === 'first')
+    await eventually('the first part is there', () => copied === 'first', PATIENCE_MS)
     assert.equal(mirror.requests[0]!.headers['transfer-encoding'], 'chunked')
     sent.end('second')
     const [response] = await answered
@@ -203,10 +206,10 @@ describe('proxy-mirror', () => {
     const { gateway } = await mirrored(t, { host: `http://${mirror.address}` })
     const client = await rawConnect(t, gateway.proxyPort)
     client.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
-    await eventually('the copy is there', () => mirror.requests.length === 1)
+    await eventually('the copy is there', () => mirror.requests.length === 1, PATIENCE_MS)
     client.socket.destroy()
     await countIs(gateway, 'body', 1)
-    await eventually('the mirror sees it cut', () => isCut)
+    await eventually('the mirror sees it cut', () => isCut, PATIENCE_MS)
   })
 
   it('does not copy more at a time than its bound', async (t) => {

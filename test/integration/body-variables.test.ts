@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
@@ -197,5 +201,38 @@ describe('plugins whose configurations name variables of the body', () => {
     const body = new URLSearchParams({ model: 'tin' })
     const served = await fetch(gateway.proxyUrl, { method: 'POST', body })
     assert.deepEqual([served.headers.get('x-model'), await served.text()], ['tin', 'r:model=tin'])
+  })
+
+  it('choose an upstream, a limit, and what is logged, by it', async (t) => {
+    const canary = await fakeUpstream(t, (request, response) => {
+      request.resume().on('end', () => response.end('canary'))
+    })
+    const directory = await mkdtemp(join(tmpdir(), 'gatewright-test-'))
+    t.after(() => rm(directory, { recursive: true, force: true }))
+    const path = join(directory, 'entries.log')
+    const match = [{ vars: [['post_arg.model', '==', 'gold']] }]
+    const split = [{ match, weighted_upstreams: [{ upstream: { nodes: { [canary.address]: 1 } } }] }]
+    const tin = [['post_arg.model', '==', 'tin']]
+    const { post } = await routed(t, {
+      r: {
+        plugins: {
+          'traffic-split': { rules: split },
+          workflow: {
+            rules: [{ case: [['post_arg.model', '==', 'lead']], actions: [['return', { code: 403 }]] }],
+          },
+          'file-logger': { path, include_req_body: true, include_req_body_expr: tin },
+        },
+      },
+    })
+    assert.equal(await post(model('gold'), JSON_TYPE), 'canary')
+    assert.match(await post(model('lead'), JSON_TYPE), /rejected by workflow/)
+    assert.equal(await post(model('tin'), JSON_TYPE), `r:${model('tin')}`)
+    const lines = () => (existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [])
+    await eventually('what was served is logged', () => lines().length >= 2, PATIENCE_MS)
+    const bodies = lines().map((line) => JSON.parse(line).request.body)
+    assert.deepEqual(
+      bodies.filter((body) => body !== undefined),
+      [model('tin')],
+    )
   })
 })
