@@ -261,3 +261,35 @@ describe('the first answers', () => {
     await done
   })
 })
+
+describe('all first answers', () => {
+  it('are waited for longer than a publish waits, and those that are missing have names', async () => {
+    const { create, feeds, clock, answer, fail } = world()
+    create({ nodes: { 'a.test:1': 1, 'b.test:1': 1 } })
+    const publish = feeds.firstAnswers()
+    await clock.advance(1000)
+    await publish
+    let isDone = false
+    const done = feeds.settled(new AbortController().signal).then(() => {
+      isDone = true
+    })
+    answer('a.test', ['10.0.0.1'])
+    await clock.advance(0)
+    assert.deepEqual([isDone, feeds.unsettled()], [false, ['upstreams/1']])
+    fail('b.test', 'there is none')
+    await done
+    assert.deepEqual(feeds.unsettled(), [])
+  })
+
+  it('are not waited for any more when the wait is called off, or the upstream is gone', async () => {
+    const { create, feeds, environment } = world()
+    const upstream = create({ nodes: { 'a.test:1': 1 } })
+    const controller = new AbortController()
+    const [calledOff, other] = [feeds.settled(controller.signal), feeds.settled(new AbortController().signal)]
+    controller.abort()
+    await calledOff
+    await feeds.settled(controller.signal)
+    upstream.dispose(environment)
+    await other
+  })
+})

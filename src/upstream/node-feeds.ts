@@ -18,6 +18,8 @@ export class NodeFeeds {
   readonly #open = new Map<NodeFeed, string>()
   readonly #unanswered = new Set<NodeFeed>()
   readonly #waiting = new Set<() => void>()
+  /** As {@link #unanswered}, with those that nobody waits for any more. */
+  readonly #unsettled = new Set<NodeFeed>()
   readonly #waitingForAll = new Set<() => void>()
 
   constructor(options: NodeFeedsOptions) {
@@ -34,7 +36,10 @@ export class NodeFeeds {
     opened.feed = feed
     this.#open.set(feed, name)
     if (feed.isSettled) this.#warnIfEmpty(name, feed)
-    else this.#unanswered.add(feed)
+    else {
+      this.#unanswered.add(feed)
+      this.#unsettled.add(feed)
+    }
     return this.#forgettable(feed)
   }
 
@@ -65,23 +70,22 @@ export class NodeFeeds {
     })
   }
 
-  /** Names of the upstreams that still wait for a first answer. */
+  /** Names of the upstreams that still wait for a first answer, however long they have. */
   unsettled(): string[] {
-    return [...this.#open].filter(([{ isSettled }]) => !isSettled).map(([, upstream]) => upstream)
+    return [...this.#unsettled].map((feed) => this.#open.get(feed)!)
   }
 
   /** Resolves when every feed that is open has been answered once, however long that takes, or `signal` is aborted. */
   settled(signal: AbortSignal): Promise<void> {
+    if (this.#unsettled.size === 0 || signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const check = () => {
-        if (!signal.aborted && this.unsettled().length > 0) return
-        this.#waitingForAll.delete(check)
-        signal.removeEventListener('abort', check)
+      const done = () => {
+        this.#waitingForAll.delete(done)
+        signal.removeEventListener('abort', done)
         resolve()
       }
-      this.#waitingForAll.add(check)
-      signal.addEventListener('abort', check)
-      check()
+      this.#waitingForAll.add(done)
+      signal.addEventListener('abort', done)
     })
   }
 
@@ -95,7 +99,7 @@ export class NodeFeeds {
     if (wasUnanswered && feed.isSettled) {
       this.#warnIfEmpty(name, feed)
       this.#answered(feed)
-    } else for (const check of [...this.#waitingForAll]) check()
+    } else if (feed.isSettled) this.#settle(feed)
   }
 
   #warnIfEmpty(upstream: string, { whyEmpty }: NodeFeed): void {
@@ -106,14 +110,19 @@ export class NodeFeeds {
   #answered(feed: NodeFeed): void {
     this.#unanswered.delete(feed)
     if (this.#unanswered.size === 0) for (const done of [...this.#waiting]) done()
-    for (const check of [...this.#waitingForAll]) check()
+    this.#settle(feed)
+  }
+
+  #settle(feed: NodeFeed): void {
+    this.#unsettled.delete(feed)
+    if (this.#unsettled.size === 0) for (const done of [...this.#waitingForAll]) done()
   }
 
   /** A feed that is closed is not waited for and not shown any more. */
   #forgettable(feed: NodeFeed): NodeFeed {
     const forget = () => {
-      this.#open.delete(feed)
       this.#answered(feed)
+      this.#open.delete(feed)
     }
     return {
       get nodes() {

@@ -116,6 +116,14 @@ describe('the exit code', { concurrency: 2 }, () => {
     assert.match(output(), new RegExp(`port ${port} .* is taken \\(apisix\\.node_listen`))
   })
 
+  it('is 1 when the workers take longer than they may', async (t) => {
+    const gatewright = { workers: 2, upgrade: { ready_timeout_ms: 100 }, prewarm: { timeout_ms: 0 } }
+    const settings = { ...ANYWHERE, gatewright: { ...ANYWHERE.gatewright, ...gatewright } }
+    const { exited, output } = launch(t, settings)
+    assert.equal(await exited, 1)
+    assert.match(output(), /worker \d+ did not get ready within 100 ms/)
+  })
+
   for (const [when, moment, bound] of [
     ['as soon as anybody listens for it', "process.once('newListener', (event) => tell(event))", 0],
     ['50 ms after the process was made', 'setTimeout(tell, 50)', 0],
