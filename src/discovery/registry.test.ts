@@ -64,9 +64,12 @@ discovererContract('discovery through the registry', () => {
 })
 
 describe('discovery through the registry', () => {
-  const watchWith = (args: Readonly<Record<string, unknown>>) => {
+  const watchWith = (args: Readonly<Record<string, unknown>>, readMs = 0) => {
     const source = new ScriptedSource()
-    const clock = fakeClock()
+    const slowly = fakeClock()
+    const clock = Object.create(slowly, {
+      nowMs: { value: () => slowly.nowMs() + (source.asked.get('chat') ?? 0) * readMs },
+    }) as typeof slowly
     const sets: (readonly DiscoveredNode[])[] = []
     const known: unknown[] = []
     const onNodes = (nodes: readonly DiscoveredNode[], isKnown?: boolean) => {
@@ -87,6 +90,31 @@ describe('discovery through the registry', () => {
     await clock.advance(0)
     assert.deepEqual(sets, [[], [nodeOf('10.0.0.1')]])
     assert.equal(source.asked.get('chat'), 2)
+  })
+
+  it('spends a tenth of the time at most while everything changes, and does not miss the last change', async () => {
+    // Each look takes ten milliseconds.
+    const { source, clock, sets } = watchWith({}, 10)
+    const before = source.asked.get('chat')!
+    for (let i = 1; i <= 200; i++) {
+      source.types.set('chat', { nodes: [nodeOf('10.0.0.1', i)], isKnown: true })
+      source.announce()
+      await clock.advance(10)
+    }
+    const asked = source.asked.get('chat')! - before
+    assert.ok(asked >= 19 && asked <= 22, `${asked} times in two seconds`)
+    await clock.advance(100)
+    assert.equal(sets.at(-1)?.[0]?.weight, 200)
+  })
+
+  it('keeps no timer for a burst once nobody watches', async () => {
+    const { source, clock, watch } = watchWith({}, 10)
+    for (let i = 0; i < 3; i++) {
+      source.announce()
+      await clock.advance(1)
+    }
+    watch.close()
+    assert.equal(clock.pending, 0)
   })
 
   it('does not tell a set again that is as it was', async () => {

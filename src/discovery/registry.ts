@@ -32,6 +32,14 @@ export interface RegistrySource {
 /** Figures of nodes come with each heartbeat; weights follow them this often. */
 const REFRESH_MS = 5000
 
+/**
+ * A change is told at once. Where that is much work, what follows is told together, so that it takes a tenth of the time at most: two
+ * thousand registrations are not two thousand new upstreams.
+ */
+const PAUSE_FACTOR = 10
+const SHORTEST_PAUSE_MS = 20
+const LONGEST_PAUSE_MS = 200
+
 /** `discovery_type: registry`: the agents of the type `service_name` that registered with the gateway (docs/reference/registry.md). */
 export class RegistryDiscoverer implements Discoverer {
   readonly type = 'registry'
@@ -77,6 +85,8 @@ class Followed {
   #isKnown = false
   #problem: string | undefined
   #cancel = () => {}
+  #cancelPause = () => {}
+  #pauseUntilMs = Number.NEGATIVE_INFINITY
   #subscription: Watch | undefined
   #isDue = false
 
@@ -106,6 +116,7 @@ class Followed {
   #remove(listener: NodeSink): void {
     if (!this.#sinks.delete(listener) || this.#sinks.size > 0) return
     this.#cancel()
+    this.#cancelPause()
     this.#subscription?.close()
     this.#onIdle()
   }
@@ -114,10 +125,19 @@ class Followed {
   #soon(): void {
     if (this.#isDue) return
     this.#isDue = true
-    queueMicrotask(() => {
-      this.#isDue = false
-      if (this.#sinks.size > 0) this.#refresh()
-    })
+    const waitMs = this.#pauseUntilMs - this.#clock.nowMs()
+    if (waitMs > 0) this.#cancelPause = this.#clock.schedule(waitMs, () => this.#onDue())
+    else queueMicrotask(() => this.#onDue())
+  }
+
+  #onDue(): void {
+    this.#isDue = false
+    if (this.#sinks.size === 0) return
+    const beganMs = this.#clock.nowMs()
+    this.#refresh()
+    const endedMs = this.#clock.nowMs()
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, (endedMs - beganMs) * PAUSE_FACTOR)
+    if (pauseMs >= SHORTEST_PAUSE_MS) this.#pauseUntilMs = endedMs + pauseMs
   }
 
   #refresh(): void {
