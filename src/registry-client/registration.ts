@@ -5,7 +5,7 @@ import { GatewayCalls, RegistrationError } from './gateway-calls.ts'
 export interface NodeOptions {
   /** Default: the name of the host and eight random digits. */
   readonly node_id?: string
-  /** `http://host:port`, as gateways reach it. */
+  /** `http://host:port` as gateways reach it, or `unix:/path` on the machine of the gateway. */
   readonly endpoint: string
   readonly protocol?: 'http' | 'https' | 'grpc' | 'grpcs' | 'ws'
   readonly zone?: string
