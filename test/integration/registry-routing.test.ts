@@ -162,6 +162,21 @@ describe('a request that names an agent in X-Agent-Id', { concurrency: 2 }, () =
     assert.equal((await askFor(gateway, 'chat/also')).fallback, null)
   })
 
+  it('is what plugins make of it: one that sets the header chooses, one that removes it switches it off', async (t) => {
+    const gateway = await start(t)
+    await startThree(t, gateway)
+    const rewriting = (headers: object) =>
+      gateway.put('routes', '1', { uri: '/*', upstream: UPSTREAM, plugins: { 'proxy-rewrite': { headers } } })
+    await rewriting({ set: { 'X-Agent-Id': 'chat/n3' } })
+    const texts = async (name: string | undefined) => {
+      const answers = await Promise.all([1, 2, 3].map(() => askFor(gateway, name)))
+      return answers.map(({ text }) => text).sort()
+    }
+    assert.deepEqual(await texts(undefined), ['n3', 'n3', 'n3'])
+    await rewriting({ remove: ['X-Agent-Id'] })
+    assert.deepEqual(await texts('chat/n3'), ['n1', 'n2', 'n3'])
+  })
+
   it('opens a WebSocket there, or elsewhere with a word in the answer', async (t) => {
     const gateway = await start(t, {}, { enable_websocket: true })
     const node = await webSocketUpstream(t)
