@@ -8,6 +8,7 @@ import { type PoolOptions, WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { AppliedWaiters } from '../snapshot/applied.ts'
+import { contentOf } from '../snapshot/decode.ts'
 import { nameOf } from '../snapshot/graph.ts'
 import type { Quarantined } from '../snapshot/intake.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
@@ -21,6 +22,8 @@ import { HealthFeed } from './health-feed.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
 import { askPluginCheck } from './own-plugins/check-feed.ts'
 import type { OwnPlugins } from './own-plugins/own-plugins.ts'
+import { isUncompiled } from './own-plugins/uncompiled.ts'
+import { mentions } from './plugin-reload.ts'
 import { Inquest } from './poison/inquest.ts'
 import { RefusedInWorkers } from './poison/refused-in-workers.ts'
 import { askForWords, hearWords } from './poison/words.ts'
@@ -95,6 +98,10 @@ export class Primary {
       ...{ publisher, prefix: settings.store.prefix, changes: this.store.changes },
       item: (key) => this.store.item(key),
       isSetAside: (item) => inquest.isBarred(item),
+      isForWorkers: (ref, item) => {
+        const names = environment.plugins.all().filter(isUncompiled)
+        return mentions(names.map(({ name }) => name))(ref, contentOf(item))
+      },
     })
     const metrics = new WorkerMetrics(environment.metrics, pool, environment.agentTypes)
     this.#workshop = {

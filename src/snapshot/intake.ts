@@ -1,16 +1,17 @@
 import type { Ref } from '../model/kind.ts'
 import { withoutQuotedValues } from '../model/quoted-values.ts'
 import type { Logger } from '../observe/logger.ts'
+import { findReferences } from '../secret/reference.ts'
 import type { SecretSource } from '../secret/secret-source.ts'
 import type { StoredItem } from '../store/config-store.ts'
 import { type Barred, BarredVersions } from './barred.ts'
 import type { Compiler } from './compile.ts'
-import type { Address } from './decode.ts'
+import { type Address, contentOf } from './decode.ts'
 import { type Graph, nameOf } from './graph.ts'
 import type { Change, KnownResources } from './reconsider.ts'
 import { readRefused } from './refused-ssl.ts'
 import type { SecretKeeper, SecretLinks } from './secret-links.ts'
-import { type ReadRules, readStored } from './stored-document.ts'
+import { mayRefer, type ReadRules, readStored } from './stored-document.ts'
 
 /** A resource whose newest stored version cannot be used; its last good version, if any, goes on serving. */
 export interface Quarantined extends Ref {
@@ -83,6 +84,9 @@ export class Intake implements KnownResources {
       const barred = this.barred.of(key, item)
       if (barred) {
         this.#fallBack(address, barred)
+        // What either may serve with has to stay known.
+        const either = [item, ...(barred.before ? [barred.before] : [])].filter(mayRefer)
+        links.set(name, new Set(either.flatMap((one) => [...findReferences(contentOf(one))])))
         throw new Error(barred.reason)
       }
       this.#use(address, item)

@@ -11,9 +11,18 @@ export function uncompiled(catalogue: Catalogue): Catalogue {
       name,
       async () => {
         const { default: plugin } = await load()
-        const checked: AnyPlugin = Object.assign(Object.create(plugin), { compile: () => ({}) })
+        const checked: AnyPlugin = Object.assign(Object.create(plugin), { compile: compileNothing })
         return { default: checked }
       },
     ]),
   )
+}
+
+/** Whether it is one of those. */
+export function isUncompiled({ compile }: AnyPlugin): boolean {
+  return compile === compileNothing
+}
+
+function compileNothing(): object {
+  return {}
 }

@@ -19,6 +19,8 @@ export interface RefusedParts {
   item(key: string): StoredItem | undefined
   /** Whether that is so for another reason. */
   isSetAside(item: StoredItem): boolean
+  /** Whether this process would not see what a worker refuses in it. */
+  isForWorkers(ref: Ref, item: StoredItem): boolean
 }
 
 /**
@@ -69,9 +71,10 @@ export class RefusedInWorkers<W extends object> {
   }
 
   #bar(key: string, { reason, modRevision, ...ref }: Quarantined): void {
-    const { publisher, changes, isSetAside } = this.#parts
+    const { publisher, changes, isSetAside, isForWorkers } = this.#parts
     const item = this.#parts.item(key)
     if (item?.modRevision !== modRevision || this.#barred.has(key) || isSetAside(item)) return
+    if (!isForWorkers(ref, item)) return
     if (publisher.status.quarantined.some((one) => nameOf(one) === nameOf(ref))) return
     const change = changes.get(key)
     const before = change?.item.modRevision === modRevision ? change.before : undefined
