@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { constants } from 'node:http2'
+import http2 from 'node:http2'
 import { describe, it, type TestContext } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
@@ -88,7 +88,7 @@ describe('a connection over TLS whose certificate is another one by now', () => 
     assert.equal(await drained('certificate'), 0)
     client.send('/2')
     assert.match(await client.answer(), /^HTTP\/1\.1 200.*connection: close/is)
-    await eventually('it is closed', () => client.isClosed)
+    await eventually('it is closed', () => client.isClosed, 30_000)
     assert.equal(await drained('certificate'), 1)
   })
 
@@ -97,12 +97,12 @@ describe('a connection over TLS whose certificate is another one by now', () => 
     const options = { servername: 'shop.test', rejectUnauthorized: false }
     const session = await connectHttp2(t, `https://127.0.0.1:${gateway.tlsPort}`, options)
     const slow = ask(session, { ':path': '/held', ':authority': 'shop.test' })
-    await eventually('it is at the node', () => held.length === 1)
+    await eventually('it is at the node', () => held.length === 1, 30_000)
     await gateway.put('ssls', 'shop', { snis: ['shop.test'], ...makeCertificate({ names: ['new'] }) })
     const goaway = once(session, 'goaway')
     const closed = once(session, 'close')
     assert.equal((await ask(session, { ':path': '/', ':authority': 'shop.test' })).body, 'ok')
-    assert.equal((await goaway)[0], constants.NGHTTP2_NO_ERROR)
+    assert.equal((await goaway)[0], http2.constants.NGHTTP2_NO_ERROR)
     held[0]!.end('late')
     assert.equal((await slow).body, 'late')
     await closed
@@ -142,7 +142,7 @@ describe('limits.max_connection_duration_ms', () => {
     const { gateway, held, drained } = await stage(t, SHORT)
     const client = await rawConnect(t, gateway.proxyPort)
     client.send('GET /held HTTP/1.1\r\nHost: a\r\n\r\n')
-    await eventually('it is at the node', () => held.length === 1)
+    await eventually('it is at the node', () => held.length === 1, 30_000)
     await eventually('its time is over', async () => (await drained('duration')) === 1, 20_000)
     held[0]!.end('late')
     assert.match(await client.untilClosed(), /^HTTP\/1\.1 200.*connection: close.*late/is)
@@ -155,16 +155,18 @@ describe('limits.max_connection_duration_ms', () => {
     assert.equal(client.isClosed, false)
     client.send('/1')
     assert.match(await client.answer(), /connection: close/i)
-    await eventually('it is closed', () => client.isClosed)
+    await eventually('it is closed', () => client.isClosed, 30_000)
   })
 
   it('sends GOAWAY to clients of HTTP/2, whose streams finish', async (t) => {
-    const { gateway, held } = await stage(t, SHORT)
-    const session = await connectHttp2(t, gateway.proxyUrl)
+    // Long enough for the first request to be there on a machine that is busy.
+    const { gateway, held } = await stage(t, { 'gatewright.limits.max_connection_duration_ms': 1500 })
+    const session = http2.connect(gateway.proxyUrl)
+    t.after(() => session.destroy())
     const goaway = once(session, 'goaway')
     const slow = ask(session, { ':path': '/held' })
-    await eventually('it is at the node', () => held.length === 1)
-    assert.equal((await goaway)[0], constants.NGHTTP2_NO_ERROR)
+    assert.equal((await goaway)[0], http2.constants.NGHTTP2_NO_ERROR)
+    await eventually('it is at the node', () => held.length === 1, 30_000)
     held[0]!.end('late')
     assert.equal((await slow).body, 'late')
   })

@@ -52,7 +52,7 @@ export interface RawConnection {
   readonly text: string
   readonly isClosed: boolean
   send(bytes: string): void
-  /** Resolves once the text received matches; fails with that text when the connection ends first or within 5 s it does not. */
+  /** Resolves once the text received matches; fails with that text when the connection ends first or within 20 s it does not. */
   until(pattern: RegExp): Promise<string>
   /** Resolves with the whole text when the server has closed. */
   untilClosed(): Promise<string>
@@ -75,7 +75,7 @@ export async function rawConnect(t: Pick<TestContext, 'after'>, port: number): P
     isClosed = true
   })
   const wait = async (what: string, isDone: () => boolean): Promise<string> => {
-    const end = Date.now() + 5000
+    const end = Date.now() + 20_000
     while (!isDone()) {
       if (isClosed || Date.now() > end) {
         throw new Error(`${isClosed ? 'closed' : 'silent'} before ${what}; received ${JSON.stringify(text)}`)

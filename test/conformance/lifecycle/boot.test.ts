@@ -30,7 +30,7 @@ describe('gatewright.boot.timeout_ms', () => {
       /gatewright\.boot\.timeout_ms: no configuration within 400 ms from the store \(etcd\)/,
     )
     const tookMs = performance.now() - began
-    assert.ok(tookMs > 390 && tookMs < 10_000, `it took ${tookMs} ms`)
+    assert.ok(tookMs > 390 && tookMs < 20_000, `it took ${tookMs} ms`)
   })
 
   it('does nothing to a start that has one', async (t) => {

@@ -33,7 +33,7 @@ describe('S6: before the first request', () => {
     const upstream = await fakeUpstream(t)
     const store = await storeWith({ 1: { uri: '/*', upstream: { nodes: { [upstream.address]: 1 } } } })
     const gateway = await startGateway(t, {}, { store, settings: { 'gatewright.prewarm.connections': 3 } })
-    await eventually('the node has accepted them', () => upstream.connections === 3)
+    await eventually('the node has accepted them', () => upstream.connections === 3, 30_000)
     assert.equal(upstream.requests.length, 0)
     assert.equal(await (await fetch(gateway.proxyUrl)).text(), 'ok')
     assert.equal(upstream.connections, 3)
