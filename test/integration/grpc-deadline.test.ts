@@ -19,7 +19,7 @@ const CALL = { ':method': 'POST', ':path': '/echo.Echo/talk', 'content-type': 'a
 /** One message of two bytes. */
 const MESSAGE = Buffer.from([0, 0, 0, 0, 2, 104, 105])
 /** Longer than any deadline here, short enough to fail a test that waits for it. */
-const PATIENCE = { timeout: 4000 }
+const PATIENCE = { timeout: 40_000 }
 
 /** A session with a gateway in front of nodes; gRPC's clients keep deadlines themselves, this one does not. */
 async function clientOf(
