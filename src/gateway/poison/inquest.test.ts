@@ -62,7 +62,7 @@ describe('the inquest into workers that ended', () => {
     const { clock, write, end, barred } = stage()
     write('routes/1', 1)
     end({ compiles: '/apisix/routes/1' })
-    await clock.advance(31_000)
+    await clock.advance(61_000)
     end({ compiles: '/apisix/routes/1' })
     assert.deepEqual(barred(), [])
   })

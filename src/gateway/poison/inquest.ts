@@ -11,7 +11,7 @@ import type { Word } from './words.ts'
 /** So many ends of workers within the window, and what they met is set aside (reliability.md, C16). */
 const ENDS = 2
 /** Wide enough for the start of a process on a busy machine in between; so long workers say what they do. */
-const WINDOW_MS = 30_000
+const WINDOW_MS = 60_000
 /**
  * What has served for longer before the first end is not undone: it was not its first request, and whoever finds a request that ends workers
  * must not bring an older version back.

@@ -14,8 +14,8 @@ interface Portion {
   readonly revision: number
 }
 
-/** No taster takes so long, unless the machine does; a worker that hangs is killed long before. */
-const LONGEST_MS = 10_000
+/** No taster takes so long to serve it, nor a process to start, unless the machine does; a worker that hangs is killed long before. */
+const LONGEST_MS = 20_000
 /** Events that are kept for those that wait; when there are more, they get the whole state instead. */
 const MOST_HELD = 20_000
 
