@@ -1,11 +1,9 @@
 import { namesBodyVariable } from './context/body-variables.ts'
-import type { PluginInstance } from './definition.ts'
+import type { PhaseName } from './definition.ts'
 import type { Instance } from './instance.ts'
 
 /** Instances that define the phase, in the order they run. */
 export type Steps = readonly Instance[]
-
-type PhaseName = keyof PluginInstance
 
 /** What runs for a request, one frozen array per phase; made when configuration is compiled. */
 export interface Chain {
