@@ -73,6 +73,11 @@ function stage() {
   return { listener: feed.listener(DEAF), attach: () => feed.attach(primary), relay, close, primary }
 }
 
+interface Comer extends ReturnType<typeof linkPair> {
+  readonly relay: RelayStore
+  attach(): void
+}
+
 const keysOf = async (relay: RelayStore) => (await relay.list('/')).items.map(({ key }) => key)
 
 describe('what a worker is told of the store', () => {
@@ -133,6 +138,41 @@ describe('what a worker is told of the store', () => {
     await eventually('the newest', async () => (await relay.list('/')).revision === 20_010)
     assert.ok(seen.events.length < 20, `${seen.events.length} events`)
     assert.equal((await keysOf(relay)).length, 10)
+  })
+
+  it('never goes back for one that comes while a change is tried by another', async () => {
+    const feed = new StoreFeed()
+    const listener = feed.listener(DEAF)
+    listener.onState({ items: [item('/a', 1)], revision: 1 })
+    const [first, second, third] = [1, 2, 3].map(() => {
+      const pair = linkPair()
+      const relay = new RelayStore({ logger })
+      feedStore(pair.worker, relay)
+      return { ...pair, relay, attach: () => feed.attach(pair.primary) }
+    }) as [Comer, Comer, Comer]
+    first.attach()
+    feed.applied(first.primary, 1)
+    second.attach()
+    await second.relay.list('/')
+    listener.onEvents([put('/a', 2)], 2, 'watch')
+    third.attach()
+    for (const revision of [3, 4]) listener.onEvents([put('/a', revision)], revision, 'watch')
+    await eventually('the first one has it', async () => (await first.relay.list('/')).revision === 4)
+    assert.equal((await second.relay.list('/')).revision, 1)
+    feed.applied(first.primary, 2)
+    await eventually('the third one has the state', async () => (await third.relay.list('/')).revision === 4)
+    const told: number[] = []
+    const apply = third.relay.apply.bind(third.relay)
+    third.relay.apply = (events, revision) => {
+      told.push(revision)
+      apply(events, revision)
+    }
+    feed.applied(first.primary, 4)
+    await eventually('the second one has it', async () => (await second.relay.list('/')).revision === 4)
+    listener.onEvents([put('/b', 5)], 5, 'watch')
+    feed.applied(first.primary, 5)
+    await eventually('what comes later', async () => (await third.relay.list('/')).revision === 5)
+    assert.deepEqual(told, [5])
   })
 
   it('ends with the worker', async () => {

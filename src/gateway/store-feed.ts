@@ -120,6 +120,8 @@ class Follower implements Eater {
   #count = 0
   #isStateDue = false
   #isSending = false
+  /** The revision of the newest state that it was sent. */
+  #stateRevision = 0
 
   constructor(link: Link, { listing, rank }: { listing(): Listing; rank(): number }) {
     this.#link = link
@@ -139,8 +141,8 @@ class Follower implements Eater {
   }
 
   push(events: readonly StoreEvent[], revision: number): void {
-    // The state will be read when it is sent, and holds these.
-    if (this.#isStateDue) return
+    // The state will be read when it is sent, or was, and holds these.
+    if (this.#isStateDue || revision <= this.#stateRevision) return
     this.#waiting.push({ events, revision })
     this.#count += events.length
     if (this.#count > MOST_WAITING) this.pushState()
@@ -164,6 +166,7 @@ class Follower implements Eater {
     if (this.#isStateDue) {
       this.#isStateDue = false
       const { items, revision } = this.#listing()
+      this.#stateRevision = revision
       await this.#sendPortions(items, (part) => ({ isState: true, items: part, events: [], revision }))
       return
     }
