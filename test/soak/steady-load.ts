@@ -16,6 +16,8 @@ export interface SteadyLoadOptions {
   readonly freshLanes: number
   /** Requests to send. */
   readonly total: number
+  /** Further ones are sent until it says so. */
+  mayEnd?(): boolean
   /** Looks at each answer; says what is wrong with it. `sentAt` is the value of {@link mark} when its request was sent. */
   check?(headers: IncomingMessage['headers'], sentAt: number): string | undefined
   /** A number that is remembered with each request. */
@@ -67,7 +69,8 @@ class Lanes implements SteadyLoad {
   }
 
   async #run(agent: Agent | undefined): Promise<void> {
-    while (!this.#isOver && this.sent < this.#options.total) {
+    const { total, mayEnd = () => true } = this.#options
+    while (!this.#isOver && (this.sent < total || !mayEnd())) {
       const number = this.sent++
       const wrong = await this.#one(number, agent)
       if (wrong === undefined) continue

@@ -8,5 +8,6 @@ it('requests and their bodies pass a swap of all workers and changes of configur
   t.diagnostic(linesOf(result)[0]!)
   assert.deepEqual(result.failures, [])
   const { sent, swaps, changes } = result
-  assert.deepEqual({ sent, swaps, changes }, { sent: 2000, swaps: 1, changes: 5 })
+  assert.deepEqual({ swaps, changes }, { swaps: 1, changes: 5 })
+  assert.ok(sent >= 2000, `${sent} requests`)
 })
