@@ -228,7 +228,7 @@ describe('plugins whose configurations name variables of the body', () => {
     assert.match(await post(model('lead'), JSON_TYPE), /rejected by workflow/)
     assert.equal(await post(model('tin'), JSON_TYPE), `r:${model('tin')}`)
     const lines = () => (existsSync(path) ? readFileSync(path, 'utf8').trimEnd().split('\n') : [])
-    await eventually('what was served is logged', () => lines().length >= 2, PATIENCE_MS)
+    await eventually('all three are logged', () => lines().length === 3, PATIENCE_MS)
     const bodies = lines().map((line) => JSON.parse(line).request.body)
     assert.deepEqual(
       bodies.filter((body) => body !== undefined),

@@ -23,15 +23,18 @@ const CALM = constants.NGHTTP2_ENHANCE_YOUR_CALM
 /** What Node says of whatever it ends itself. */
 const INTERNAL = constants.NGHTTP2_INTERNAL_ERROR
 const LARGE = 256 * 1024
+/** When the node of the test answers `/late`. */
+const LATE_MS = 800
 
-/** `/hang` is never answered, `/large` with more than a window takes; whatever else with `ok`. */
+/** `/hang` is never answered, `/late` when a `send_timeout` of 300 ms is over, `/large` with more than a window takes; whatever else with `ok`. */
 async function stage(
   t: TestContext,
   http: Readonly<Record<string, unknown>> = {},
   others: Readonly<Record<string, unknown>> = {},
 ) {
   const node = await fakeUpstream(t, ({ url }, response) => {
-    if (url !== '/hang') response.end(url === '/large' ? Buffer.alloc(LARGE) : 'ok')
+    if (url === '/late') setTimeout(() => response.end(Buffer.alloc(LARGE)), LATE_MS)
+    else if (url !== '/hang') response.end(url === '/large' ? Buffer.alloc(LARGE) : 'ok')
   })
   const settings: Record<string, unknown> = {
     'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }],
@@ -291,7 +294,7 @@ describe('an HTTP/2 client that leaves no window', () => {
   const askFor = (client: FrameConnection, path: string) =>
     client.send(Buffer.concat(Array.from({ length: 128 }, (_, n) => request(1 + 2 * n, path))))
 
-  for (const path of ['/large', '/small']) {
+  for (const path of ['/large', '/late', '/small']) {
     it(`for 128 answers of ${path} loses each after send_timeout and its connection when it idles`, async (t) => {
       const { node, gateway } = await stage(t, { send_timeout: '300ms', keepalive_timeout: '1s' })
       const other = await bystander(t, gateway)

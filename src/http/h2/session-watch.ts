@@ -51,8 +51,11 @@ export class SessionWatch {
     session.on('ping', () => this.#count('ping'))
     session.on('remoteSettings', () => this.#count('settings'))
     session.on('stream', (stream) => this.#watchStream(stream))
-    session.setTimeout(Math.max(limits.keepAliveTimeoutMs, LEAST_IDLE_MS), () => {
+    const idleMs = Math.max(limits.keepAliveTimeoutMs, LEAST_IDLE_MS)
+    session.setTimeout(idleMs)
+    session.on('timeout', () => {
       if (this.#streams === 0) session.close()
+      else session.setTimeout(idleMs)
     })
   }
 
@@ -82,7 +85,9 @@ export class SessionWatch {
       this.#streams--
       if (!OWN_CODES.has(stream.rstCode ?? 0)) this.#count('reset')
     })
-    stream.setTimeout(this.#limits.sendTimeoutMs, () => {
+    stream.setTimeout(this.#limits.sendTimeoutMs)
+    // More than once: the first time the node may not have answered yet, and what it writes later starts the clock again.
+    stream.on('timeout', () => {
       if (stream.writableLength === 0) return
       this.#stalled.push(stream)
       this.#cutTimer ??= setTimeout(() => this.#cutStalled(), GATHER_MS).unref()
