@@ -139,6 +139,8 @@ describe('a configuration handed over as a whole', () => {
       202,
     )
     assert.deepEqual([(await second.ask('/a'))[0], (await second.ask('/b'))[0]], [404, 200])
+    // It saves what serves in that folder.
+    await second.gateway.stop()
   })
 
   it('may carry the list of enabled plugins', async (t) => {
