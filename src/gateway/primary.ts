@@ -334,9 +334,9 @@ export class Primary {
     this.#applied.publish(this.#appliedByAll() ?? Number.POSITIVE_INFINITY)
   }
 
-  /** The revision that all who serve have come to; `undefined` when nobody serves. */
+  /** The revision that all who answer requests have come to; `undefined` when nobody does. */
   #appliedByAll(): number | undefined {
-    const revisions = this.#workshop!.pool.serving.map((worker) => this.#revisions.get(worker) ?? 0)
+    const revisions = [...this.#workshop!.pool.answering].map((worker) => this.#revisions.get(worker) ?? 0)
     return revisions.length > 0 ? Math.min(...revisions) : undefined
   }
 }

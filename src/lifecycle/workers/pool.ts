@@ -50,6 +50,8 @@ const SHORTEST_LIFE_MS = 5000
  */
 export class WorkerPool<Addresses> {
   readonly #options: PoolOptions<Addresses>
+  /** May answer a request: told to listen, and not gone; those that drain are among them. */
+  readonly answering = new Set<WorkerProcess>()
   readonly #slots: Slot[]
   readonly #spareSlot: Slot
   readonly #draining = new Set<Promise<number>>()
@@ -203,6 +205,11 @@ export class WorkerPool<Addresses> {
       const answer = await worker.prepare(describe(worker), readyTimeoutMs)
       await onPrepared?.(answer)
     }
+    this.answering.add(worker)
+    void worker.ended.then(() => {
+      this.answering.delete(worker)
+      onChange()
+    })
     const addresses = await worker.listen<Addresses>(readyTimeoutMs)
     onServing(worker, addresses)
     onChange()
