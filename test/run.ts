@@ -4,7 +4,7 @@
  * fails, a file runs no test, or no file is chosen.
  */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { findTests } from './runner/find-tests.ts'
@@ -60,11 +60,14 @@ function runTests(files: readonly string[], servers: readonly string[]): number 
   const scratch = mkdtempSync(join(tmpdir(), 'gatewright-test-'))
   try {
     const tallyFile = join(scratch, 'tally.json')
+    const lateFile = join(scratch, 'late.txt')
     const status = spawnSync(process.execPath, [...runnerArguments(tallyFile), ...files], {
       cwd: ROOT,
       stdio: 'inherit',
-      env: testEnvironment(servers),
+      env: { ...testEnvironment(servers), GATEWRIGHT_TEST_LATE_FILE: lateFile },
     }).status
+    // Once more, where whoever looks for the reason looks.
+    if (existsSync(lateFile)) console.error(`\n${readFileSync(lateFile, 'utf8')}`)
     return status === 0 ? judge(JSON.parse(readFileSync(tallyFile, 'utf8')) as Tally) : 1
   } finally {
     rmSync(scratch, { recursive: true, force: true })

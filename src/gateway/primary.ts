@@ -4,7 +4,8 @@ import type { Deadline } from '../lifecycle/deadline.ts'
 import type { Readiness } from '../lifecycle/readiness.ts'
 import { becomePrimary, type WorkerProgram } from '../lifecycle/workers/cluster.ts'
 import type { Link } from '../lifecycle/workers/link.ts'
-import { type PoolOptions, WorkerPool } from '../lifecycle/workers/pool.ts'
+import { WorkerPool } from '../lifecycle/workers/pool.ts'
+import type { PoolOptions } from '../lifecycle/workers/pool-options.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { AppliedWaiters } from '../snapshot/applied.ts'
@@ -118,11 +119,13 @@ export class Primary {
     environment.secrets.listen(this.#secrets.onChange)
   }
 
-  /** Resolves with where the workers listen, when all of them do. */
-  async start(): Promise<{ plain: readonly ListenAddress[]; secure: readonly ListenAddress[] }> {
+  /** Resolves with where the workers listen, when all of them do. Rejects, with no worker left, when one cannot or `signal` is aborted. */
+  async start(
+    signal: AbortSignal,
+  ): Promise<{ plain: readonly ListenAddress[]; secure: readonly ListenAddress[] }> {
     const workshop = this.#workshop!
     workshop.ports = await withChosenPorts(workshop.ports.asked)
-    await workshop.pool.start()
+    await workshop.pool.start(signal)
     this.#onChange()
     return workshop.addresses!
   }

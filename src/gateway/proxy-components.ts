@@ -65,9 +65,9 @@ function workersComponent(
   const { min_drain_ms } = environment.settings.gatewright.shutdown
   return {
     name: 'workers',
-    start: async () => {
+    start: async (signal) => {
       enabled.mounting()
-      note(addresses, await primary.start())
+      note(addresses, await primary.start(signal))
     },
     onDrain: () => primary.startDraining(),
     stop: (deadline) => primary.stop(deadline, min_drain_ms),

@@ -168,21 +168,30 @@ describe('npm test', () => {
   it('ends a file that never ends and names what holds it; counts tests, not files', async (t) => {
     const folder = folderOf(t, {
       'leak.test.ts': `import { it } from 'node:test'\nit('leaks', () => void setInterval(() => {}, 1000))`,
+      'hang.test.ts': `import { it } from 'node:test'\nit('ends', () => {})\nit('hangs', () => new Promise((done) => setTimeout(done, 60000)))`,
       'two.test.ts': `import { describe, it } from 'node:test'\ndescribe('s', () => { it('a', () => {}); it('b', () => {}) })`,
       'none.test.ts': 'export {}',
     })
-    const files = ['leak', 'two', 'none'].map((name) => join(folder, `${name}.test.ts`))
-    const args = ['--import=tsx', '--import=./test/runner/deadline.js', '--test', '--test-concurrency=3']
+    const files = ['leak', 'two', 'none', 'hang'].map((name) => join(folder, `${name}.test.ts`))
+    const args = ['--import=tsx', '--import=./test/runner/deadline.js', '--test', '--test-concurrency=4']
     const reporters = ['spec', 'stdout', './test/runner/tally.js', join(folder, 'tally.json')].map(
       (value, i) => (i % 2 === 0 ? `--test-reporter=${value}` : `--test-reporter-destination=${value}`),
     )
     const { status, output } = await runNode([...args, ...reporters, ...files], {
       GATEWRIGHT_TEST_FILE_TIMEOUT_MS: '6000',
+      GATEWRIGHT_TEST_LATE_FILE: join(folder, 'late.txt'),
     })
     assert.equal(status, 1)
-    assert.match(output, /leak\.test\.ts still runs after 6000 ms; kept alive by: .*Timeout/)
+    const late = readFileSync(join(folder, 'late.txt'), 'utf8')
+    for (const told of [output, late]) {
+      assert.match(
+        told,
+        /leak\.test\.ts still runs after 6000 ms; tests under way: none; kept alive by: .*Timeout/,
+      )
+      assert.match(told, /hang\.test\.ts still runs after 6000 ms; tests under way: "hangs"; kept alive by/)
+    }
     const tally = JSON.parse(readFileSync(join(folder, 'tally.json'), 'utf8'))
-    assert.equal(tally.tests, 3)
+    assert.equal(tally.tests, 4)
     assert.deepEqual(tally.silent, [files[2]])
   })
 

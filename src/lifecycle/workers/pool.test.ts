@@ -8,6 +8,9 @@ import { type Handler, Link } from './link.ts'
 import { WorkerPool } from './pool.ts'
 import type { ForkedProcess } from './worker-process.ts'
 
+/** For a start that nobody calls off. */
+const NEVER = new AbortController().signal
+
 /** A process that does what a worker does, as far as it is not told otherwise. */
 class FakeProcess {
   readonly link: Link
@@ -91,7 +94,7 @@ async function turns(count: number): Promise<void> {
 describe('the pool of workers', () => {
   it('has all of them serve, and one more ready', async () => {
     const { pool, processes, serving, settle } = stage(2)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     assert.deepEqual(serving(), [1, 2])
     assert.equal(pool.spare.worker?.state, 'standby')
@@ -101,7 +104,7 @@ describe('the pool of workers', () => {
 
   it('grows by a swap: the new places are filled once the others are replaced', async () => {
     const { pool, serving, settle } = stage(2)
-    await pool.start()
+    await pool.start(NEVER)
     await pool.swap(4)
     await settle()
     assert.deepEqual(
@@ -116,7 +119,7 @@ describe('the pool of workers', () => {
 
   it('shrinks by a swap: the last ones drain, and are not started again', async () => {
     const { pool, processes, serving, settle } = stage(4)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     processes[3]!.end('SIGKILL')
     await settle()
@@ -135,7 +138,7 @@ describe('the pool of workers', () => {
     const { pool, processes, serving, settle } = stage(2, (number) =>
       number === 7 ? { listen: () => Promise.reject(new Error('not this one')) } : {},
     )
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     await assert.rejects(pool.swap(5), /not this one/)
     await settle()
@@ -148,17 +151,38 @@ describe('the pool of workers', () => {
 
   it('is as large as the last of several wishes', async () => {
     const { pool, serving, settle } = stage(2)
-    await pool.start()
+    await pool.start(NEVER)
     await Promise.all([pool.swap(3), pool.swap(5), pool.swap(4)])
     await settle()
     assert.equal(serving().length, 4)
   })
 
   it('does not start when one of them cannot', async () => {
-    const { pool } = stage(2, (number) =>
+    const { pool, processes } = stage(2, (number) =>
       number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},
     )
-    await assert.rejects(pool.start(), /port 80 is taken/)
+    await assert.rejects(pool.start(NEVER), /port 80 is taken/)
+    assert.deepEqual(
+      processes.map(({ isGone }) => isGone),
+      [true, true],
+    )
+  })
+
+  it('leaves no process behind when its start is called off', async () => {
+    const { pool, processes, crashed, settle } = stage(2, () => ({
+      prepare: () => new Promise(() => undefined),
+    }))
+    const called = new AbortController()
+    const started = pool.start(called.signal)
+    await settle()
+    called.abort(new Error('stopped: SIGTERM'))
+    await assert.rejects(started, /stopped: SIGTERM/)
+    await settle()
+    assert.deepEqual(
+      processes.map(({ isGone }) => isGone),
+      [true, true],
+    )
+    assert.deepEqual(crashed, [])
   })
 
   it('starts another one for one that ends on its way, a few times, and tells of it', async () => {
@@ -170,7 +194,7 @@ describe('the pool of workers', () => {
         if (number > deaths) return {}
         return { prepare: () => made.processes[number - 1]!.end('exit code 7') }
       })
-      const started = made.pool.start().then(
+      const started = made.pool.start(NEVER).then(
         () => true,
         () => false,
       )
@@ -181,7 +205,7 @@ describe('the pool of workers', () => {
 
   it('ends one that does not read what it is told, before that is too much', async () => {
     const { pool, processes, settle } = stage(1)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     const [{ link }] = pool.serving as [(typeof pool.serving)[number]]
     processes[0]!.forked.send = () => undefined
@@ -193,7 +217,7 @@ describe('the pool of workers', () => {
 
   it('does not take a SIGKILL from elsewhere for a fault of the worker', async () => {
     const { pool, processes, crashed, settle } = stage(1)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     processes[0]!.end('SIGKILL')
     await settle()
@@ -204,14 +228,14 @@ describe('the pool of workers', () => {
 
   it('gives up one that does not get ready in time', async () => {
     const { pool, clock } = stage(1, () => ({ prepare: () => new Promise(() => undefined) }))
-    const refused = assert.rejects(pool.start(), /did not get ready within 30000 ms/)
+    const refused = assert.rejects(pool.start(NEVER), /did not get ready within 30000 ms/)
     await clock.advance(30_000)
     await refused
   })
 
   it('puts the standby into the place of one that ended, without letting time pass, and makes another', async () => {
     const { pool, processes, serving, settle } = stage(2)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     processes[0]!.end('SIGSEGV')
     await settle()
@@ -225,7 +249,7 @@ describe('the pool of workers', () => {
 
   it('starts one that keeps ending later each time, says that it is a loop, and when it is none any more', async () => {
     const { pool, clock, processes, settle } = stage(1)
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     for (const waitMs of [0, 100, 200, 400, 800, 1600]) {
       pool.serving[0]!.kill()
@@ -255,7 +279,7 @@ describe('the pool of workers', () => {
     const { pool, clock, processes, serving, settle } = stage(2, (number) =>
       number === 1 ? { ping: () => (hangs ? new Promise(() => undefined) : true) } : {},
     )
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     const beat = async () => {
       await clock.advance(200)
@@ -278,7 +302,7 @@ describe('the pool of workers', () => {
         return { forced: 0 }
       },
     }))
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     order.length = 0
     await pool.swap()
@@ -296,7 +320,7 @@ describe('the pool of workers', () => {
     const { pool, serving, processes, settle } = stage(2, (number) =>
       number > 3 ? { prepare: () => Promise.reject(new Error('a plugin is broken')) } : {},
     )
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     await assert.rejects(pool.swap(), /a plugin is broken/)
     await settle()
@@ -309,7 +333,7 @@ describe('the pool of workers', () => {
     const { pool, clock, processes, settle } = stage(2, (number) => ({
       drain: () => ({ forced: number }),
     }))
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     assert.equal(await pool.stop(createDeadline(1000, clock), 0), 3)
     await settle()
@@ -319,7 +343,7 @@ describe('the pool of workers', () => {
 
   it('kills those that do not end in time', async () => {
     const { pool, clock, settle } = stage(1, () => ({ drain: () => new Promise(() => undefined) }))
-    await pool.start()
+    await pool.start(NEVER)
     await settle()
     const stopped = pool.stop(createDeadline(1000, clock), 0)
     await settle()

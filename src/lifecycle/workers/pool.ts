@@ -1,42 +1,7 @@
-import type { Clock } from '../../lib/clock.ts'
-import type { Logger } from '../../observe/logger.ts'
-import type { Deadline } from '../deadline.ts'
+import { type Deadline, unlessAborted } from '../deadline.ts'
+import type { PoolOptions } from './pool-options.ts'
 import { type Place, Slot } from './slot.ts'
-import { type ForkedProcess, WorkerProcess } from './worker-process.ts'
-
-export interface PoolOptions<Addresses> {
-  /** At least 1. */
-  readonly size: number
-  readonly clock: Clock
-  readonly logger: Logger
-  fork(): ForkedProcess
-  /** Before the worker is asked for anything: what the primary answers it. */
-  attach(worker: WorkerProcess): void
-  /** What a worker is made with, asked for at each start. */
-  describe(worker: WorkerProcess): unknown
-  /** How long a worker may take to get ready. */
-  readonly readyTimeoutMs: number
-  /** How long it may take to drain when another took its place. */
-  readonly drainMs: number
-  /** A worker that holds more memory is replaced by another one without losing a request; 0 or absent for any. */
-  readonly maxRssBytes?: number
-  /** How long one that is replaced goes on accepting. */
-  readonly minDrainMs: number
-  /**
-   * Makes a standby of a new process, when what workers are made of may change before one is needed: it is prepared when it takes its place,
-   * at a swap too. Absent: a standby is prepared at once, and thrown away at a swap.
-   */
-  warm?(worker: WorkerProcess): Promise<void>
-  /** What a worker answers once it is prepared, before it listens. A rejection ends it. */
-  onPrepared?(answer: unknown): Promise<void>
-  /** A worker listens. */
-  onServing(worker: WorkerProcess, addresses: Addresses): void
-  /** Whether any worker serves, or the names of what keeps crashing, may have changed. */
-  onChange(): void
-  onGone(worker: WorkerProcess): void
-  /** One ended by what it did, or did not answer: not by a SIGKILL from elsewhere. Called before another one is asked for anything. */
-  onCrash?(worker: WorkerProcess): void
-}
+import { WorkerProcess } from './worker-process.ts'
 
 const LOOP_CHECK_MS = 1000
 /** Processes that may end in one place before the start is given up. */
@@ -113,9 +78,14 @@ export class WorkerPool<Addresses> {
     return this.#slots.some(({ isLooping }) => isLooping)
   }
 
-  /** Resolves when all serve; rejects with the first reason why one does not. */
-  async start(): Promise<void> {
-    await Promise.all(this.#slots.map((slot) => this.#startAt(slot)))
+  /** Resolves when all serve; rejects with the first reason why one does not, or that of `signal`: no process is left then. */
+  async start(signal: AbortSignal): Promise<void> {
+    try {
+      await unlessAborted(Promise.all(this.#slots.map((slot) => this.#startAt(slot))), signal)
+    } catch (error) {
+      await this.#giveUp()
+      throw error
+    }
     this.#isStarted = true
     // One that ended between its own start and that of the slowest.
     for (const slot of this.#slots) if (slot.worker?.state === 'gone') this.#crashed(slot, 'ended')
@@ -131,10 +101,19 @@ export class WorkerPool<Addresses> {
         await this.#serve(worker)
         return
       } catch (error) {
-        if (!worker.link.isClosed || attempt === START_ATTEMPTS || this.#isStopping) throw error
+        if (!worker.link.isClosed || attempt === START_ATTEMPTS) throw error
         await worker.ended
+        if (this.#isStopping) throw error
       }
     }
+  }
+
+  /** Those that serve already have hardly been met by anybody: the gateway was never ready. */
+  async #giveUp(): Promise<void> {
+    this.#isStopping = true
+    const made = this.#slots.flatMap(({ worker }) => worker ?? [])
+    for (const worker of made) this.#abandon(worker)
+    await Promise.all(made.map(({ ended }) => ended))
   }
 
   /**

@@ -75,18 +75,31 @@ function launch(t: TestContext, settings: object, { env, preload }: LaunchOption
   const child: ChildProcess = spawn(process.execPath, [...imports, MAIN, 'start'], {
     cwd,
     env: { ...process.env, ...env },
+    // A group of its own, so that whatever a test leaves behind can be ended.
+    detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let text = ''
   child.stdout!.on('data', (chunk) => (text += chunk))
   child.stderr!.on('data', (chunk) => (text += chunk))
   const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
+  // Its workers write there too.
+  const areAllGone = once(child, 'close').then(() => true)
   t.after(async () => {
-    child.kill('SIGKILL')
+    try {
+      process.kill(-child.pid!, 'SIGKILL')
+    } catch {
+      // Nobody is left of the group, as it should be.
+    }
     await exited
     rmSync(cwd, { recursive: true, force: true })
   })
-  return { child, exited, output: () => text }
+  return { child, exited, output: () => text, areAllGone }
+}
+
+/** Resolves with false, and keeps nothing alive. */
+function aWhile(ms: number): Promise<boolean> {
+  return new Promise((resolve) => setTimeout(resolve, ms, false).unref())
 }
 
 async function takenPort(t: TestContext): Promise<number> {
@@ -119,9 +132,10 @@ describe('the exit code', { concurrency: 2 }, () => {
   it('is 1 when the workers take longer than they may', async (t) => {
     const gatewright = { workers: 2, upgrade: { ready_timeout_ms: 100 }, prewarm: { timeout_ms: 0 } }
     const settings = { ...ANYWHERE, gatewright: { ...ANYWHERE.gatewright, ...gatewright } }
-    const { exited, output } = launch(t, settings)
+    const { exited, output, areAllGone } = launch(t, settings)
     assert.equal(await exited, 1)
     assert.match(output(), /worker \d+ did not get ready within 100 ms/)
+    assert.ok(await Promise.race([areAllGone, aWhile(5000)]), 'workers outlived the start that failed')
   })
 
   for (const [when, moment, bound] of [
@@ -144,6 +158,20 @@ describe('the exit code', { concurrency: 2 }, () => {
       )
     })
   }
+
+  it('is 0 for SIGTERM while workers start, and none of them is left', async (t) => {
+    const preload = `data:text/javascript,${encodeURIComponent(`
+      import cluster from 'node:cluster'
+      cluster.on('fork', () => process.kill(process.pid, 'SIGTERM'))
+    `)}`
+    const gatewright = { ...ANYWHERE.gatewright, workers: 2 }
+    const { exited, output, areAllGone } = launch(t, { ...ANYWHERE, gatewright }, { preload })
+    assert.equal(await exited, 0, output())
+    assert.ok(
+      await Promise.race([areAllGone, aWhile(5000)]),
+      'workers outlived the start that was called off',
+    )
+  })
 
   it('is 2 when a request was cut at the deadline, although a timer of it still runs', async (t) => {
     const node = await spawnNode(t, {
