@@ -50,11 +50,12 @@ export function openSecrets(settings: Settings, surroundings: Surroundings): Gat
   const rules = {
     cipher,
     secretFieldsOf: (name: string) => plugins.get(name)?.secretFields ?? [],
+    hiddenFieldsOf: (name: string) => plugins.get(name)?.hiddenFields ?? [],
     prefix: settings.store.prefix,
     secretPlugins: () =>
       plugins
         .all()
-        .filter(({ secretFields }) => secretFields !== undefined)
+        .filter(({ secretFields, hiddenFields }) => secretFields ?? hiddenFields)
         .map(({ name }) => name),
   }
   if (isEncrypted) warnOfPlainText(settings, cipher, logger)

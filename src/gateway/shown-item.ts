@@ -69,11 +69,9 @@ function masked<T extends object>(
   document: T,
   plugins: PluginRegistry,
 ): T {
-  const secretFieldsOf = (name: string) => {
-    const { secretFields = [], hiddenFields = [] } = plugins.get(name) ?? {}
-    return [...secretFields, ...hiddenFields]
-  }
-  return encryptDocument(ref, document, { cipher: MASKING, secretFieldsOf })
+  const secretFieldsOf = (name: string) => plugins.get(name)?.secretFields ?? []
+  const hiddenFieldsOf = (name: string) => plugins.get(name)?.hiddenFields ?? []
+  return encryptDocument(ref, document, { cipher: MASKING, secretFieldsOf, hiddenFieldsOf })
 }
 
 function withDefaults(

@@ -217,9 +217,9 @@ export interface PluginDefinition<Config> {
   readonly scope?: 'global'
   /** In a global rule it is skipped for routes that have it too (contract §6). */
   readonly runPolicy?: 'prefer_route'
-  /** Dotted paths of the configuration that hold secrets: never logged. */
+  /** Dotted paths of the configuration that hold secrets, lists on the way included: encrypted in the store, and never shown or logged. */
   readonly secretFields?: readonly string[]
-  /** Dotted paths of further secrets, such as those inside another plugin's configuration: stored as they are, and never shown. */
+  /** Dotted paths of further secrets, which APISIX stores as they are, such as those inside another plugin's configuration: never shown, and encrypted only with the node's own key. */
   readonly hiddenFields?: readonly string[]
   /** Of the consumer's configuration: the field that identifies it, unique among consumers. */
   readonly consumerKey?: string

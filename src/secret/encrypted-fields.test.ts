@@ -139,6 +139,19 @@ describe('a document at rest', () => {
     assert.deepEqual(decryptDocument(ref, stored, own), document)
   })
 
+  it('has what APISIX keeps plain encrypted with the own key alone, in lists of lists too', () => {
+    const ref = { kind: 'routes', id: '1' }
+    const document = { plugins: { guard: { rules: [{ actions: [['limit', { password: 'p' }]] }] } } }
+    const hiddenFieldsOf: SecretFieldsOf = () => ['rules.actions.password']
+    assert.equal(encryptDocument(ref, document, { ...shared, hiddenFieldsOf }), document)
+    const stored = encryptDocument(ref, document, { ...own, hiddenFieldsOf })
+    assert.doesNotMatch(JSON.stringify(stored), /"p"/)
+    assert.deepEqual(decryptDocument(ref, stored, { ...own, hiddenFieldsOf }), document)
+    const later = createFieldCipher({ ...OPTIONS, ownKey: Buffer.alloc(32, 1) })
+    const opened = decryptDocument(ref, stored, { cipher: later, secretFieldsOf, hiddenFieldsOf })
+    assert.deepEqual(opened, document, 'also once there is a keyring')
+  })
+
   it('is left alone by odd values in the place of secrets', () => {
     const oddities = [null, 1, [], {}, [[]], [{ password: 1 }], { a: { b: 'c' } }]
     for (const odd of oddities) {

@@ -10,6 +10,8 @@ export type SecretFieldsOf = (plugin: string, place: PluginPlace) => readonly st
 export interface EncryptionDeps {
   readonly cipher: FieldCipher
   readonly secretFieldsOf: SecretFieldsOf
+  /** Likewise for further secrets that APISIX keeps as plain text: what it reads too must stay as it reads it. */
+  readonly hiddenFieldsOf?: SecretFieldsOf
 }
 
 export interface DecryptionDeps extends EncryptionDeps {
@@ -30,7 +32,7 @@ type Change = (text: string, path: string) => string
 export function encryptDocument<Document extends object>(
   ref: DocumentRef,
   document: Document,
-  { cipher, secretFieldsOf }: EncryptionDeps,
+  { cipher, secretFieldsOf, hiddenFieldsOf = NO_FIELDS }: EncryptionDeps,
 ): Document {
   if (cipher.writes === 'plain') return document
   const encrypt: Change = (text) => (isSecretReference(text) ? text : cipher.encrypt(text))
@@ -38,9 +40,9 @@ export function encryptDocument<Document extends object>(
   return changeSecrets(ref, document, {
     change: encrypt,
     changePem: encryptPem,
-    // APISIX does not decrypt the tokens of its secret managers: what it reads too must stay as it reads it.
+    // APISIX does not decrypt the tokens of its secret managers either.
     hasEncryptedManagers: cipher.writes === 'own',
-    secretFieldsOf,
+    fieldsOf: cipher.writes === 'own' ? both(secretFieldsOf, hiddenFieldsOf) : secretFieldsOf,
   })
 }
 
@@ -48,7 +50,7 @@ export function encryptDocument<Document extends object>(
 export function decryptDocument<Document extends object>(
   ref: DocumentRef,
   document: Document,
-  { cipher, secretFieldsOf, onUnreadable }: DecryptionDeps,
+  { cipher, secretFieldsOf, hiddenFieldsOf = NO_FIELDS, onUnreadable }: DecryptionDeps,
 ): Document {
   const decrypt: Change = (text, path) => {
     if (cipher.isUnreadable(text)) onUnreadable?.(path)
@@ -58,7 +60,7 @@ export function decryptDocument<Document extends object>(
     change: decrypt,
     changePem: decrypt,
     hasEncryptedManagers: true,
-    secretFieldsOf,
+    fieldsOf: both(secretFieldsOf, hiddenFieldsOf),
   })
 }
 
@@ -67,7 +69,13 @@ interface Walk {
   /** For the keys of ssls. */
   readonly changePem: Change
   readonly hasEncryptedManagers: boolean
-  readonly secretFieldsOf: SecretFieldsOf
+  readonly fieldsOf: SecretFieldsOf
+}
+
+const NO_FIELDS: SecretFieldsOf = () => []
+
+function both(first: SecretFieldsOf, second: SecretFieldsOf): SecretFieldsOf {
+  return (plugin, place) => [...first(plugin, place), ...second(plugin, place)]
 }
 
 const MANAGER_FIELDS = ['token', 'secret_access_key', 'session_token', 'auth_config.private_key']
@@ -78,22 +86,22 @@ function changeSecrets<Document extends object>(ref: DocumentRef, document: Docu
 }
 
 function changeKind({ kind, id }: DocumentRef, document: Fields, walk: Walk): Fields {
-  const { change, changePem, secretFieldsOf } = walk
+  const { change, changePem, fieldsOf } = walk
   if (kind === 'ssls') return changeAll(document, ['key', 'keys'], changePem)
   if (kind === 'upstreams') return changeAll(document, ['tls.client_key'], change)
   if (kind === 'secrets')
     return walk.hasEncryptedManagers ? changeAll(document, MANAGER_FIELDS, change) : document
-  if (kind === 'plugin_metadata') return changeAll(document, secretFieldsOf(id, 'metadata'), change)
+  if (kind === 'plugin_metadata') return changeAll(document, fieldsOf(id, 'metadata'), change)
   const place = kind === 'consumers' || kind === 'credentials' ? 'consumer' : 'plugin'
   return changePlugins(changeAll(document, ['upstream.tls.client_key'], change), place, walk)
 }
 
-function changePlugins(document: Fields, place: PluginPlace, { change, secretFieldsOf }: Walk): Fields {
+function changePlugins(document: Fields, place: PluginPlace, { change, fieldsOf }: Walk): Fields {
   const plugins = document['plugins']
   if (!isFields(plugins)) return document
   let copy: Record<string, unknown> | undefined
   for (const [name, config] of Object.entries(plugins)) {
-    const paths = secretFieldsOf(name, place)
+    const paths = fieldsOf(name, place)
     if (paths.length === 0 || !isFields(config)) continue
     const changed = changeAll(config, paths, (text, path) => change(text, `plugins.${name}.${path}`))
     if (changed === config) continue

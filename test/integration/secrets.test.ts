@@ -6,6 +6,7 @@ import { EmbeddedStore } from '../../src/store/embedded-store.ts'
 import { MemoryStore } from '../../src/store/memory-store.ts'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { startGateway, type TestGateway } from '../../src/testing/start-gateway.ts'
+import { makeCertificate } from '../support/certificates.ts'
 import { fakeSecretServer } from '../support/fake-secret-server.ts'
 
 const guarded = (port: number) => ({
@@ -124,6 +125,42 @@ describe('secret fields of what is stored', () => {
     const { plugins } = JSON.parse((await store.get('/apisix/consumers/jack'))!.value)
     await store.close()
     assert.match(plugins['key-auth'].key, /^[A-Za-z0-9+/]{22}==$/)
+  })
+
+  it('within what plugins hold of others too, but plain where an APISIX reads them', async (t) => {
+    const { cert, key } = makeCertificate({ names: ['gateway'] })
+    const split = {
+      uri: '/split',
+      plugins: {
+        'traffic-split': {
+          rules: [
+            {
+              weighted_upstreams: [
+                { upstream: { nodes: { '127.0.0.1:1': 1 }, tls: { client_cert: cert, client_key: key } } },
+              ],
+            },
+          ],
+        },
+      },
+    }
+    const limit = {
+      ...{ count: 9, time_window: 60, policy: 'redis', redis_host: '127.0.0.1' },
+      redis_password: 'marked-secret',
+    }
+    const flow = { uri: '/flow', plugins: { workflow: { rules: [{ actions: [['limit-count', limit]] }] } } }
+    for (const keyring of [[], ['edd1c9f0985e76a2']]) {
+      const settings = { 'gatewright.store': 'embedded', 'apisix.data_encryption.keyring': keyring }
+      const gateway = await startGateway(t, { routes: { 1: split, 2: flow } }, { settings })
+      const shown = [await gateway.admin('GET', 'routes/1'), await gateway.admin('GET', 'routes/2')]
+      assert.match(JSON.stringify(shown), /PRIVATE KEY.*marked-secret/)
+      await gateway.stop()
+      const store = await EmbeddedStore.open(`${gateway.directory}/store`, { logger: createLogger('silent') })
+      const { items } = await store.list('/apisix/routes')
+      await store.close()
+      const stored = items.map(({ value }) => value).join()
+      assert.equal(/PRIVATE KEY/.test(stored), keyring.length > 0)
+      assert.equal(/marked-secret/.test(stored), keyring.length > 0)
+    }
   })
 
   it('that an APISIX with its default keyring has written are read', async (t) => {
