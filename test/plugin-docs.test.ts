@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { catalogue } from '../plugins/catalogue.ts'
+import type { PhaseName } from '../src/plugin/definition.ts'
 import { documentedTypes, renderTypes } from './support/type-reference.ts'
 
 const ROOT = new URL('../', import.meta.url)
@@ -54,6 +55,28 @@ describe('docs/plugins', () => {
     check('docs/plugins/README.md', `${before}<!-- plugins -->\n${table}\n<!-- /plugins -->${after}`)
   })
 })
+
+describe('the page of a plugin', () => {
+  for (const [name, load] of Object.entries(catalogue)) {
+    it(`says of ${name} when it runs: its phases, all of them, and its priority`, async () => {
+      const { default: plugin } = await load()
+      const readme = readFileSync(new URL(`plugins/${name}/README.md`, ROOT), 'utf8')
+      const section = readme.split('## When it runs\n')[1]?.split('\n## ')[0] ?? ''
+      const told = PHASES.filter((phase) => section.includes(`\`${phase}\``))
+      assert.deepEqual(told, inOrder(plugin.phases ?? []))
+      assert.match(section.replace('−', '-'), new RegExp(`[Pp]riority ${plugin.priority}\\b`))
+    })
+  }
+})
+
+const PHASES: readonly PhaseName[] = [
+  ...(['rewrite', 'access', 'beforeProxy', 'tapBody'] as const),
+  ...(['headerFilter', 'bodyFilter', 'packBody', 'log'] as const),
+]
+
+function inOrder(phases: readonly PhaseName[]): readonly PhaseName[] {
+  return [...phases].sort((a, b) => PHASES.indexOf(a) - PHASES.indexOf(b))
+}
 
 async function indexRow(name: string): Promise<string> {
   const { default: plugin } = await catalogue[name]!()
