@@ -8,12 +8,12 @@ import { WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { PoolOptions } from '../lifecycle/workers/pool-options.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
-import { AppliedWaiters } from '../snapshot/applied.ts'
 import { contentOf } from '../snapshot/decode.ts'
 import { nameOf } from '../snapshot/graph.ts'
 import type { Quarantined } from '../snapshot/intake.ts'
 import type { Publisher } from '../snapshot/publisher.ts'
 import { feedAgentTypes } from './agent-types.ts'
+import { AppliedByWorkers } from './applied-by-workers.ts'
 import type { AppliedSource } from './applied-source.ts'
 import type { Debug } from './debug.ts'
 import { WorkersDebug } from './debug-feed.ts'
@@ -61,8 +61,7 @@ export class Primary {
   readonly health = new HealthFeed()
   readonly #secrets = new SecretFeed()
   readonly #options: PrimaryOptions
-  readonly #applied = new AppliedWaiters()
-  readonly #revisions = new WeakMap<WorkerProcess, number>()
+  readonly #applied = new AppliedByWorkers(() => this.#workshop!.pool)
   /** Those that have been told something, whatever they do. */
   readonly #living = new Set<WorkerProcess>()
   #workshop: Workshop | undefined
@@ -190,7 +189,7 @@ export class Primary {
       },
       status: () => {
         const { observed, published } = own.status()
-        return { observed, published: Math.min(published, this.#appliedByAll() ?? published) }
+        return { observed, published: Math.min(published, this.#applied.byAll ?? published) }
       },
     }
   }
@@ -222,7 +221,7 @@ export class Primary {
     const { pool } = this.#workshop!
     return showWorkers(pool, {
       nowMs: SYSTEM_CLOCK.nowMs(),
-      revisionOf: (worker) => this.#revisions.get(worker),
+      revisionOf: (worker) => this.#applied.revisionOf(worker),
     })
   }
 
@@ -284,9 +283,8 @@ export class Primary {
       this.#workshop!.refused.forget(worker)
     })
     link.on('applied', (revision: number) => {
-      this.#revisions.set(worker, revision)
       this.store.applied(link, revision)
-      this.#onApplied()
+      this.#applied.note(worker, revision)
     })
     link.on('refused', (all: readonly Quarantined[]) => this.#takeRefused(worker, all))
     link.on('exposition', () => metrics.expose())
@@ -330,17 +328,7 @@ export class Primary {
     else readiness.block('proxy')
     if (pool.isLooping) readiness.block(CRASH_LOOP)
     else readiness.release(CRASH_LOOP)
-    this.#onApplied()
-  }
-
-  #onApplied(): void {
-    this.#applied.publish(this.#appliedByAll() ?? Number.POSITIVE_INFINITY)
-  }
-
-  /** The revision that all who answer requests have come to; `undefined` when nobody does. */
-  #appliedByAll(): number | undefined {
-    const revisions = [...this.#workshop!.pool.answering].map((worker) => this.#revisions.get(worker) ?? 0)
-    return revisions.length > 0 ? Math.min(...revisions) : undefined
+    this.#applied.compare()
   }
 }
 

@@ -1,99 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type ChannelEnd, channelPair } from '../../../test/support/channel-pair.ts'
 import { fakeClock } from '../../../test/support/fake-clock.ts'
-import { createLogger } from '../../observe/logger.ts'
+import { fakePool } from '../../../test/support/fake-pool.ts'
 import { createDeadline } from '../deadline.ts'
-import { type Handler, Link } from './link.ts'
-import { WorkerPool } from './pool.ts'
-import type { ForkedProcess } from './worker-process.ts'
 
 /** For a start that nobody calls off. */
 const NEVER = new AbortController().signal
 
-/** A process that does what a worker does, as far as it is not told otherwise. */
-class FakeProcess {
-  readonly link: Link
-  readonly forked: ForkedProcess
-  readonly heard: string[] = []
-  #end: (how: string) => void = () => undefined
-  #channel: ChannelEnd
-  isGone = false
-
-  constructor(pid: number, answers: Readonly<Record<string, Handler>>) {
-    const [near, far] = channelPair()
-    this.#channel = near
-    this.link = new Link(far)
-    const handlers: Record<string, Handler> = {
-      ping: () => true,
-      prepare: () => undefined,
-      listen: () => `port of ${pid}`,
-      drain: () => ({ forced: 0 }),
-      bye: () => this.end('exit code 0'),
-      ...answers,
-    }
-    for (const [topic, handler] of Object.entries(handlers)) {
-      this.link.on(topic, (body) => {
-        this.heard.push(topic)
-        return handler(body)
-      })
-    }
-    this.forked = {
-      pid,
-      send: (message, done) => near.send(message, done),
-      onMessage: (listener) => near.onMessage(listener),
-      onClose: (listener) => near.onClose(listener),
-      onExit: (listener) => {
-        this.#end = listener
-      },
-      kill: () => this.end('SIGKILL'),
-    }
-  }
-
-  end(how: string): void {
-    if (this.isGone) return
-    this.isGone = true
-    this.#channel.close()
-    this.#end(how)
-  }
-}
-
-/** `answersOf` says what the process of that number, from 1, does differently. */
-function stage(size: number, answersOf: (number: number) => Readonly<Record<string, Handler>> = () => ({})) {
-  const clock = fakeClock()
-  const processes: FakeProcess[] = []
-  const crashed: number[] = []
-  const pool = new WorkerPool<string>({
-    size,
-    clock,
-    logger: createLogger('silent'),
-    fork: () => {
-      const made = new FakeProcess(processes.length + 1, answersOf(processes.length + 1))
-      processes.push(made)
-      return made.forked
-    },
-    attach: () => undefined,
-    describe: () => ({}),
-    readyTimeoutMs: 30_000,
-    drainMs: 5000,
-    minDrainMs: 0,
-    onServing: () => undefined,
-    onChange: () => undefined,
-    onGone: () => undefined,
-    onCrash: ({ pid }) => crashed.push(pid),
-  })
-  const serving = () => pool.serving.map(({ pid }) => pid)
-  return { clock, processes, crashed, pool, serving, settle: () => turns(20) }
-}
-
-/** What is said between two ends takes turns of the event loop and no time of the fake clock. */
-async function turns(count: number): Promise<void> {
-  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve))
-}
-
 describe('the pool of workers', () => {
   it('has all of them serve, and one more ready', async () => {
-    const { pool, processes, serving, settle } = stage(2)
+    const { pool, processes, serving, settle } = fakePool(2)
     await pool.start(NEVER)
     await settle()
     assert.deepEqual(serving(), [1, 2])
@@ -103,7 +19,7 @@ describe('the pool of workers', () => {
   })
 
   it('grows by a swap: the new places are filled once the others are replaced', async () => {
-    const { pool, serving, settle } = stage(2)
+    const { pool, serving, settle } = fakePool(2)
     await pool.start(NEVER)
     await pool.swap(4)
     await settle()
@@ -118,7 +34,7 @@ describe('the pool of workers', () => {
   })
 
   it('shrinks by a swap: the last ones drain, and are not started again', async () => {
-    const { pool, processes, serving, settle } = stage(4)
+    const { pool, processes, serving, settle } = fakePool(4)
     await pool.start(NEVER)
     await settle()
     processes[3]!.end('SIGKILL')
@@ -135,7 +51,7 @@ describe('the pool of workers', () => {
   })
 
   it('keeps as many as it had when one of the further ones cannot serve', async () => {
-    const { pool, processes, serving, settle } = stage(2, (number) =>
+    const { pool, processes, serving, settle } = fakePool(2, (number) =>
       number === 7 ? { listen: () => Promise.reject(new Error('not this one')) } : {},
     )
     await pool.start(NEVER)
@@ -150,7 +66,7 @@ describe('the pool of workers', () => {
   })
 
   it('is as large as the last of several wishes', async () => {
-    const { pool, serving, settle } = stage(2)
+    const { pool, serving, settle } = fakePool(2)
     await pool.start(NEVER)
     await Promise.all([pool.swap(3), pool.swap(5), pool.swap(4)])
     await settle()
@@ -158,7 +74,7 @@ describe('the pool of workers', () => {
   })
 
   it('does not start when one of them cannot', async () => {
-    const { pool, processes } = stage(2, (number) =>
+    const { pool, processes } = fakePool(2, (number) =>
       number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},
     )
     await assert.rejects(pool.start(NEVER), /port 80 is taken/)
@@ -169,7 +85,7 @@ describe('the pool of workers', () => {
   })
 
   it('leaves no process behind when its start is called off', async () => {
-    const { pool, processes, crashed, settle } = stage(2, () => ({
+    const { pool, processes, crashed, settle } = fakePool(2, () => ({
       prepare: () => new Promise(() => undefined),
     }))
     const called = new AbortController()
@@ -190,7 +106,7 @@ describe('the pool of workers', () => {
       [3, true],
       [4, false],
     ] as const) {
-      const made = stage(1, (number) => {
+      const made = fakePool(1, (number) => {
         if (number > deaths) return {}
         return { prepare: () => made.processes[number - 1]!.end('exit code 7') }
       })
@@ -204,7 +120,7 @@ describe('the pool of workers', () => {
   })
 
   it('ends one that does not read what it is told, before that is too much', async () => {
-    const { pool, processes, settle } = stage(1)
+    const { pool, processes, settle } = fakePool(1)
     await pool.start(NEVER)
     await settle()
     const [{ link }] = pool.serving as [(typeof pool.serving)[number]]
@@ -216,7 +132,7 @@ describe('the pool of workers', () => {
   })
 
   it('does not take a SIGKILL from elsewhere for a fault of the worker', async () => {
-    const { pool, processes, crashed, settle } = stage(1)
+    const { pool, processes, crashed, settle } = fakePool(1)
     await pool.start(NEVER)
     await settle()
     processes[0]!.end('SIGKILL')
@@ -227,14 +143,14 @@ describe('the pool of workers', () => {
   })
 
   it('gives up one that does not get ready in time', async () => {
-    const { pool, clock } = stage(1, () => ({ prepare: () => new Promise(() => undefined) }))
+    const { pool, clock } = fakePool(1, () => ({ prepare: () => new Promise(() => undefined) }))
     const refused = assert.rejects(pool.start(NEVER), /did not get ready within 30000 ms/)
     await clock.advance(30_000)
     await refused
   })
 
   it('puts the standby into the place of one that ended, without letting time pass, and makes another', async () => {
-    const { pool, processes, serving, settle } = stage(2)
+    const { pool, processes, serving, settle } = fakePool(2)
     await pool.start(NEVER)
     await settle()
     processes[0]!.end('SIGSEGV')
@@ -248,7 +164,7 @@ describe('the pool of workers', () => {
   })
 
   it('starts one that keeps ending later each time, says that it is a loop, and when it is none any more', async () => {
-    const { pool, clock, processes, settle } = stage(1)
+    const { pool, clock, processes, settle } = fakePool(1)
     await pool.start(NEVER)
     await settle()
     for (const waitMs of [0, 100, 200, 400, 800, 1600]) {
@@ -276,7 +192,7 @@ describe('the pool of workers', () => {
 
   it('kills one that does not answer, and nobody else', async () => {
     let hangs = false
-    const { pool, clock, processes, serving, settle } = stage(2, (number) =>
+    const { pool, clock, processes, serving, settle } = fakePool(2, (number) =>
       number === 1 ? { ping: () => (hangs ? new Promise(() => undefined) : true) } : {},
     )
     await pool.start(NEVER)
@@ -295,7 +211,7 @@ describe('the pool of workers', () => {
 
   it('swaps one after the other, each new one serving before an old one drains', async () => {
     const order: string[] = []
-    const { pool, serving, settle } = stage(2, (number) => ({
+    const { pool, serving, settle } = fakePool(2, (number) => ({
       listen: () => void order.push(`listen ${number}`),
       drain: () => {
         order.push(`drain ${number}`)
@@ -317,7 +233,7 @@ describe('the pool of workers', () => {
   })
 
   it('keeps the old ones when new ones cannot start', async () => {
-    const { pool, serving, processes, settle } = stage(2, (number) =>
+    const { pool, serving, processes, settle } = fakePool(2, (number) =>
       number > 3 ? { prepare: () => Promise.reject(new Error('a plugin is broken')) } : {},
     )
     await pool.start(NEVER)
@@ -330,7 +246,7 @@ describe('the pool of workers', () => {
   })
 
   it('stops all, counts what was cut, and starts none again', async () => {
-    const { pool, clock, processes, settle } = stage(2, (number) => ({
+    const { pool, clock, processes, settle } = fakePool(2, (number) => ({
       drain: () => ({ forced: number }),
     }))
     await pool.start(NEVER)
@@ -342,7 +258,7 @@ describe('the pool of workers', () => {
   })
 
   it('kills those that do not end in time', async () => {
-    const { pool, clock, settle } = stage(1, () => ({ drain: () => new Promise(() => undefined) }))
+    const { pool, clock, settle } = fakePool(1, () => ({ drain: () => new Promise(() => undefined) }))
     await pool.start(NEVER)
     await settle()
     const stopped = pool.stop(createDeadline(1000, clock), 0)
