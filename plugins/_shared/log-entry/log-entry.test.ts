@@ -157,6 +157,13 @@ describe('formats', () => {
     )
     assert.deepEqual(entry, { in: 'ping', out: 'pong', route_id: 'r1' })
   })
+
+  it('may show the body of the request in what is added', async () => {
+    const config = { log_format_extra: { in: '$request_body' } }
+    const { entry } = await entryOf(config, { method: 'POST', body: 'ping' })
+    assert.equal(entry['in'], 'ping')
+    assert.equal('body' in entry.request, false)
+  })
 })
 
 describe('bodies of requests', () => {

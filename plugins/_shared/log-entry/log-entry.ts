@@ -38,7 +38,8 @@ export function compileEntries(
   host: Pick<InstanceHost, 'clock' | 'metadata'>,
 ): EntrySource {
   const format = config.log_format && compileFormat(config.log_format)
-  const bodies = compileBodies(config, format?.names('request_body') ?? false)
+  const shown = format ?? formatOf(config.log_format_extra)
+  const bodies = compileBodies(config, shown?.names('request_body') ?? false)
   const formats = new Formats(config, format, host)
   return {
     ...(bodies.access && { access: bodies.access }),
@@ -49,7 +50,7 @@ export function compileEntries(
       if (custom) return customEntry(custom, context, bodies)
       const entry = defaultEntry(context, {
         nowMs: host.clock.now(),
-        requestBody: bodies.request(context),
+        requestBody: config.include_req_body ? bodies.request(context) : undefined,
         responseBody: bodies.response(context),
       })
       return extra ? withExtra(entry, extra.render(variablesOf(context, bodies))) : entry
