@@ -92,6 +92,7 @@ export class Primary {
       onChange: () => this.#onChange(),
       onGone: (worker) => this.#workshop?.metrics.onGone(worker),
       onCrash: (worker) => this.#workshop?.inquest.onCrash(worker),
+      causesRemoved: () => this.#workshop!.inquest.found,
     })
     const inquest = this.#inquest(environment, publisher)
     const refused = new RefusedInWorkers<WorkerProcess>({
@@ -295,6 +296,7 @@ export class Primary {
     link.on('counted', (text: string) => metrics.keep(worker, text))
     hearWords(link, (word) => inquest.heard(worker, word))
     link.on('feed', () => {
+      worker.watch()
       if (registry) feedAgentTypes(link, registry.view)
       link.tell('bar', inquest.barred)
       if (monitor) this.health.attach(link, monitor)

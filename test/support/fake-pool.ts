@@ -57,7 +57,10 @@ export class FakeProcess {
 export function fakePool(
   size: number,
   answersOf: (number: number) => Readonly<Record<string, Handler>> = () => ({}),
-  observers: Pick<Partial<PoolOptions<string>>, 'attach' | 'onChange' | 'warm'> = {},
+  observers: Pick<
+    Partial<PoolOptions<string>>,
+    'attach' | 'onChange' | 'causesRemoved' | 'readyTimeoutMs'
+  > = {},
 ) {
   const clock = fakeClock()
   const processes: FakeProcess[] = []

@@ -50,9 +50,15 @@ export class Inquest {
   /** How many had ended when something was set aside last. */
   #endsThen = 0
   #asksUntilMs = 0
+  #found = 0
 
   constructor(parts: InquestParts) {
     this.#parts = parts
+  }
+
+  /** How often something was set aside. */
+  get found(): number {
+    return this.#found
   }
 
   /** For how much longer a worker that starts now is to say what it does; 0 when nothing has happened. */
@@ -145,6 +151,7 @@ export class Inquest {
     const barred: Barred = { item, reason, ...(before !== undefined && { before }) }
     logger.error({ resource: pathOf(address), revision: item.modRevision }, `set aside: ${reason}`)
     this.#barred.set(key, barred)
+    this.#found++
     this.#endsThen = this.#ends
     this.#endsMs = []
     this.#parts.bar(barred)

@@ -119,6 +119,63 @@ describe('the pool of workers', () => {
     }
   })
 
+  it('does not give up a start as long as causes are found, but for a great many', async () => {
+    for (const [deaths, isUp] of [
+      [12, true],
+      [20, false],
+    ] as const) {
+      let removed = 0
+      const answersOf = (number: number) => ({
+        ...(number <= deaths && {
+          prepare: () => {
+            // Every third one tells what the others ended of.
+            if (number % 3 === 0) removed++
+            made.processes[number - 1]!.end('exit code 7')
+          },
+        }),
+      })
+      const made = fakePool(1, answersOf, { causesRemoved: () => removed })
+      const started = made.pool.start(NEVER).then(
+        () => true,
+        () => false,
+      )
+      assert.deepEqual([await started, made.crashed.length], [isUp, deaths])
+    }
+  })
+
+  it('ends one that says nothing for 3 s while it gets ready, and starts another', async () => {
+    const { pool, clock, processes, crashed, serving, settle } = fakePool(
+      1,
+      (number) =>
+        number === 1
+          ? { prepare: () => new Promise(() => undefined), ping: () => new Promise(() => undefined) }
+          : {},
+      { attach: (worker) => worker.watch() },
+    )
+    const started = pool.start(NEVER)
+    await settle()
+    await clock.advance(2999)
+    await settle()
+    assert.equal(processes[0]!.isGone, false)
+    await clock.advance(1)
+    await started
+    assert.deepEqual([processes[0]!.isGone, crashed, serving()], [true, [1], [2]])
+  })
+
+  it('takes one that is silent when its time to get ready is over for hung, and not for slow', async () => {
+    const silent = () => new Promise(() => undefined)
+    const { pool, clock, serving, settle } = fakePool(
+      1,
+      (number) => (number === 1 ? { prepare: silent, ping: silent } : {}),
+      { attach: (worker) => worker.watch(), readyTimeoutMs: 2000 },
+    )
+    const started = pool.start(NEVER)
+    await settle()
+    await clock.advance(2000)
+    await started
+    assert.deepEqual(serving(), [2])
+  })
+
   it('ends one that does not read what it is told, before that is too much', async () => {
     const { pool, processes, settle } = fakePool(1)
     await pool.start(NEVER)

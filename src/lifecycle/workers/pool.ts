@@ -4,8 +4,10 @@ import { type Place, Slot } from './slot.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 const LOOP_CHECK_MS = 1000
-/** Processes that may end in one place before the start is given up. */
+/** Processes that may end in one place, without that anything is done about it, before the start is given up. */
 const START_ATTEMPTS = 4
+/** The same, whatever is done about it. */
+const MOST_START_ATTEMPTS = 20
 /** One that has only just started is not replaced for its memory: the limit is too low, and the next one would be no better. */
 const SHORTEST_LIFE_MS = 5000
 
@@ -94,6 +96,9 @@ export class WorkerPool<Addresses> {
 
   /** One that ends on its way may have met a configuration that is set aside by the time of the next. */
   async #startAt(slot: Slot): Promise<void> {
+    const { causesRemoved = () => 0 } = this.#options
+    let removed = causesRemoved()
+    let inVain = 0
     for (let attempt = 1; ; attempt++) {
       const worker = this.#fork()
       slot.worker = worker
@@ -101,9 +106,11 @@ export class WorkerPool<Addresses> {
         await this.#serve(worker)
         return
       } catch (error) {
-        if (!worker.link.isClosed || attempt === START_ATTEMPTS) throw error
+        if (!worker.link.isClosed) throw error
         await worker.ended
-        if (this.#isStopping) throw error
+        inVain = causesRemoved() > removed ? 0 : inVain + 1
+        removed = causesRemoved()
+        if (this.#isStopping || inVain === START_ATTEMPTS || attempt === MOST_START_ATTEMPTS) throw error
       }
     }
   }

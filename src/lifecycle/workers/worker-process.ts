@@ -16,6 +16,8 @@ export type WorkerState = 'starting' | 'standby' | 'serving' | 'draining' | 'gon
 const HEARTBEAT_MS = 200
 /** So many in a row without an answer: it is hung. Counted in beats of the primary, so that a stall of this process accuses nobody. */
 const MISSED_BEATS = 7
+/** The same for one that starts: it takes in the whole configuration, and what is started with it keeps the machine busy. */
+const MISSED_BEATS_AT_START = 15
 /** After the deadline of a drain, before it is killed. */
 export const DRAIN_GRACE_MS = 800
 
@@ -73,8 +75,13 @@ export class WorkerProcess {
   async prepare(body: unknown, limitMs: number): Promise<unknown> {
     const answer = await this.#bounded(this.link.ask('prepare', body), limitMs)
     if (this.#state === 'starting') this.#state = 'standby'
-    this.#beat()
+    this.watch()
     return answer
+  }
+
+  /** From now on its silence ends it: its program is loaded. */
+  watch(): void {
+    if (!this.#cancelBeat) this.#beat()
   }
 
   /** Resolves with where it listens. */
@@ -115,9 +122,8 @@ export class WorkerProcess {
 
   #beat(): void {
     if (this.#state === 'gone') return
-    if (this.#missed >= MISSED_BEATS) {
-      this.#options.onHang(this)
-      this.kill()
+    if (this.#missed >= (this.#state === 'starting' ? MISSED_BEATS_AT_START : MISSED_BEATS)) {
+      this.#endHung()
       return
     }
     this.#missed++
@@ -132,11 +138,18 @@ export class WorkerProcess {
     this.#cancelBeat = this.#options.clock.schedule(HEARTBEAT_MS, () => this.#beat())
   }
 
+  #endHung(): void {
+    this.#options.onHang(this)
+    this.kill()
+  }
+
   #bounded<T>(work: Promise<T>, limitMs: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const cancel = this.#options.clock.schedule(limitMs, () =>
-        reject(new Error(`worker ${this.pid} did not get ready within ${limitMs} ms`)),
-      )
+      const cancel = this.#options.clock.schedule(limitMs, () => {
+        // Its end is then what `work` rejects with.
+        if (this.#missed >= MISSED_BEATS) this.#endHung()
+        else reject(new Error(`worker ${this.pid} did not get ready within ${limitMs} ms`))
+      })
       work.then(resolve, reject).finally(cancel)
     })
   }

@@ -6,9 +6,10 @@ import { EtcdStore } from '../../../src/store/etcd/etcd-store.ts'
 import { type Following, followStore } from '../../../src/store/follow.ts'
 import { startGateway } from '../../../src/testing/start-gateway.ts'
 import { startEtcd } from '../../support/etcd.ts'
+import { slowness } from '../../support/slowness.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { History } from './history.ts'
-import { dataFolder, load, routeText, slowness, startNode, startOnEtcd, versionOf, writer } from './stage.ts'
+import { dataFolder, load, routeText, startNode, startOnEtcd, versionOf, writer } from './stage.ts'
 
 const logger = createLogger('silent')
 

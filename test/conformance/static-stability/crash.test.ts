@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { describe, it, type TestContext } from 'node:test'
+import { after, before, describe, it, type TestContext } from 'node:test'
 import type { SyncState } from '../../../src/control/sync-state.ts'
 import { sendSteadily } from '../../support/bad-plugins.ts'
 import { startEtcd } from '../../support/etcd.ts'
@@ -30,11 +30,13 @@ export default {
 const LIMIT_MS = 40_000
 
 function start(
-  t: TestContext,
+  t: Pick<TestContext, 'after'>,
   settings: Record<string, unknown> = {},
   gatewright = {},
 ): Promise<SpawnedNode> {
-  return spawnNode(t, { workers: 2, plugins: { deadly: DEADLY }, settings, gatewright })
+  // Of all others there is no need, and each process loads them.
+  const only = { plugins: ['deadly', 'prometheus'], ...settings }
+  return spawnNode(t, { workers: 2, plugins: { deadly: DEADLY }, settings: only, gatewright })
 }
 
 function route(id: string, config: object): Readonly<Record<string, unknown>> {
@@ -61,8 +63,13 @@ async function isSetAside(node: SpawnedNode, id: string): Promise<boolean> {
   return (await quarantined(node)).some((one) => one.id === id)
 }
 
+/** Of all its workers, since its start. */
 async function ends(node: SpawnedNode): Promise<number> {
   return (await node.workers()).reduce((sum, { restarts }) => sum + restarts, 0)
+}
+
+async function poison(node: SpawnedNode): Promise<number> {
+  return Number(/^gatewright_config_poison_total (\d+)$/m.exec(await node.metrics())?.[1] ?? 0)
 }
 
 /** With a standby. */
@@ -73,99 +80,113 @@ async function settle(node: SpawnedNode): Promise<readonly (number | undefined)[
 }
 
 describe('C16: configuration that ends the worker that uses it', () => {
+  // Each test has routes of its own, and compares with what it finds.
+  let node: SpawnedNode
+  const closing: (() => unknown)[] = []
+  before(async () => {
+    node = await start({ after: (close) => void closing.push(close as () => unknown) })
+  })
+  after(async () => {
+    for (const close of closing) await close()
+  })
+
   it('is set aside after two workers, none of those that serve, when it does so as it is compiled', async (t) => {
-    const node = await start(t)
-    await node.route('victim', route('victim', { version: 'good' }))
-    await node.route('other', route('other', { version: 'other' }))
-    const before = await settle(node)
-    const traffic = sendSteadily(`${node.proxyUrl}/other`)
-    const { status } = await node.admin('PUT', 'routes/victim', route('victim', { at: 'compile' }))
+    const [endedBefore, poisonBefore] = [await ends(node), await poison(node)]
+    await node.route('compiled', route('compiled', { version: 'good' }))
+    await node.route('bystander', route('bystander', { version: 'bystander' }))
+    const serving = await settle(node)
+    const traffic = sendSteadily(`${node.proxyUrl}/bystander`)
+    const { status } = await node.admin('PUT', 'routes/compiled', route('compiled', { at: 'compile' }))
     assert.equal(status, 200)
-    await eventually('it is set aside', () => isSetAside(node, 'victim'), LIMIT_MS)
+    await eventually('it is set aside', () => isSetAside(node, 'compiled'), LIMIT_MS)
     await settle(node)
     const { sent, failures } = await traffic.stop()
     t.diagnostic(`${sent} requests meanwhile`)
     assert.deepEqual(failures, [])
-    assert.equal(await ends(node), 2)
+    assert.equal((await ends(node)) - endedBefore, 2)
     assert.deepEqual(
       (await node.serving()).map(({ pid }) => pid),
-      before,
+      serving,
     )
     const [one] = await quarantined(node)
     assert.match(one!.reason, /worker processes ended/)
     assert.equal(one!.older_version_serves, true)
-    assert.equal(await ask(node, 'victim'), 'good')
-    assert.match(await node.metrics(), /^gatewright_config_poison_total 1$/m)
+    assert.equal(await ask(node, 'compiled'), 'good')
+    assert.equal((await poison(node)) - poisonBefore, 1)
 
-    await node.route('victim', route('victim', { version: 'better' }))
-    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'better')
+    await node.route('compiled', route('compiled', { version: 'better' }))
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'compiled'), 'better')
     assert.deepEqual(await quarantined(node), [])
-    assert.equal(await ends(node), 2)
+    assert.equal((await ends(node)) - endedBefore, 2)
   })
 
-  it('is undone after two workers when it does so at its first requests, and again free when it changes', async (t) => {
-    const node = await start(t)
-    await node.route('victim', route('victim', { version: 'good' }))
+  it('is undone after two workers when it does so at its first requests, and again free when it changes', async () => {
+    const endedBefore = await ends(node)
+    await node.route('requested', route('requested', { version: 'good' }))
     await node.route('other', route('other', { version: 'other' }))
     await settle(node)
     await node.route('other', route('other', { version: 'changed' }))
-    await node.route('victim', route('victim', { at: 'request', how: 'abort' }))
+    await node.route('requested', route('requested', { at: 'request', how: 'abort' }))
     for (const count of [1, 2]) {
-      assert.equal(await ask(node, 'victim'), '')
-      await eventually('the end of a worker is noticed', async () => (await ends(node)) === count, LIMIT_MS)
+      assert.equal(await ask(node, 'requested'), '')
+      await eventually(
+        'the end of a worker is noticed',
+        async () => (await ends(node)) - endedBefore === count,
+        LIMIT_MS,
+      )
       await settle(node)
     }
-    await eventually('it is set aside', () => isSetAside(node, 'victim'), LIMIT_MS)
-    await eventually('the version before', async () => (await ask(node, 'victim')) === 'good', LIMIT_MS)
-    assert.equal(await ends(node), 2)
+    await eventually('it is set aside', () => isSetAside(node, 'requested'), LIMIT_MS)
+    await eventually('the version before', async () => (await ask(node, 'requested')) === 'good', LIMIT_MS)
+    assert.equal((await ends(node)) - endedBefore, 2)
     await settle(node)
     for (let i = 0; i < 4; i++) {
-      assert.equal(await ask(node, 'victim'), 'good')
+      assert.equal(await ask(node, 'requested'), 'good')
       assert.equal(await ask(node, 'other'), 'changed')
     }
-    assert.equal(await ends(node), 2)
-    await node.route('victim', route('victim', { version: 'better' }))
-    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'better')
+    assert.equal((await ends(node)) - endedBefore, 2)
+    await node.route('requested', route('requested', { version: 'better' }))
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'requested'), 'better')
     assert.deepEqual(await quarantined(node), [])
   })
 
-  it('keeps no node from its start', async (t) => {
+  it('is told apart from configuration that a plugin refuses, which workers say and the node shows', async () => {
+    const endedBefore = await ends(node)
+    await node.route('refused', route('refused', { version: 'good' }))
+    const { body } = await node.admin(
+      'PUT',
+      'routes/refused?wait=applied',
+      route('refused', { at: 'refusal', version: 'x' }),
+    )
+    assert.match(JSON.stringify(body), /no x/)
+    await eventually('it is shown', () => isSetAside(node, 'refused'), LIMIT_MS)
+    const [one] = await quarantined(node)
+    assert.match(one!.reason, /no x/)
+    assert.equal(one!.older_version_serves, true)
+    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'refused'), 'good')
+    assert.equal(await ends(node), endedBefore)
+    await node.route('refused', route('refused', { version: 'better' }))
+    assert.equal(await ask(node, 'refused'), 'better')
+    await eventually('it is free', async () => !(await isSetAside(node, 'refused')), LIMIT_MS)
+  })
+
+  it('keeps no node from its start, whether workers end of it or hang', async (t) => {
     const etcd = await startEtcd(t)
     const hand = writer(t, [etcd.endpoint])
     await hand.put('/apisix/routes/victim', JSON.stringify(route('victim', { at: 'compile' })))
+    await hand.put('/apisix/routes/endless', JSON.stringify(route('endless', { at: 'compile', how: 'loop' })))
     await hand.put('/apisix/routes/other', JSON.stringify(route('other', { version: 'other' })))
     const { admin } = { admin: { admin_listen: { ip: '127.0.0.1', port: 0 } } }
     const deployment = { etcd: { host: [etcd.endpoint] }, admin: { ...admin, admin_key_required: false } }
     const node = await start(t, { deployment }, { store: 'etcd' })
     await settle(node)
     assert.equal(await ask(node, 'other'), 'other')
-    assert.equal(await ask(node, 'victim'), '404')
-    assert.deepEqual(
-      (await quarantined(node)).map(({ id }) => id),
-      ['victim'],
-    )
-    await hand.put('/apisix/routes/victim', JSON.stringify(route('victim', { version: 'cured' })))
-    await eventually('the cure', async () => (await ask(node, 'victim')) === 'cured', LIMIT_MS)
+    assert.deepEqual((await quarantined(node)).map(({ id }) => id).sort(), ['endless', 'victim'])
+    for (const id of ['endless', 'victim']) {
+      assert.equal(await ask(node, id), '404')
+      await hand.put(`/apisix/routes/${id}`, JSON.stringify(route(id, { version: 'cured' })))
+      await eventually('the cure', async () => (await ask(node, id)) === 'cured', LIMIT_MS)
+    }
     assert.deepEqual(await quarantined(node), [])
-  })
-
-  it('is told apart from configuration that a plugin refuses, which workers say and the node shows', async (t) => {
-    const node = await start(t)
-    await node.route('victim', route('victim', { version: 'good' }))
-    const { body } = await node.admin(
-      'PUT',
-      'routes/victim?wait=applied',
-      route('victim', { at: 'refusal', version: 'x' }),
-    )
-    assert.match(JSON.stringify(body), /no x/)
-    await eventually('it is shown', () => isSetAside(node, 'victim'), LIMIT_MS)
-    const [one] = await quarantined(node)
-    assert.match(one!.reason, /no x/)
-    assert.equal(one!.older_version_serves, true)
-    for (let i = 0; i < 4; i++) assert.equal(await ask(node, 'victim'), 'good')
-    assert.equal(await ends(node), 0)
-    await node.route('victim', route('victim', { version: 'better' }))
-    assert.equal(await ask(node, 'victim'), 'better')
-    await eventually('it is free', async () => !(await isSetAside(node, 'victim')), LIMIT_MS)
   })
 })

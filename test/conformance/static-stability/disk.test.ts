@@ -4,13 +4,13 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { TestGateway } from '../../../src/testing/start-gateway.ts'
 import { type RunningEtcd, startEtcd } from '../../support/etcd.ts'
+import { slowness } from '../../support/slowness.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import {
   dataFolder,
   load,
   metricOf,
   routeText,
-  slowness,
   startNode,
   startOnEtcd,
   syncOf,

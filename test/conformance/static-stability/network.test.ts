@@ -3,19 +3,10 @@ import { execFileSync } from 'node:child_process'
 import { describe, it, type TestContext } from 'node:test'
 import { type EtcdCluster, startEtcdCluster } from '../../support/etcd-cluster.ts'
 import { createNetwork, type TestNetwork, whyNoNetworks } from '../../support/network.ts'
+import { slowness } from '../../support/slowness.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { History, keepLooking } from './history.ts'
-import {
-  dataFolder,
-  load,
-  routeText,
-  slowness,
-  startNode,
-  startOnEtcd,
-  syncOf,
-  versionOf,
-  writer,
-} from './stage.ts'
+import { dataFolder, load, routeText, startNode, startOnEtcd, syncOf, versionOf, writer } from './stage.ts'
 
 const skip = whyNoNetworks() ?? false
 

@@ -3,19 +3,10 @@ import { describe, it, type TestContext } from 'node:test'
 import type { TestGateway } from '../../../src/testing/start-gateway.ts'
 import { startEtcd } from '../../support/etcd.ts'
 import { type EtcdCluster, type EtcdMember, startEtcdCluster } from '../../support/etcd-cluster.ts'
+import { slowness } from '../../support/slowness.ts'
 import { eventually } from '../../support/watch-recording.ts'
 import { History, keepLooking } from './history.ts'
-import {
-  dataFolder,
-  load,
-  routeText,
-  slowness,
-  startNode,
-  startOnEtcd,
-  syncOf,
-  versionOf,
-  writer,
-} from './stage.ts'
+import { dataFolder, load, routeText, startNode, startOnEtcd, syncOf, versionOf, writer } from './stage.ts'
 
 interface Scene {
   readonly cluster: EtcdCluster

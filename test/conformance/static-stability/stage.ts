@@ -121,8 +121,3 @@ export function load(t: Owner, gateway: TestGateway, ids: readonly (string | num
     return seen.requests
   }
 }
-
-/** A machine that does other things meanwhile is given more time; the number that counts is printed. */
-export function slowness(): number {
-  return process.env['GATEWRIGHT_STRICT_TIMES'] === '1' ? 1 : 3
-}

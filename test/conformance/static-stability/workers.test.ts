@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
 import { startEtcd } from '../../support/etcd.ts'
+import { slowness } from '../../support/slowness.ts'
 import { type SpawnedNode, spawnNode } from '../../support/spawn-node.ts'
 import { eventually } from '../../support/watch-recording.ts'
-import { routeText, slowness, writer } from './stage.ts'
+import { routeText, writer } from './stage.ts'
 
 const ROUTES = 50
 const LIMIT_MS = 40_000
