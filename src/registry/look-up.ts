@@ -1,6 +1,6 @@
 import { type AgentEntry, agentStatus, type NodeEntry, statusOf } from './entries.ts'
 import type { RegistryView } from './view.ts'
-import { isWanted, type Wanted, weightsOf } from './weights.ts'
+import { type Wanted, wantedTest, weightsOf } from './weights.ts'
 
 /** What a list of agents is narrowed down by; everything has to be true of them. */
 export interface AgentQuery extends Wanted {
@@ -22,17 +22,25 @@ export interface AgentPage {
 
 /** Agents by what is known of them, in the order of their ids. */
 export function findAgents(view: RegistryView, query: AgentQuery, nowMs: number): AgentPage {
-  const fitting = [...candidates(view, query)]
-    .filter((agent) => isFitting(view, agent, query))
-    .sort((a, b) => (a.id < b.id ? -1 : 1))
   const { after, limit } = query
-  const rest = after === undefined ? fitting : fitting.filter(({ id }) => id > after)
-  const list = rest.slice(0, limit)
+  const isFitting = fittingTest(view, query)
+  const rest: AgentEntry[] = []
+  let total = 0
+  for (const agent of candidates(view, query)) {
+    if (!isFitting(agent)) continue
+    total++
+    if (after === undefined || agent.id > after) rest.push(agent)
+  }
+  const list = rest.sort(byId).slice(0, limit)
   return {
-    total: fitting.length,
+    total,
     list: list.map((agent) => showAgent(view, agent, nowMs)),
     ...(rest.length > limit && { cursor: list.at(-1)!.id }),
   }
+}
+
+function byId(a: AgentEntry, b: AgentEntry): number {
+  return a.id < b.id ? -1 : 1
 }
 
 /** The smallest set that an index gives. */
@@ -46,15 +54,18 @@ function candidates(view: RegistryView, query: AgentQuery): Iterable<AgentEntry>
   return sets[0] ?? view.agents()
 }
 
-function isFitting(view: RegistryView, { record }: AgentEntry, query: AgentQuery): boolean {
-  const { type, node, status } = query
-  if (type !== undefined && record.type !== type) return false
-  if (node !== undefined && record.node_id !== node) return false
-  const owner = view.node(record.node_id)
-  if (status !== undefined && agentStatus(owner) !== status) return false
-  const hasAll = query.capabilities.every((capability) => record.capabilities.includes(capability))
-  if (!owner || !hasAll) return hasAll && Object.keys(query.labels).length === 0
-  return isWanted({ agent: record, node: owner }, query)
+function fittingTest(view: RegistryView, query: AgentQuery): (agent: AgentEntry) => boolean {
+  const { type, node, status, capabilities } = query
+  const isWanted = wantedTest(query)
+  const isLabelled = Object.keys(query.labels).length > 0
+  return ({ record }) => {
+    if (type !== undefined && record.type !== type) return false
+    if (node !== undefined && record.node_id !== node) return false
+    const owner = view.node(record.node_id)
+    if (status !== undefined && agentStatus(owner) !== status) return false
+    if (owner) return isWanted(record, owner)
+    return !isLabelled && capabilities.every((capability) => record.capabilities.includes(capability))
+  }
 }
 
 /** An agent as it is answered: its record, and how it does. */

@@ -1,74 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { type FakeClock, fakeClock } from '../../test/support/fake-clock.ts'
-import { createLogger } from '../observe/logger.ts'
+import { AGENT, CLAIM, logger, openBench, START_MS, settled } from '../../test/support/registry-bench.ts'
 import { createMetricRegistry } from '../observe/metric-registry.ts'
 import { StoreUnavailableError } from '../store/config-store.ts'
-import { type Following, followStore } from '../store/follow.ts'
-import { MemoryStore } from '../store/memory-store.ts'
 import { Registry } from './registry.ts'
 import { weightsOf } from './weights.ts'
-
-const logger = createLogger('silent')
-const START_MS = 1_700_000_000_000
-
-interface Bench {
-  readonly clock: FakeClock
-  readonly store: MemoryStore
-  /** Gateways that share the store. */
-  readonly gateways: readonly Registry[]
-  readonly followed: Following[]
-}
-
-async function openBench(t: TestContext, count = 1): Promise<Bench> {
-  const clock = fakeClock()
-  const now = () => START_MS + clock.nowMs()
-  const store = new MemoryStore({ logger, clock, wallNowMs: now })
-  const gateways = Array.from({ length: count }, () => {
-    const registry = new Registry({ prefix: '/apisix', clock, logger, metrics: createMetricRegistry(), now })
-    registry.open(store)
-    return registry
-  })
-  const followed = gateways.map((registry) =>
-    followStore({
-      store: registry.tapped(store),
-      prefix: '/apisix/',
-      listener: { onState: () => undefined, onEvents: () => undefined },
-      logger,
-      clock,
-      resyncIntervalMs: 0,
-    }),
-  )
-  await clock.advance(1)
-  t.after(async () => {
-    for (const following of followed) await following.close()
-    for (const registry of gateways) registry.close()
-    await store.close()
-    assert.equal(clock.pending, 0, 'no timer is left')
-  })
-  return { clock, store, gateways, followed }
-}
-
-const CLAIM = {
-  endpoint: 'http://10.0.0.1:80',
-  protocol: 'http',
-  labels: {},
-  status: 'running',
-  ttl_s: 15,
-} as const
-const AGENT = { node_id: 'n1', weight: 100, priority: 0, capabilities: [], metadata: {} }
-
-/** Promises of the store settle while the clock stands still. */
-async function settled<T>(clock: FakeClock, act: Promise<T>): Promise<T> {
-  let outcome: PromiseSettledResult<T> | undefined
-  void Promise.allSettled([act]).then(([result]) => {
-    outcome = result
-  })
-  for (let i = 0; i < 50 && !outcome; i++) await clock.advance(0)
-  if (!outcome) throw new Error('not settled')
-  if (outcome.status === 'rejected') throw outcome.reason
-  return outcome.value
-}
 
 describe('a node that is late', () => {
   it('is degraded after one and a half intervals, and runs again with its next heartbeat', async (t) => {

@@ -1,5 +1,6 @@
 import { DEGRADED_SHARE, dynamicWeight, SLOW_START_MS, slowStartShare } from './dynamic-weight.ts'
 import { isSelectable, type NodeEntry, type Serving, statusOf } from './entries.ts'
+import type { AgentRecord } from './records.ts'
 
 /** The weights of an agent as its node does at the moment. */
 export interface Weights {
@@ -13,8 +14,14 @@ export interface Weights {
 export function weightsOf({ agent, node }: Serving, nowMs: number): Weights {
   if (agent.weight === 0) return { weight: 0, dynamic: 0 }
   const share = shareOf(node, nowMs)
-  const part = (weight: number) => Math.max(1, Math.floor(weight * share))
-  return { weight: part(agent.weight), dynamic: part(dynamicWeight(agent.weight, node.load)) }
+  return {
+    weight: part(agent.weight, share),
+    dynamic: part(dynamicWeight(agent.weight, node.load), share),
+  }
+}
+
+function part(weight: number, share: number): number {
+  return Math.max(1, Math.floor(weight * share))
 }
 
 function shareOf(node: NodeEntry, nowMs: number): number {
@@ -33,14 +40,19 @@ export interface Wanted {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** Whether the agent has all the capabilities, and it or its node all the labels. */
-export function isWanted({ agent, node }: Serving, { capabilities, labels }: Wanted): boolean {
-  return (
-    capabilities.every((capability) => agent.capabilities.includes(capability)) &&
-    Object.entries(labels).every(
-      ([name, value]) => own(agent.metadata, name) === value || own(node.record.labels, name) === value,
-    )
-  )
+/** Tells of an agent whether it has all the capabilities, and it or its node all the labels; made once for all that are asked. */
+export function wantedTest({
+  capabilities,
+  labels,
+}: Wanted): (agent: AgentRecord, node: NodeEntry) => boolean {
+  const pairs = Object.entries(labels)
+  return (agent, node) => {
+    for (const capability of capabilities) if (!agent.capabilities.includes(capability)) return false
+    for (const [name, value] of pairs) {
+      if (own(agent.metadata, name) !== value && own(node.record.labels, name) !== value) return false
+    }
+    return true
+  }
 }
 
 function own(map: Readonly<Record<string, unknown>>, name: string): unknown {
@@ -49,5 +61,6 @@ function own(map: Readonly<Record<string, unknown>>, name: string): unknown {
 
 /** Agents that may be picked and are wanted. */
 export function selectable(all: readonly Serving[], wanted: Wanted): Serving[] {
-  return all.filter((serving) => isSelectable(serving.node) && isWanted(serving, wanted))
+  const isWanted = wantedTest(wanted)
+  return all.filter(({ agent, node }) => isSelectable(node) && isWanted(agent, node))
 }

@@ -283,13 +283,29 @@ function startChecks({ checked }: OwnedState): void {
 
 /** The nodes, each as the object that it was before where nothing about it changed. */
 function keepKnown(nodes: readonly UpstreamNode[], previous: readonly UpstreamNode[]): UpstreamNode[] {
-  if (previous.length === 0) return [...nodes]
-  const known = new Map(previous.map((node) => [identity(node), node]))
-  return nodes.map((node) => {
+  const isInPlace = (index: number) => isSameNode(nodes[index], previous[index])
+  const moved = previous.filter((_node, index) => !isInPlace(index))
+  const known = new Map(moved.map((node) => [identity(node), node]))
+  return nodes.map((node, index) => {
+    if (isInPlace(index)) return previous[index]!
     const kept = known.get(identity(node))
+    if (!kept || !isSameNode(node, kept)) return node
     known.delete(identity(node))
-    return kept && kept.pool === node.pool && kept.health === node.health ? kept : node
+    return kept
   })
+}
+
+function isSameNode(one: UpstreamNode | undefined, other: UpstreamNode | undefined): boolean {
+  return (
+    one !== undefined &&
+    other !== undefined &&
+    one.pool === other.pool &&
+    one.health === other.health &&
+    one.address === other.address &&
+    one.weight === other.weight &&
+    one.priority === other.priority &&
+    one.domain === other.domain
+  )
 }
 
 function identity(node: UpstreamNode): string {

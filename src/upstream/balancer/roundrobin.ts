@@ -39,7 +39,7 @@ class RoundRobin<N extends BalancerNode> implements Balancer<N> {
 
   static following<N extends BalancerNode>(nodes: readonly N[], previous: RoundRobin<N>): RoundRobin<N> {
     // By address: a node whose weight was edited is a new object in the same place.
-    const known = new Map(previous.#nodes.map(({ address }, index) => [address, previous.#shareOwed(index)]))
+    const known = previous.#sharesOwed()
     const balancer = new RoundRobin(nodes, new Array<number>(nodes.length).fill(0))
     const total = sum(balancer.#weights)
     nodes.forEach((node, index) => {
@@ -64,9 +64,10 @@ class RoundRobin<N extends BalancerNode> implements Balancer<N> {
     return this.#nodes[best]
   }
 
-  /** Credit as a part of the cycle, −1 to 1, so that it means the same after weights have changed. */
-  #shareOwed(index: number): number {
-    return this.#credits[index]! / sum(this.#weights)
+  /** Credits by address as parts of the cycle, −1 to 1, so that they mean the same after weights have changed. */
+  #sharesOwed(): ReadonlyMap<string, number> {
+    const total = sum(this.#weights)
+    return new Map(this.#nodes.map(({ address }, index) => [address, this.#credits[index]! / total]))
   }
 
   #skip(random: () => number): void {
