@@ -10,6 +10,7 @@ import { addDebugHeaders } from './debug-headers.ts'
 import { EventStream, isEventStream } from './event-stream.ts'
 import type { Exchange } from './exchange.ts'
 import { FALLBACK } from './named-agent.ts'
+import { keepFraming } from './response-framing.ts'
 import { addTrailers, keepAnnouncement } from './trailers.ts'
 import { endWithHead, writeHead } from './write-head.ts'
 
@@ -53,8 +54,7 @@ export class Relay {
     context.beginResponse(response)
     addOwnHeaders(this.#exchange, response)
     if (isFallback) response.headers.set(...FALLBACK)
-    runHeaderFilters(globalChain.headerFilter, context, report)
-    runHeaderFilters(chain.headerFilter, context, report)
+    this.#filterHeaders(response.headers)
     const filters = collectBodyFilters([globalChain, chain], context, report)
     this.#areTrailersTaken = filters.some((filter) => 'takesTrailers' in filter && filter.takesTrailers)
     if (filters.some(isStream)) this.#open(filters)
@@ -101,6 +101,15 @@ export class Relay {
     const tail = this.#filters.length > 0 ? filterEnd(this.#filters, trailers) : undefined
     if (tail !== undefined) this.#writeOwned(tail)
     this.#finish(trailers)
+  }
+
+  #filterHeaders(headers: HeaderList): void {
+    const { context, globalChain, chain, report } = this.#exchange
+    if (globalChain.headerFilter.length + chain.headerFilter.length === 0) return
+    const length = headers.get('content-length')
+    runHeaderFilters(globalChain.headerFilter, context, report)
+    runHeaderFilters(chain.headerFilter, context, report)
+    keepFraming(headers, length)
   }
 
   #open(filters: readonly (BodyFilter | BodyStream)[]): void {
