@@ -102,6 +102,13 @@ class NodeRegistration implements Registration {
   async start(): Promise<void> {
     if (this.#isRunning) return
     this.#isRunning = true
+    const first = this.#first()
+    // Who stops meanwhile has to take out what this puts in.
+    this.#turn = first.catch(() => undefined)
+    await first
+  }
+
+  async #first(): Promise<void> {
     try {
       await this.#register()
       this.#next(this.#intervalMs)
@@ -133,7 +140,15 @@ class NodeRegistration implements Registration {
     })
     this.#intervalMs = answer.heartbeat_interval_ms
     try {
-      for (const agent of agents) await this.#registerAgent(agent)
+      let heardAtMs = performance.now()
+      for (const agent of agents) {
+        if (!this.#isRunning) return
+        await this.#registerAgent(agent)
+        if (performance.now() - heardAtMs < this.#intervalMs) continue
+        // The node has to outlive a registration that takes longer than its lease.
+        await this.#sendBeat({})
+        heardAtMs = performance.now()
+      }
       await this.#beat()
     } catch (error) {
       // A node of which an agent is somebody else's is not what was asked for: all of it or nothing.
@@ -152,21 +167,22 @@ class NodeRegistration implements Registration {
 
   async #beat(): Promise<void> {
     const { metrics, agents = [] } = this.#options
-    const answer = await this.#calls.ask<{ unknown_agents: readonly string[] }>({
-      method: 'PUT',
-      path: `nodes/${encodeURIComponent(this.nodeId)}/heartbeat`,
-      body: {
-        timestamp: new Date().toISOString(),
-        status: 'running',
-        ...(metrics && { metrics: metrics() }),
-        agents: agents.map(({ type, key }) => `${type}/${key}`),
-      },
+    const answer = await this.#sendBeat({
+      timestamp: new Date().toISOString(),
+      status: 'running',
+      ...(metrics && { metrics: metrics() }),
+      agents: agents.map(({ type, key }) => `${type}/${key}`),
     })
     for (const agent of agents) {
       if (answer.unknown_agents.includes(`${agent.type}/${agent.key}`)) await this.#registerAgent(agent)
     }
     this.#failures = 0
     this.#tell('registered')
+  }
+
+  #sendBeat(body: object): Promise<{ readonly unknown_agents: readonly string[] }> {
+    const path = `nodes/${encodeURIComponent(this.nodeId)}/heartbeat`
+    return this.#calls.ask({ method: 'PUT', path, body })
   }
 
   #next(delayMs: number): void {
@@ -191,7 +207,7 @@ class NodeRegistration implements Registration {
     try {
       await this.#beat()
     } catch (error) {
-      if (!(error instanceof RegistrationError) || error.code !== 'NODE_NOT_FOUND') throw error
+      if (!isNodeLost(error)) throw error
       this.#tell('lost', error)
       await this.#register()
     }
@@ -211,7 +227,8 @@ class NodeRegistration implements Registration {
       await this.#calls.ask({ method: 'DELETE', path })
     } catch (error) {
       // Its lease takes it out; whoever wants to know is told.
-      if (!isRefusal(error)) this.#options.onState?.(this.#state, error as Error)
+      const isGone = isRefusal(error) || isNodeLost(error)
+      if (!isGone) this.#options.onState?.(this.#state, error as Error)
     }
   }
 
@@ -223,6 +240,13 @@ class NodeRegistration implements Registration {
   }
 }
 
+function isNodeLost(error: unknown): error is RegistrationError {
+  return error instanceof RegistrationError && error.code === 'NODE_NOT_FOUND'
+}
+
+/** What asking again would not change. A node that was lost registers anew, and too many requests are fewer later. */
 function isRefusal(error: unknown): boolean {
-  return error instanceof RegistrationError && error.status < 500
+  return (
+    error instanceof RegistrationError && error.status < 500 && error.status !== 429 && !isNodeLost(error)
+  )
 }
