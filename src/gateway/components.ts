@@ -3,6 +3,7 @@ import { controlPlugin } from '../control/control.ts'
 import { createControlListener } from '../control/listener.ts'
 import { metricsPlugin } from '../control/metrics.ts'
 import { statusPlugin } from '../control/status.ts'
+import { BACKGROUND_CLOCK } from '../lib/clock.ts'
 import type { ComponentStates } from '../lifecycle/component-states.ts'
 import type { Component } from '../lifecycle/components.ts'
 import { unlessAborted } from '../lifecycle/deadline.ts'
@@ -18,6 +19,7 @@ import { AdminListener, type CreateAdminApi } from './admin-listener.ts'
 import { type AppliedSource, appliedSource } from './applied-source.ts'
 import { Cluster } from './cluster/cluster.ts'
 import { clusterComponent } from './cluster/component.ts'
+import { ConfigAge } from './config-age.ts'
 import { controlSource } from './control-source.ts'
 import { localDebug } from './debug.ts'
 import { registerDrainMetrics } from './drain-metrics.ts'
@@ -111,7 +113,13 @@ export function buildComponents(environment: Environment, surroundings: Surround
   surroundings.development?.own.attach({ ...environment, publisher, attributes: plugin_attr })
   primary?.attach(environment, publisher)
   const applied = primary?.appliedSource(appliedSource(publisher)) ?? appliedSource(publisher)
+  const link = new StoreLink()
+  const age = new ConfigAge({
+    ...{ readiness, logger, clock: BACKGROUND_CLOCK, settings: settings.gatewright.config_stale },
+    follow: () => link.following?.status(),
+  })
   const work: Workshop = {
+    age,
     applied,
     cluster: new Cluster({
       ...environment,
@@ -124,9 +132,10 @@ export function buildComponents(environment: Environment, surroundings: Surround
     publisher,
     enabled,
     addresses: { proxy: [] },
-    link: new StoreLink(),
+    link,
     lastGood: new LastGood({ settings, logger, metrics }),
   }
+  age.expose(metrics)
   registerDrainMetrics(metrics, surroundings.drain)
   registerProcessMetrics(metrics, {
     publisher,
@@ -151,7 +160,10 @@ function componentsOf(work: Workshop): Component[] {
   const { readiness, primary, drain } = work.surroundings
   const { apisix, plugin_attr, deployment } = settings
   const { export_addr, export_uri, enable_export_server } = plugin_attr.prometheus
-  const status = statusPlugin(readiness, { remarks: () => work.lastGood.remarks(), drain })
+  const status = statusPlugin(readiness, {
+    remarks: () => [...work.lastGood.remarks(), ...work.age.remarks()],
+    drain,
+  })
   const exposed = metricsPlugin(primary ?? metrics, export_uri)
   const control = controlOf(work)
   return [
@@ -232,6 +244,7 @@ class StoreLink {
 }
 
 interface Workshop {
+  readonly age: ConfigAge
   readonly environment: Environment
   readonly surroundings: Surroundings
   readonly publisher: Publisher
@@ -318,7 +331,7 @@ function hookComponents({ beforeStart, afterStop }: Surroundings): Component[] {
 }
 
 function configComponent(work: Workshop): Component {
-  const { environment, surroundings, publisher, link, lastGood, enabled } = work
+  const { environment, surroundings, publisher, link, lastGood, enabled, age } = work
   const { settings, logger } = environment
   const listener = enabled.listener()
   return {
@@ -333,9 +346,11 @@ function configComponent(work: Workshop): Component {
         listener: surroundings.primary?.store.listener(listener) ?? listener,
         logger,
       })
+      age.start()
       await publisher.firstPublish(signal)
     },
     stop: async () => {
+      age.stop()
       await link.following?.close()
       environment.registry?.close()
       await publisher.settled()

@@ -131,6 +131,7 @@ export const DEFAULTS = {
     registration: { required: false },
     upgrade: { ready_timeout_ms: 30_000 },
     last_good: { enabled: true, min_interval_ms: 1000, start_wait_ms: 1000, hold_above_percent: 50 },
+    config_stale: { after_ms: 300_000, fail_readiness: false },
     limits: {
       max_header_bytes: 32768,
       max_headers: 100,

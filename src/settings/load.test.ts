@@ -92,7 +92,7 @@ describe('loadSettings', () => {
     assert.deepEqual(problemsOf(t, 'apisix:\n  node_listne: 1\nadmin_key: []\ngatewright:\n  zzzzzz: 1\n'), [
       'config.yaml:2: unknown key "apisix.node_listne"; did you mean "apisix.node_listen"?',
       'config.yaml:3: unknown key "admin_key"; did you mean "deployment.admin.admin_key"?',
-      'config.yaml:5: unknown key "gatewright.zzzzzz"; valid keys here: data_dir, store, workers, worker_max_rss_bytes, log, shutdown, boot, prewarm, registration, upgrade, last_good, limits, pressure, plugin_paths, plugin_phase_timeout_ms, debug, registry, server_header, dev',
+      'config.yaml:5: unknown key "gatewright.zzzzzz"; valid keys here: data_dir, store, workers, worker_max_rss_bytes, log, shutdown, boot, prewarm, registration, upgrade, last_good, config_stale, limits, pressure, plugin_paths, plugin_phase_timeout_ms, debug, registry, server_header, dev',
     ])
   })
 

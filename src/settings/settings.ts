@@ -344,6 +344,13 @@ export interface GatewrightSettings {
     readonly ready_timeout_ms: number
   }
   readonly last_good: LastGoodSettings
+  /** When the store has not confirmed what serves for so long. */
+  readonly config_stale: {
+    /** 0 for never. */
+    readonly after_ms: number
+    /** Whether the gateway is then not ready. */
+    readonly fail_readiness: boolean
+  }
   readonly limits: LimitSettings
   readonly pressure: PressureSettings
   /** Absolute folders with plugins of the user's own. */

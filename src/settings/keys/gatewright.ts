@@ -112,6 +112,16 @@ export const GATEWRIGHT_KEYS = {
     }),
     'the last good configuration in `data_dir`, see docs/operate/static-stability.md',
   ),
+  config_stale: key(
+    section({
+      after_ms: key(
+        integer(0, MAX_MS),
+        'milliseconds without a confirmation by the store after which the configuration that serves is called stale; 0 for never',
+      ),
+      fail_readiness: key(FLAG, 'a gateway whose configuration is stale is not ready (`config_stale`)'),
+    }),
+    'configuration that the store has not confirmed for long, see docs/operate/static-stability.md',
+  ),
   limits: key(
     section({
       max_header_bytes: key(integer(1024, 1024 * 1024), 'bytes of request line and headers together'),

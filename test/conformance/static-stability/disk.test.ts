@@ -57,7 +57,13 @@ function saidOnce(gateway: TestGateway, part: string): number {
   return gateway.logs.filter(({ msg }) => String(msg).includes(part)).length
 }
 
-async function readiness(gateway: TestGateway): Promise<{ status: number; remarks?: readonly string[] }> {
+interface Ready {
+  readonly status: number
+  readonly reasons?: readonly string[]
+  readonly remarks?: readonly string[]
+}
+
+async function readiness(gateway: TestGateway): Promise<Ready> {
   const { ip, port } = gateway.addresses.status!
   const answer = await fetch(`http://${ip}:${port}/status/ready`)
   return { ...((await answer.json()) as object), status: answer.status }
@@ -95,6 +101,22 @@ describe('C2: a cold start with etcd down', () => {
     await done(20)
     assert.deepEqual((await readiness(gateway)).remarks, undefined)
     assert.equal(await metricOf(gateway, 'gatewright_config_from_disk'), 0)
+  })
+
+  it('says when nothing was confirmed for long, and is not ready where that is asked for', async (t) => {
+    const { etcd, start } = await prepare(t, 1)
+    await etcd.kill9()
+    const stale = 'gatewright.config_stale'
+    const gateway = await start({ [`${stale}.after_ms`]: 100, [`${stale}.fail_readiness`]: true })
+    await eventually('it is stale', async () => (await readiness(gateway)).status === 503)
+    const { reasons, remarks } = await readiness(gateway)
+    assert.deepEqual(reasons, ['config_stale'])
+    assert.match(remarks?.[1] ?? '', /has not confirmed the configuration/)
+    assert.equal(await metricOf(gateway, 'gatewright_config_stale'), 1)
+    assert.equal(await versionOf(gateway, 0), '1')
+    await etcd.restart()
+    await eventually('it is confirmed', async () => (await readiness(gateway)).status === 200)
+    assert.equal(await metricOf(gateway, 'gatewright_config_unconfirmed_seconds'), 0)
   })
 
   it('takes what changed in etcd meanwhile, deletes included', async (t) => {
