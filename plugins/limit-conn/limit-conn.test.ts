@@ -193,6 +193,26 @@ describe('limit-conn with redis', () => {
     await eventually('nothing is held', async () => (await held()) === 0)
   })
 
+  it('gives back what redis has granted or kept without saying so in time', async (t) => {
+    const redis = await startRedis(t)
+    const config = { ...CONFIG, ...at(redis), conn: 1, redis_timeout: 300, allow_degradation: true }
+    const mounted = mountPlugin(limitConn, config)
+    const held = async () => {
+      const [key] = (await redis.command('KEYS', 'gatewright:limit-conn:*')) as string[]
+      return key === undefined ? 0 : Number(await redis.command('ZCARD', key))
+    }
+    await mounted.request()
+    await eventually('its place was given back', async () => (await held()) === 0)
+    redis.freeze()
+    assert.equal((await mounted.request()).status, 200, 'without being counted')
+    redis.thaw()
+    await eventually('redis has taken it for a request under way', async () => (await held()) === 1)
+    await eventually('it is given back', async () => {
+      mounted.advance(10_000)
+      return (await held()) === 0
+    })
+  })
+
   it('gives up what a node that is gone held, after key_ttl', async (t) => {
     const { host, port } = await server
     const times = { connectTimeoutMs: 1000, timeoutMs: 1000 }

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import type { InstanceHost, NodeOperation, PluginHost } from '../../src/plugin/api.ts'
 import type { NoteFailure } from '../_shared/limit/failures.ts'
 import { OpenRequests, RENEW_MS } from '../_shared/limit/open-requests.ts'
-import { redisOpenRequests } from '../_shared/limit/redis-open-requests.ts'
+import { type RedisEntry, redisOpenRequests } from '../_shared/limit/redis-open-requests.ts'
+import { RedisUnavailableError } from '../_shared/redis/connection.ts'
 import { shareRedis } from '../_shared/redis/shared.ts'
 import { redisTarget } from '../_shared/redis/target.ts'
 import type { LimitConnConfig } from './schema.ts'
@@ -10,6 +11,9 @@ import type { LimitConnConfig } from './schema.ts'
 /** Keys with requests under way that a node remembers; more than it has connections. */
 const MAX_OPEN_KEYS = 262_144
 const MS_PER_SECOND = 1000
+/** Places that may have to be given back once redis answers again. */
+const MAX_UNSETTLED = 4096
+const SETTLE_MS = 5000
 
 /** How many requests of the key are under way with this one, and what gives its place back; `undefined` when it has none. */
 export type Entered = { readonly count: number; readonly leave: () => void } | undefined
@@ -89,12 +93,49 @@ function redisPlaces(
   const redis = shareRedis(redisTarget(policy, config), host)
   const prefix = `gatewright:limit-conn:${limit}:`
   const open = redisOpenRequests({ redis, prefix }, config.key_ttl * MS_PER_SECOND)
+  const unsettled = new Unsettled((entry) => open.leave(entry))
+  host.every(SETTLE_MS, () => unsettled.settle())
   const own = randomUUID()
   let entries = 0
   return async (key, most) => {
     entries += 1
     const entry = { key, id: `${own}:${entries}` }
-    const count = await open.enter(entry, most)
-    return count === undefined ? undefined : { count, leave: () => void open.leave(entry).catch(noteFailure) }
+    const count = await open.enter(entry, most).catch((error: unknown) => {
+      if (error instanceof RedisUnavailableError && error.wasAsked) unsettled.add(entry)
+      throw error
+    })
+    if (count === undefined) return undefined
+    const notLeft = (error: unknown) => {
+      unsettled.add(entry)
+      noteFailure(error)
+    }
+    return { count, leave: () => void open.leave(entry).catch(notLeft) }
+  }
+}
+
+/**
+ * Places that redis may hold for requests which are over: it was asked and has not answered in time, or could not be told. Else
+ * each would be taken until `key_ttl` has passed, and a redis that hung for a second would refuse requests for an hour.
+ */
+class Unsettled {
+  readonly #entries = new Map<string, RedisEntry>()
+  readonly #leave: (entry: RedisEntry) => Promise<void>
+
+  constructor(leave: (entry: RedisEntry) => Promise<void>) {
+    this.#leave = leave
+  }
+
+  /** Beyond the limit `key_ttl` has to do. */
+  add(entry: RedisEntry): void {
+    if (this.#entries.size < MAX_UNSETTLED) this.#entries.set(entry.id, entry)
+  }
+
+  async settle(): Promise<void> {
+    const entries = [...this.#entries.values()]
+    const results = await Promise.allSettled(entries.map((entry) => this.#leave(entry)))
+    // The others stay for the next time; that redis is away is told of by the requests themselves.
+    for (const [i, { status }] of results.entries()) {
+      if (status === 'fulfilled') this.#entries.delete(entries[i]!.id)
+    }
   }
 }

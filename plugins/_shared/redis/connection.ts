@@ -9,6 +9,13 @@ import type { RedisTarget } from './target.ts'
 /** Redis could not be asked, or has not answered in time. */
 export class RedisUnavailableError extends Error {
   override readonly name = 'RedisUnavailableError'
+  /** Whether redis may have done what it was asked, or will do it yet. */
+  readonly wasAsked: boolean
+
+  constructor(message: string, wasAsked = false) {
+    super(message)
+    this.wasAsked = wasAsked
+  }
 }
 
 const CLOSE_TIMEOUT_MS = 500
@@ -48,6 +55,7 @@ export class RedisConnection {
     const part = partOf(client, key)
     const { clock } = this.#parts
     const startedAt = clock.monotonic()
+    const isConnected = client.status === 'ready'
     if (!this.#pauses.mayAsk(part, startedAt)) {
       throw new RedisUnavailableError(`redis at ${this.#label()} does not answer`)
     }
@@ -62,7 +70,7 @@ export class RedisConnection {
       }
       const now = clock.monotonic()
       this.#pauses.failed(part, now - startedAt, now)
-      throw new RedisUnavailableError(`redis at ${this.#label()}: ${(error as Error).message}`)
+      throw new RedisUnavailableError(`redis at ${this.#label()}: ${(error as Error).message}`, isConnected)
     }
   }
 
