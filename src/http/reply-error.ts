@@ -62,7 +62,10 @@ export function cutShort({ context, request, response }: Exchange, status: numbe
 }
 
 /** The same answer in gRPC's way: HTTP 200 and a status in the head, without a body (trailers-only). */
-function renderGrpcStatus({ status, body, headers: own }: Reply): { headers: HeaderList; body: Uint8Array } {
+function renderGrpcStatus({ status, body, headers: own, grpcStatus: code }: Reply): {
+  headers: HeaderList
+  body: Uint8Array
+} {
   if (body instanceof Readable) body.destroy()
   const headers = new HeaderList(['content-type', 'application/grpc'])
   const skipped = new Set(['content-type', 'content-length'])
@@ -70,6 +73,7 @@ function renderGrpcStatus({ status, body, headers: own }: Reply): { headers: Hea
     if (!skipped.has(name.toLowerCase())) headers.set(name, value)
   }
   for (const [name, value] of Object.entries(grpcStatus(status, messageOf(body)))) headers.set(name, value)
+  if (code !== undefined) headers.set('grpc-status', String(code))
   return { headers, body: new Uint8Array(0) }
 }
 

@@ -18,6 +18,8 @@ export interface Reply {
   readonly status: number
   readonly body?: string | Uint8Array | Readable | Readonly<Record<string, unknown>> | readonly unknown[]
   readonly headers?: Readonly<Record<string, string | readonly string[]>>
+  /** What a gRPC client is told, 1 to 16; only with a `status` of 400 and above, which says it otherwise. */
+  readonly grpcStatus?: number
 }
 
 // biome-ignore lint/suspicious/noConfusingVoidType: a phase that only acts has no return statement

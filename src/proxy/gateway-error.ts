@@ -11,7 +11,7 @@ export class GatewayError extends Error {
   readonly source: FailureSource
   readonly status: number
   /** What the client is told, where a bare status does not say enough. */
-  readonly reply: Pick<Reply, 'body' | 'headers'> | undefined
+  readonly reply: Pick<Reply, 'body' | 'headers' | 'grpcStatus'> | undefined
 
   constructor(
     code: string,

@@ -30,6 +30,8 @@ const ERROR_CODES: Readonly<Record<string, string>> = {
   upstream_send_timeout: 'ROUTING_TIMEOUT',
   upstream_read_timeout: 'ROUTING_TIMEOUT',
 }
+/** gRPC's `NOT_FOUND`: its `UNIMPLEMENTED`, for other 404s, is of methods that there are not. */
+const GRPC_NOT_FOUND = 5
 const OTHER_ERROR = 'ROUTING_ERROR'
 
 const MESSAGES: Readonly<Record<string, (type: string) => string>> = {
@@ -83,6 +85,7 @@ export class AgentChoice {
       status: isUnknown ? 404 : status,
       reply: {
         body: { error_code, error_msg: MESSAGES[error_code]!(type) },
+        ...(isUnknown && { grpcStatus: GRPC_NOT_FOUND }),
         ...(this.isFallback && { headers: Object.fromEntries([FALLBACK]) }),
       },
     }

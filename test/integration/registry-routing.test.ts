@@ -2,8 +2,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { describe, it, type TestContext } from 'node:test'
+import * as grpc from '@grpc/grpc-js'
 import { WebSocket } from 'ws'
 import { type FakeUpstream, fakeUpstream } from '../../src/testing/fake-upstream.ts'
+import { callUnary, grpcClient } from '../support/grpc.ts'
 import { ADMIN_KEY, type RegistryGateway, startRegistryGateway } from '../support/registry.ts'
 import { eventually } from '../support/watch-recording.ts'
 import { webSocketUpstream } from '../support/websocket.ts'
@@ -212,6 +214,21 @@ describe('a request to agents that cannot be served', { concurrency: 2 }, () => 
     const gateway = await start(t)
     const error_msg = 'no agent of type "chat" is registered'
     assert.deepEqual(await bodyOf(gateway, 'chat/n1'), [404, { error_code: 'AGENT_NOT_FOUND', error_msg }])
+  })
+
+  it('is told NOT_FOUND, or UNAVAILABLE, when it is a call of gRPC', async (t) => {
+    const settings = { 'apisix.node_listen': [{ ip: '127.0.0.1', port: 0, enable_http2: true }] }
+    const upstream = { ...UPSTREAM, scheme: 'grpc' as const }
+    const gateway = await startRegistryGateway(t, { settings }, { routes: { 1: { uri: '/*', upstream } } })
+    const client = grpcClient(t, `127.0.0.1:${gateway.proxyPort}`)
+    const metadata = new grpc.Metadata()
+    metadata.set('x-agent-id', 'chat/n1')
+    const unknown = await callUnary(client, 'x', { metadata })
+    assert.deepEqual(
+      [unknown.code, unknown.details],
+      [grpc.status.NOT_FOUND, 'no agent of type "chat" is registered'],
+    )
+    assert.equal((await callUnary(client, 'x')).code, grpc.status.UNAVAILABLE)
   })
 
   it('is answered 503 NO_HEALTHY_NODE when none of them can be used, or none is named', async (t) => {
