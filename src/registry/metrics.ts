@@ -52,10 +52,10 @@ function registerGauges(metrics: Declarations, view: RegistryView, clock: Clock)
   )
   const expired = metrics.counter({
     name: 'gatewright_registry_lease_expired_total',
-    help: 'Nodes whose lease ended without anybody asking for it',
+    help: 'Nodes whose lease ended without anybody asking for it, and the agents that went with them: an agent has no lease of its own',
     labels: ['kind'],
   })
-  let expiredBefore = 0
+  const expiredBefore = { node: 0, agent: 0 }
   metrics.beforeCollect(() => {
     for (const family of [nodes, agents, connections, weights]) family.remove(() => true)
     for (const node of view.nodes()) {
@@ -71,7 +71,9 @@ function registerGauges(metrics: Declarations, view: RegistryView, clock: Clock)
     }
     revision.labels().set(view.changes.revision)
     lag.labels().set(view.isConnected ? 0 : (view.silentMs ?? 0) / 1000)
-    expired.labels('node').inc(view.expiredNodes - expiredBefore)
-    expiredBefore = view.expiredNodes
+    for (const kind of ['node', 'agent'] as const) {
+      expired.labels(kind).inc(view.expired[kind] - expiredBefore[kind])
+      expiredBefore[kind] = view.expired[kind]
+    }
   })
 }

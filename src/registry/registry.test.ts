@@ -45,7 +45,10 @@ describe('a node that is late', () => {
     await clock.advance(14_000)
     assert.equal(view.serving('chat').length, 1)
     await clock.advance(2000)
-    assert.deepEqual([view.serving('chat'), view.node('n1'), view.expiredNodes], [[], undefined, 1])
+    assert.deepEqual(
+      [view.serving('chat'), view.node('n1'), view.expired],
+      [[], undefined, { node: 1, agent: 1 }],
+    )
   })
 })
 

@@ -27,8 +27,8 @@ export class RegistryView {
   readonly keys: RegistryKeys
   readonly changes = new ChangeLog()
   readonly index = new AgentIndex()
-  /** Nodes whose lease ended without anybody asking for it, as far as it was seen here. */
-  expiredNodes = 0
+  /** Nodes whose lease ended without anybody asking for it, and agents that went with them, as far as it was seen here. */
+  readonly expired = { node: 0, agent: 0 }
   readonly #options: ViewOptions
   readonly #nodes = new Map<string, NodeEntry>()
   readonly #agents = new Map<string, AgentEntry>()
@@ -275,7 +275,7 @@ export class RegistryView {
       : node.drain.drain_s > 0
         ? 'node_drained'
         : 'deleted'
-    if (reason === 'lease_expired') this.expiredNodes++
+    if (reason === 'lease_expired') this.expired.node++
     round.gone.set(id, { node, reason })
     this.#noteTypes(id, round)
     round.changes.push(nodeChange(round.revision, id, 'gone'))
@@ -313,6 +313,7 @@ export class RegistryView {
     const { record } = agent
     const gone = round.gone.get(record.node_id)
     const node = this.#nodes.get(record.node_id) ?? gone?.node
+    if (gone?.reason === 'lease_expired') this.expired.agent++
     if (round.mayLinger && node) this.#lingering.keep(id, { agent: record, node })
     round.types.add(record.type)
     const data = { id, node_id: record.node_id, reason: gone?.reason ?? ('deleted' satisfies RemovalReason) }
