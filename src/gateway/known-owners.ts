@@ -1,4 +1,4 @@
-import type { MetricRegistry } from '../observe/metrics.ts'
+import type { IsKnown, MetricRegistry } from '../observe/metrics.ts'
 import { AGENT_TYPES } from '../registry/agent-traffic.ts'
 import type { Graph } from '../snapshot/graph.ts'
 import type { PoolRegistry } from '../upstream/pool-registry.ts'
@@ -11,24 +11,24 @@ interface Owners {
   readonly agentTypes: AgentTypes | undefined
 }
 
-/**
- * Lets series go with the route, service, consumer, node or type of agents that their labels name: whatever is not configured any more is gone
- * from the next exposition on. Labels of other kinds are left alone.
- */
-export function removeSeriesOfTheGone(metrics: MetricRegistry, { graph, pools, agentTypes }: Owners): void {
-  metrics.beforeCollect(() => {
-    const isNode = once(() => pools.hosts())
-    const routeNames = once(() => namesOf(graph, 'routes'))
-    const serviceNames = once(() => namesOf(graph, 'services'))
-    const checks: Readonly<Record<string, (value: string) => boolean>> = {
-      routes: (value) => graph.get('routes', value) !== undefined || routeNames().has(value),
-      services: (value) => graph.get('services', value) !== undefined || serviceNames().has(value),
-      consumers: (value) => graph.get('consumers', value) !== undefined,
-      nodes: (value) => isNode().has(value),
-      [AGENT_TYPES]: (value) => agentTypes?.isKnown(value) ?? true,
-    }
-    metrics.prune((owner, value) => checks[owner]?.(value) ?? true)
-  })
+/** Which routes, services, consumers, nodes and types of agents there are now; for one look at the labels that name them. Others are all known. */
+export function knownOwners({ graph, pools, agentTypes }: Owners): IsKnown {
+  const isNode = once(() => pools.hosts())
+  const routeNames = once(() => namesOf(graph, 'routes'))
+  const serviceNames = once(() => namesOf(graph, 'services'))
+  const checks: Readonly<Record<string, (value: string) => boolean>> = {
+    routes: (value) => graph.get('routes', value) !== undefined || routeNames().has(value),
+    services: (value) => graph.get('services', value) !== undefined || serviceNames().has(value),
+    consumers: (value) => graph.get('consumers', value) !== undefined,
+    nodes: (value) => isNode().has(value),
+    [AGENT_TYPES]: (value) => agentTypes?.isKnown(value) ?? true,
+  }
+  return (owner, value) => checks[owner]?.(value) ?? true
+}
+
+/** Lets series go with what their labels name: whatever is not configured any more is gone from the next exposition on. */
+export function removeSeriesOfTheGone(metrics: MetricRegistry, owners: Owners): void {
+  metrics.beforeCollect(() => metrics.prune(knownOwners(owners)))
 }
 
 /** Labels show names in place of ids where a plugin was told to. */

@@ -8,6 +8,9 @@ export function nodeMetrics(own: MetricRegistry, exposition: () => Promise<strin
     histogram: (options) => own.histogram(options),
     beforeCollect: (update) => own.beforeCollect(update),
     prune: (isKnown) => own.prune(isKnown),
+    get owners() {
+      return own.owners
+    },
     expose: () => own.expose(),
     async *exposeInSlices() {
       yield await exposition()

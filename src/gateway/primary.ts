@@ -7,6 +7,7 @@ import type { Link } from '../lifecycle/workers/link.ts'
 import { WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { PoolOptions } from '../lifecycle/workers/pool-options.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
+import type { Exposed } from '../observe/merged-exposition.ts'
 import type { ListenAddress, Settings } from '../settings/settings.ts'
 import { contentOf } from '../snapshot/decode.ts'
 import { nameOf } from '../snapshot/graph.ts'
@@ -20,6 +21,7 @@ import { WorkersDebug } from './debug-feed.ts'
 import { answerDiscovery } from './discovery-feed.ts'
 import type { Environment } from './environment.ts'
 import { HealthFeed } from './health-feed.ts'
+import { knownOwners } from './known-owners.ts'
 import { answerNodeOperations } from './node-operation-feed.ts'
 import { askPluginCheck } from './own-plugins/check-feed.ts'
 import type { OwnPlugins } from './own-plugins/own-plugins.ts'
@@ -104,7 +106,10 @@ export class Primary {
         return mentions(names.map(({ name }) => name))(ref, contentOf(item))
       },
     })
-    const metrics = new WorkerMetrics(environment.metrics, pool, environment.agentTypes)
+    const { pools, agentTypes } = environment
+    const metrics = new WorkerMetrics(environment.metrics, pool, () =>
+      knownOwners({ graph: publisher.graph, pools, agentTypes }),
+    )
     this.#workshop = {
       environment,
       publisher,
@@ -293,7 +298,7 @@ export class Primary {
     spreadWorkerOperations(link, () => this.#living, SYSTEM_CLOCK)
     if (discovery.origins) answerDiscovery(link, discovery.origins)
     this.#secrets.attach(link, { keeper: secrets.cache, publisher })
-    link.on('counted', (text: string) => metrics.keep(worker, text))
+    link.on('counted', (exposed: Exposed) => metrics.keep(worker, exposed))
     hearWords(link, (word) => inquest.heard(worker, word))
     link.on('feed', () => {
       worker.watch()

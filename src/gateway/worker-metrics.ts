@@ -1,12 +1,7 @@
 import type { WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
-import { OVERFLOW } from '../observe/label-census.ts'
-import { MergedExposition } from '../observe/merged-exposition.ts'
-import type { MetricRegistry } from '../observe/metrics.ts'
-import type { AgentTypes } from './agent-types.ts'
-
-/** The names of types have no characters that are escaped. */
-const AGENT_TYPE = /[{,]agent_type="([^"]*)"/
+import { type Exposed, MergedExposition } from '../observe/merged-exposition.ts'
+import type { IsKnown, MetricOwners, MetricRegistry } from '../observe/metrics.ts'
 
 type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places' | 'restarts' | 'renewals'>
 
@@ -17,15 +12,17 @@ const ANSWER_LIMIT_MS = 1000
 export class WorkerMetrics {
   readonly #own: MetricRegistry
   readonly #pool: CountedPool
-  readonly #last = new Map<WorkerProcess, string>()
-  readonly #agentTypes: AgentTypes | undefined
-  #ended = new MergedExposition()
+  readonly #last = new Map<WorkerProcess, Exposed>()
+  readonly #known: () => IsKnown
+  readonly #ended = new MergedExposition()
+  /** Of the metrics of those that have ended. */
+  #owners: MetricOwners = {}
 
-  /** `agentTypes`: what is registered; absent without a registry. */
-  constructor(own: MetricRegistry, pool: CountedPool, agentTypes?: AgentTypes) {
+  /** `known`: what is configured now. */
+  constructor(own: MetricRegistry, pool: CountedPool, known: () => IsKnown) {
     this.#own = own
     this.#pool = pool
-    this.#agentTypes = agentTypes
+    this.#known = known
   }
 
   /** Adds the series about the workers themselves. */
@@ -58,14 +55,16 @@ export class WorkerMetrics {
 
   /** What it counted stays counted, as far as it was told. */
   onGone(worker: WorkerProcess): void {
-    const text = this.#last.get(worker)
+    const exposed = this.#last.get(worker)
     this.#last.delete(worker)
-    if (text !== undefined) this.#ended.add(text, true)
+    if (!exposed) return
+    this.#ended.add(exposed.text, true)
+    this.#owners = { ...this.#owners, ...exposed.owners }
   }
 
   /** The last word of a worker that drained. */
-  keep(worker: WorkerProcess, text: string): void {
-    this.#last.set(worker, text)
+  keep(worker: WorkerProcess, exposed: Exposed): void {
+    this.#last.set(worker, exposed)
   }
 
   async expose(): Promise<string> {
@@ -83,19 +82,10 @@ export class WorkerMetrics {
     let own = ''
     for await (const piece of this.#own.exposeInSlices()) own += piece
     yield own
-    this.#forgetTypes()
+    // Workers that live do so themselves.
+    this.#ended.prune(this.#owners, this.#known())
     yield this.#ended.expose()
-    yield* this.#last.values()
-  }
-
-  /** Workers that live do so themselves. */
-  #forgetTypes(): void {
-    const types = this.#agentTypes
-    if (!types) return
-    this.#ended.keepOnly((series) => {
-      const type = AGENT_TYPE.exec(series)?.[1]
-      return type === undefined || type === '' || type === OVERFLOW || types.isKnown(type)
-    })
+    for (const { text } of this.#last.values()) yield text
   }
 
   async #ask(worker: WorkerProcess): Promise<void> {
@@ -106,8 +96,8 @@ export class WorkerMetrics {
     try {
       // Those that have been replaced count on, and have no place.
       const place = this.#pool.places.find((one) => one.worker === worker)?.id
-      const text = await Promise.race([worker.link.ask<string>('metrics', place), late])
-      if (text !== undefined && worker.state !== 'gone') this.#last.set(worker, text)
+      const exposed = await Promise.race([worker.link.ask<Exposed>('metrics', place), late])
+      if (exposed && worker.state !== 'gone') this.#last.set(worker, exposed)
     } catch {
       // It has just ended: what it said last counts.
     } finally {

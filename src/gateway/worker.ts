@@ -8,6 +8,7 @@ import { Link } from '../lifecycle/workers/link.ts'
 import { Siblings } from '../lifecycle/workers/siblings.ts'
 import { DRAIN_GRACE_MS } from '../lifecycle/workers/worker-process.ts'
 import { createLogger, type Logger } from '../observe/logger.ts'
+import type { Exposed } from '../observe/merged-exposition.ts'
 import type { AnyPlugin } from '../plugin/definition.ts'
 import type { LocalOperations } from '../plugin/node-operations.ts'
 import type { PluginRegistry } from '../plugin/registry.ts'
@@ -216,11 +217,12 @@ class WorkerParts {
   }
 
   /** The metrics of this process, which is in that place, or in none any more. */
-  async expose(place?: number): Promise<string> {
+  async expose(place?: number): Promise<Exposed> {
     this.#runtime.setPlace(place)
+    const { metrics } = this.#environment
     let text = ''
-    for await (const piece of this.#environment.metrics.exposeInSlices()) text += piece
-    return text
+    for await (const piece of metrics.exposeInSlices()) text += piece
+    return { text, owners: metrics.owners }
   }
 
   async enable(names: readonly string[]): Promise<void> {

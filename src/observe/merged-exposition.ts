@@ -1,8 +1,23 @@
+import { OVERFLOW } from './label-census.ts'
+import type { IsKnown, MetricOwners } from './metrics.ts'
+
+/** What one process exposes. */
+export interface Exposed {
+  readonly text: string
+  readonly owners: MetricOwners
+}
+
 /** One metric of an exposition: its head and its sample lines, by what stands before their values. */
 interface MergedFamily {
   readonly head: string
   readonly samples: Map<string, number>
 }
+
+/** By kind of thing and its name: the series that name it. */
+type NamedSeries = Map<
+  string,
+  Map<string, { readonly samples: Map<string, number>; readonly series: string }[]>
+>
 
 /**
  * Adds up what several processes expose (Prometheus text format 0.0.4, as the metric registry writes it): counters, and histograms by their
@@ -10,9 +25,11 @@ interface MergedFamily {
  */
 export class MergedExposition {
   readonly #families = new Map<string, MergedFamily>()
+  #named: NamedSeries | undefined
 
   /** `isOver`: of a process that has ended; what it held it holds no more, what it counted stays counted. */
   add(text: string, isOver = false): void {
+    this.#named = undefined
     let family: MergedFamily | undefined
     let help = ''
     for (const line of text.split('\n')) {
@@ -22,16 +39,42 @@ export class MergedExposition {
     }
   }
 
-  /** Takes series away; `series` is what stands before the value: `name{label="value"}`. */
-  keepOnly(isKept: (series: string) => boolean): void {
-    for (const { samples } of this.#families.values()) {
-      for (const series of samples.keys()) if (!isKept(series)) samples.delete(series)
+  /** As a metric registry does: takes the series away whose labels name what is not there any more. `owners` are always the same, or more. */
+  prune(owners: MetricOwners, isKnown: IsKnown): void {
+    this.#named ??= this.#index(owners)
+    for (const [owner, byValue] of this.#named) {
+      for (const [value, named] of byValue) {
+        if (isKnown(owner, value)) continue
+        for (const { samples, series } of named) samples.delete(series)
+        byValue.delete(value)
+      }
     }
   }
 
   expose(): string {
     const names = [...this.#families.keys()].sort()
     return names.map((name) => exposeFamily(this.#families.get(name)!)).join('')
+  }
+
+  /** Reading 180,000 lines takes a third of a second, once after each {@link add}. */
+  #index(owners: MetricOwners): NamedSeries {
+    const named: NamedSeries = new Map()
+    for (const [name, ofFamily] of Object.entries(owners)) {
+      const samples = this.#families.get(name)?.samples ?? new Map<string, number>()
+      for (const [label, owner] of Object.entries(ofFamily)) {
+        const byValue = named.get(owner) ?? new Map()
+        named.set(owner, byValue)
+        const pattern = labelPattern(label)
+        for (const series of samples.keys()) {
+          const value = unescaped(pattern.exec(series)?.[1] ?? '')
+          if (value === '' || value === OVERFLOW) continue
+          const others = byValue.get(value)
+          if (others) others.push({ samples, series })
+          else byValue.set(value, [{ samples, series }])
+        }
+      }
+    }
+    return named
   }
 
   #family(help: string, type: string, isOver: boolean): MergedFamily | undefined {
@@ -44,6 +87,16 @@ export class MergedExposition {
     }
     return family
   }
+}
+
+/** A label of `name{label="value"}`. No quote within a value stands without a backslash. */
+function labelPattern(label: string): RegExp {
+  return new RegExp(`[{,]${label}="((?:[^"\\\\]|\\\\.)*)"`)
+}
+
+function unescaped(value: string): string {
+  if (!value.includes('\\')) return value
+  return value.replaceAll(/\\(.)/g, (_escape, letter: string) => (letter === 'n' ? '\n' : letter))
 }
 
 function addSample({ samples }: MergedFamily, line: string): void {

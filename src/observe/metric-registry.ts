@@ -1,6 +1,15 @@
 import { TimeSlices } from '../lib/time-slices.ts'
 import { escapeHelp, sampleLine } from './exposition.ts'
-import type { Counter, Family, Gauge, Histogram, IsKnown, MetricOptions, MetricRegistry } from './metrics.ts'
+import type {
+  Counter,
+  Family,
+  Gauge,
+  Histogram,
+  IsKnown,
+  MetricOptions,
+  MetricOwners,
+  MetricRegistry,
+} from './metrics.ts'
 import type { HistogramOptions, Series } from './series.ts'
 import { SeriesFamily, type SeriesKind } from './series-family.ts'
 
@@ -51,6 +60,13 @@ class Registry implements MetricRegistry {
 
   prune(isKnown: IsKnown): void {
     for (const family of this.#families.values()) family.prune(isKnown)
+  }
+
+  get owners(): MetricOwners {
+    const declared = [...this.#families.values()].flatMap(({ options: { name, owners } }) =>
+      owners ? [[name, owners] as const] : [],
+    )
+    return Object.fromEntries(declared)
   }
 
   expose(): string {

@@ -23,6 +23,9 @@ export interface Family<Series> {
   readonly overflows: number
 }
 
+/** Of each metric by its name, those labels that name something that can be removed, and what kind of thing. */
+export type MetricOwners = Readonly<Record<string, Readonly<Record<string, string>>>>
+
 /** Whether a thing that labels name is still there: `isKnown('routes', 'r1')`. */
 export type IsKnown = (owner: string, value: string) => boolean
 
@@ -48,6 +51,8 @@ export interface MetricRegistry {
   beforeCollect(update: () => void): void
   /** Removes the series whose labels name what is not there any more; labels without an owner, empty and `overflow` values stay. */
   prune(isKnown: IsKnown): void
+  /** Of those metrics that were declared with any. */
+  readonly owners: MetricOwners
   /** Prometheus text format 0.0.4. */
   expose(): string
   /** The same in pieces, between which requests get their turn: 10,000 histograms are 180,000 lines. */

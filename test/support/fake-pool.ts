@@ -59,7 +59,7 @@ export function fakePool(
   answersOf: (number: number) => Readonly<Record<string, Handler>> = () => ({}),
   observers: Pick<
     Partial<PoolOptions<string>>,
-    'attach' | 'onChange' | 'causesRemoved' | 'readyTimeoutMs'
+    'attach' | 'onChange' | 'onGone' | 'causesRemoved' | 'readyTimeoutMs'
   > = {},
 ) {
   const clock = fakeClock()
