@@ -1,5 +1,6 @@
 import { definePlugin, type FromSchema, type RequestContext } from '../../src/plugin/api.ts'
 import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { fromCache } from '../_shared/cache/from-cache.ts'
 
 const schema = { type: 'object', properties: {} } as const
 
@@ -62,8 +63,9 @@ export default definePlugin<FromSchema<typeof schema>>({
   },
 })
 
-function pageFor({ response }: RequestContext, pages: Pages): Page | undefined {
-  return response.source === 'gateway' ? pages.get(response.status) : undefined
+function pageFor(context: RequestContext, pages: Pages): Page | undefined {
+  const { source, status } = context.response
+  return source === 'gateway' && !context.get(fromCache) ? pages.get(status) : undefined
 }
 
 /** The pages of the metadata, made anew when it has changed. */

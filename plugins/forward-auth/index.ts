@@ -5,6 +5,7 @@ import {
   type Reply,
   type RequestContext,
 } from '../../src/plugin/api.ts'
+import { noteTold } from '../_shared/auth/told-upstream.ts'
 import { calloutOptions } from '../_shared/callout/options.ts'
 import { checkServiceUrl } from '../_shared/callout/service-url.ts'
 import { isHopByHop } from '../_shared/headers/hop-by-hop.ts'
@@ -64,12 +65,12 @@ function compileAsk(config: ForwardAuthConfig, host: InstanceHost) {
 function compilePass({ upstream_headers }: ForwardAuthConfig) {
   const names = upstream_headers.filter((name) => !isHopByHop(name))
   const clear = compileClearIdentity(names)
-  return ({ headers }: RequestContext, answer: HttpAnswer | undefined): void => {
+  return (context: RequestContext, answer: HttpAnswer | undefined): void => {
+    const { headers } = context
     clear(headers)
-    for (const name of answer ? names : []) {
-      const values = answer!.headers.all(name.toLowerCase())
-      if (values.length > 0) headers.set(name, values)
-    }
+    const told = answer ? names.filter((name) => answer.headers.has(name.toLowerCase())) : []
+    for (const name of told) headers.set(name, answer!.headers.all(name.toLowerCase()))
+    noteTold(context, told)
   }
 }
 

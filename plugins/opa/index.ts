@@ -1,4 +1,5 @@
-import { definePlugin, type Headers, type InstanceHost, type Reply } from '../../src/plugin/api.ts'
+import { definePlugin, type InstanceHost, type Reply, type RequestContext } from '../../src/plugin/api.ts'
+import { noteTold } from '../_shared/auth/told-upstream.ts'
 import { calloutOptions } from '../_shared/callout/options.ts'
 import { checkServiceUrl } from '../_shared/callout/service-url.ts'
 import { isHopByHop } from '../_shared/headers/hop-by-hop.ts'
@@ -28,7 +29,7 @@ export default definePlugin<OpaConfig>({
         const decision = await decide(describeRequest(context, config, host), context.signal)
         if ('status' in decision) return decision
         if (!decision.isAllowed) return decision.refusal
-        tellUpstream(context.headers, decision)
+        tellUpstream(context, decision)
         return undefined
       },
     }
@@ -65,11 +66,11 @@ function compileDecide(config: OpaConfig, host: InstanceHost) {
 function compileTellUpstream({ send_headers_upstream = [] }: OpaConfig) {
   const names = send_headers_upstream.filter((name) => !isHopByHop(name))
   const clear = compileClearIdentity(names)
-  return (headers: Headers, decision: Decision): void => {
+  return (context: RequestContext, decision: Decision): void => {
+    const { headers } = context
     clear(headers)
-    for (const name of names) {
-      const values = decision.headers[name.toLowerCase()]
-      if (values) headers.set(name, values)
-    }
+    const told = names.filter((name) => decision.headers[name.toLowerCase()])
+    for (const name of told) headers.set(name, decision.headers[name.toLowerCase()]!)
+    noteTold(context, told)
   }
 }

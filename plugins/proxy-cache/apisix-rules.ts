@@ -1,4 +1,5 @@
 import { type Headers, type RequestContext, variableText } from '../../src/plugin/api.ts'
+import { toldUpstream } from '../_shared/auth/told-upstream.ts'
 import type { StoredHead } from '../_shared/cache/cache-store.ts'
 import { type Directives, parseCacheControl, parseDate, seconds } from './cache-control.ts'
 import type { CacheRules, CacheStatus, RequestVerdict, StorageTerms } from './rules.ts'
@@ -9,7 +10,10 @@ const MAX_FRESH_MS = 365 * 24 * 60 * 60 * MS_PER_SECOND
 const MAX_VARY = 16
 
 /** Who asks, or what a plugin found out about who asks. */
-const CREDENTIALS = ['authorization', 'proxy-authorization', 'x-userinfo', 'x-access-token', 'x-id-token']
+const CREDENTIALS = [
+  ...['authorization', 'proxy-authorization', 'x-userinfo', 'x-access-token', 'x-id-token'],
+  ...['x-raw-id-token', 'x-refresh-token'],
+]
 /** They speak of one request, of a part, or of something the client has: no answer for others, whatever the configuration says. */
 const NEVER_STORED: ReadonlySet<number> = new Set([
   ...[206, 304, 400, 401, 407, 408, 412, 413, 414, 416, 417, 421, 425, 426, 428, 429, 431],
@@ -44,8 +48,7 @@ export function createApisixRules(config: ProxyCacheConfig, options: RuleOptions
   return {
     request: compileRequestRule(config),
     reuse: (head, context) => reuse(head, context, { now, isAsked: config.cache_control }),
-    response(context): StorageTerms | undefined {
-      const { status, headers } = context.response
+    response(context, { status, headers }): StorageTerms | undefined {
       if (!statuses.has(status) || NEVER_STORED.has(status) || isUnwanted(context)) return undefined
       const directives = parseCacheControl(headers.all('cache-control'))
       const vary = varyingHeaders(headers)
@@ -62,6 +65,7 @@ function compileRequestRule(config: ProxyCacheConfig): CacheRules['request'] {
   const methods: ReadonlySet<string> = new Set(config.cache_method)
   const isBypassed = compileConditions(config.cache_bypass)
   const isToldToShare = config.cache_key.includes('$http_authorization')
+  const isKeyed = (name: string) => config.cache_key.includes(`$http_${name.replaceAll('-', '_')}`)
   const notCached = isDisk ? PASSED : MISSED
   return (context) => {
     const { method, headers } = context
@@ -72,7 +76,8 @@ function compileRequestRule(config: ProxyCacheConfig): CacheRules['request'] {
     if (isBypassed(context)) return isDisk && method !== 'HEAD' && !isPartial(headers) ? REFRESHED : PASSED
     const directives = config.cache_control ? parseCacheControl(headers.all('cache-control')) : undefined
     if (directives?.has('no-cache') || directives?.has('no-store')) return PASSED
-    const isGuarded = !isToldToShare && CREDENTIALS.some((name) => headers.has(name))
+    const isOfUser = context.get(toldUpstream)?.every(isKeyed) === false
+    const isGuarded = isOfUser || (!isToldToShare && CREDENTIALS.some((name) => headers.has(name)))
     const mayStore = method !== 'HEAD' && !isPartial(headers)
     return {
       mayLookUp: true,

@@ -50,6 +50,7 @@ export default definePlugin<ProxyCacheConfig>({
         if (context.method === 'PURGE') return lookup.purge(context)
         const visit = newVisit(owner, rules.request(context))
         context.set(visits, visit)
+        if (visit.verdict.mayStore) context.keepReceived()
         return lookup.begin(visit, context)
       },
       headerFilter(context) {

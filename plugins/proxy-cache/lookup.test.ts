@@ -14,6 +14,7 @@ const CLOCK = { now: () => 0, monotonic: () => 0 }
 const CONTEXT = {
   method: 'GET',
   headers: { raw: () => [], has: () => false, get: () => undefined },
+  set() {},
 } as unknown as RequestContext
 const OWNER = {}
 const VERDICT = {

@@ -1,5 +1,6 @@
 import type { Clock, Reply, RequestContext, WorkerOperation } from '../../src/plugin/api.ts'
 import type { Stored } from '../_shared/cache/cache-store.ts'
+import { fromCache } from '../_shared/cache/from-cache.ts'
 import { type RequestAddress, withBody } from './key.ts'
 import { isNotModified, notModifiedHeaders } from './not-modified.ts'
 import type { CacheRules } from './rules.ts'
@@ -120,6 +121,7 @@ function inTime(finding: Promise<Stored | undefined>, ms: number): Promise<Store
 function hit(stored: Stored, visit: Visit, context: RequestContext): Reply {
   const { head, bodyBytes } = stored
   visit.used = head
+  context.set(fromCache, true)
   if (isNotModified(context, head)) {
     stored.release()
     return { status: 304, headers: replyHeaders(notModifiedHeaders(head)) }

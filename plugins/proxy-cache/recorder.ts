@@ -45,6 +45,8 @@ export class Recorder {
     let isOpen = true
     return {
       isObserver: true,
+      // From the cache an answer passes all filters again.
+      seesReceived: true,
       write: (chunk) => {
         bytes += chunk.length
         if (isOpen && (bytes > maxBodyBytes || !recording.write(chunk))) {
@@ -72,12 +74,11 @@ export class Recorder {
 
   #record(visit: Visit, context: RequestContext): Recording | undefined {
     const { verdict, address } = visit
-    const { response } = context
-    if (!verdict.mayStore || !address || response.source !== 'upstream' || !response.hasKnownEnd)
-      return undefined
-    const terms = this.#parts.rules.response(context)
+    const { received, hasKnownEnd } = context.response
+    if (!verdict.mayStore || !address || !received || !hasKnownEnd) return undefined
+    const terms = this.#parts.rules.response(context, received)
     if (!terms || (verdict.isGuarded && !terms.isPublic)) return undefined
-    const { headers, status } = response
+    const { headers, status } = received
     const length = headers.get('content-length')
     const head = {
       status,

@@ -20,6 +20,9 @@ export interface RequestVerdict {
   readonly status: CacheStatus
 }
 
+/** Status and headers of a node's response before plugins changed them. */
+export type Received = NonNullable<RequestContext['response']['received']>
+
 /** How an answer may be stored. */
 export interface StorageTerms {
   readonly freshForMs: number
@@ -32,6 +35,6 @@ export interface CacheRules {
   request(context: RequestContext): RequestVerdict
   /** Of a stored answer, whether it may be used; otherwise the word for why not. */
   reuse(head: StoredHead, context: RequestContext): CacheStatus
-  /** Of the response under way; `undefined` when it must not be stored. */
-  response(context: RequestContext): StorageTerms | undefined
+  /** Of the response under way, as the node sent it; `undefined` when it must not be stored. */
+  response(context: RequestContext, received: Received): StorageTerms | undefined
 }

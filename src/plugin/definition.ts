@@ -31,6 +31,8 @@ export type RequestPhase = (context: RequestContext) => PhaseResult | Promise<Ph
 export interface BodyFilter {
   /** It only looks: every chunk comes out as it went in, and the length that was announced stays true. */
   readonly isObserver?: true
+  /** Of an observer: it looks at what the node sent, before the filters of all plugins, in place of what came out of those before it. */
+  readonly seesReceived?: true
   /** The upstream's trailers go to {@link end} and not on to the client. */
   readonly takesTrailers?: true
   /** Returns what to send now; nothing means "later" or "drop". */

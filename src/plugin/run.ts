@@ -155,7 +155,8 @@ function addFilter(
   if ('stream' in filter) {
     filter.stream.on('error', (error) => report({ instance: step, phase, error }, context))
   }
-  filters.push(filter)
+  if ('seesReceived' in filter && filter.seesReceived) filters.unshift(filter)
+  else filters.push(filter)
 }
 
 /**

@@ -64,6 +64,7 @@ export class Response implements ResponseView {
   readonly headers: HeaderList
   readonly source: 'upstream' | 'gateway'
   hasKnownEnd = true
+  received: { readonly status: number; readonly headers: HeaderList } | undefined = undefined
 
   constructor(status: number, headers: HeaderList, source: 'upstream' | 'gateway') {
     this.status = status
@@ -126,6 +127,7 @@ export class Context implements RequestContext {
 
   #ending: AbortController | undefined = undefined
   #hasEnded = false
+  #keepsReceived = false
   #response: Response | undefined = undefined
   #requestUri: string | undefined = undefined
   #id: string | undefined = undefined
@@ -183,6 +185,12 @@ export class Context implements RequestContext {
   /** Called by the data path once per response, before the header filters. */
   beginResponse(response: Response): void {
     this.#response = response
+    if (!this.#keepsReceived || response.source !== 'upstream') return
+    response.received = { status: response.status, headers: new HeaderList([...response.headers.raw()]) }
+  }
+
+  keepReceived(): void {
+    this.#keepsReceived = true
   }
 
   skipPlugin(name: string): void {

@@ -58,6 +58,8 @@ export interface ResponseView {
   readonly hasKnownEnd: boolean
   /** Who made the response: an upstream node or the gateway. */
   readonly source: 'upstream' | 'gateway'
+  /** The node's own, as they were before plugins changed them; kept where {@link RequestContext.keepReceived} asked for it. */
+  readonly received: { readonly status: number; readonly headers: Headers } | undefined
 }
 
 /** Times of one request in monotonic ms, and byte counts; complete in the `log` phase. */
@@ -126,6 +128,8 @@ export interface RequestContext extends VariableSource {
   setBody(bytes: Uint8Array | string): void
   /** Longest body of this request, 0 for any, instead of the listener's limit. Throws `BodyTooLargeError` when its head announces more. */
   setBodyLimit(bytes: number): void
+  /** Asks for {@link ResponseView.received}; before the request goes to the upstream. */
+  keepReceived(): void
   /** From here on plugins of that name are passed over in this request: what they would do has been done. */
   skipPlugin(name: string): void
   /** Sends the request there instead of to the route's upstream. */
