@@ -43,7 +43,6 @@ interface Watched {
   readonly window: RequestWindow
   cancel: () => void
   copiedAtMs: number
-  copied: Load | undefined
 }
 
 /** Hears nodes: renews their leases, keeps what they say of their load, and notices when one is late (systems.md §7.2 to §7.4). */
@@ -74,10 +73,7 @@ export class Heartbeats {
     }
     const change = this.#changeOf(stored, { beat, load, watched })
     const changed = change && (await whileReachable(() => this.#desk.change(stored, () => change)))
-    if (changed && change?.load) {
-      watched.copied = change.load
-      watched.copiedAtMs = clock.nowMs()
-    }
+    if (changed && change?.load) watched.copiedAtMs = clock.nowMs()
     count.heartbeat('ok')
     const isDone = node?.drain !== undefined && beat.metrics?.active_connections === 0
     if (isDone) await whileReachable(() => this.#desk.end(stored.record))
@@ -114,10 +110,10 @@ export class Heartbeats {
     return degraded_by === 'health_check' && this.#failing.isFailing(node_id) ? degraded_by : undefined
   }
 
-  #isCopyDue({ copied, copiedAtMs }: Watched, record: NodeRecord, load: Load): boolean {
+  #isCopyDue({ copiedAtMs }: Watched, record: NodeRecord, load: Load): boolean {
     if (this.#parts.clock.nowMs() - copiedAtMs < COPY_EVERY_MS) return false
     // In thousandths, so that the least weight does not hide a change.
-    const before = dynamicWeight(1000, copied ?? record.load)
+    const before = dynamicWeight(1000, record.load)
     return Math.abs(dynamicWeight(1000, load) - before) >= before * COPY_CHANGE
   }
 
@@ -135,10 +131,9 @@ export class Heartbeats {
     const known = this.#watched.get(id)
     known?.cancel()
     const watched: Watched = known ?? {
-      window: new RequestWindow(),
+      window: new RequestWindow(this.#parts.view.node(id)?.load ?? record.load),
       cancel: () => undefined,
       copiedAtMs: Number.NEGATIVE_INFINITY,
-      copied: undefined,
     }
     const lateMs = MISSED_AFTER * intervalMs(record)
     watched.cancel = this.#parts.clock.schedule(lateMs, () => void this.#onLate(id, record))

@@ -48,8 +48,10 @@ export class NodeDesk {
   async #register(id: string, claim: NodeClaim): Promise<NodeRegistration> {
     const { store, view } = this.#parts
     for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
-      const known = await readNode({ store, view }, id)
-      const done = known ? await this.#renew(known, claim) : await this.#create(id, claim)
+      const item = await store.get(view.keys.node(id))
+      const known = item && asNode(id, item)
+      // What cannot be read is nobody's.
+      const done = known ? await this.#renew(known, claim) : await this.#create(id, claim, item?.modRevision)
       if (done) return done
     }
     throw busy(`node "${id}"`)
@@ -59,12 +61,17 @@ export class NodeDesk {
   async #renew(known: StoredNode, claim: NodeClaim): Promise<NodeRegistration | undefined> {
     const { store, view, count } = this.#parts
     const { record } = known
-    if (record.endpoint !== claim.endpoint) {
+    const lease = store.openLease(record.lease_id)
+    const isOther = record.endpoint !== claim.endpoint
+    // Whoever claims the id of another one must not keep that alive.
+    const lives = await isAlive(() => (isOther ? lease.remainingSeconds() : lease.keepAlive()))
+    // A copy of a store has keys without their leases; where a lease has just ended there is no such key any more.
+    if (!lives) return this.#create(record.node_id, claim, known.modRevision)
+    if (isOther) {
       count.conflict('node')
       const held = `node "${record.node_id}" is registered with the endpoint "${record.endpoint}"`
       throw new RegistryError('NODE_ID_CONFLICT', `${held}; use another node_id or wait until its lease ends`)
     }
-    if (!(await isRenewed(() => store.openLease(record.lease_id).keepAlive()))) return undefined
     const changed = { ...record, ...described(claim) }
     if (isDeepStrictEqual(withoutAbsent(changed), record)) return { ...known, isNew: false }
     const key = view.keys.node(record.node_id)
@@ -76,7 +83,8 @@ export class NodeDesk {
     return result.isDone ? { record: changed, modRevision: result.revision, isNew: false } : undefined
   }
 
-  async #create(id: string, claim: NodeClaim): Promise<NodeRegistration | undefined> {
+  /** In the place of what was written at `modRevision`, of nothing by default; `undefined` when something else is there. */
+  async #create(id: string, claim: NodeClaim, modRevision = 0): Promise<NodeRegistration | undefined> {
     const { store, view, now } = this.#parts
     const lease = await store.grantLease(claim.ttl_s)
     const record: NodeRecord = {
@@ -89,7 +97,7 @@ export class NodeDesk {
     }
     const key = view.keys.node(id)
     const result = await store.transact({
-      conditions: [{ key, modRevision: 0 }],
+      conditions: [{ key, modRevision }],
       puts: [{ key, value: JSON.stringify(record), leaseId: lease.id }],
     })
     if (result.isDone) return { record, modRevision: result.revision, isNew: true }
@@ -155,7 +163,7 @@ export class NodeDesk {
 
   async #renewed(node: StoredNode): Promise<StoredNode | undefined> {
     const { store } = this.#parts
-    const keepAlive = (record: NodeRecord) => isRenewed(() => store.openLease(record.lease_id).keepAlive())
+    const keepAlive = (record: NodeRecord) => isAlive(() => store.openLease(record.lease_id).keepAlive())
     if (await keepAlive(node.record)) return node
     // This gateway may not have heard yet that it registered anew.
     const again = await readNode(this.#parts, node.record.node_id)
@@ -201,9 +209,10 @@ function withoutAbsent<T extends object>(value: T): T {
   return JSON.parse(JSON.stringify(value)) as T
 }
 
-async function isRenewed(keepAlive: () => Promise<void>): Promise<boolean> {
+/** Whether the lease that is asked lives. */
+async function isAlive(ask: () => Promise<unknown>): Promise<boolean> {
   try {
-    await keepAlive()
+    await ask()
     return true
   } catch (error) {
     if (error instanceof LeaseLostError) return false

@@ -1,5 +1,17 @@
-import type { AgentRecord, DrainRecord, NodeRecord } from './records.ts'
+import type { AgentRecord, DrainRecord, NodeRecord, NodeStatus } from './records.ts'
 import { AGENT_WORD, isWord, NODE_ID, readEndpoint } from './records.ts'
+
+const STATUSES: Readonly<Record<NodeStatus, true>> = {
+  initializing: true,
+  running: true,
+  degraded: true,
+  draining: true,
+}
+/** Of a load: weights are made of them. */
+const FIGURES = ['cpu_usage', 'memory_usage', 'average_processing_time', 'error_rate'] as const
+/** Seconds of a lease or a drain: more than a timer takes would be no time at all. */
+const LONGEST_S = 86_400
+const HEAVIEST = 1_000_000
 
 /**
  * Reads what stands in the store, where anyone may have written: `undefined` for what is not a record of its place, which then
@@ -7,14 +19,16 @@ import { AGENT_WORD, isWord, NODE_ID, readEndpoint } from './records.ts'
  */
 export function parseNode(id: string, value: string): NodeRecord | undefined {
   const record = parseObject(value) as Partial<NodeRecord> | undefined
-  const { node_id, endpoint, lease_id, lease_ttl_s, labels } = record ?? {}
+  const { node_id, endpoint, lease_id, lease_ttl_s, labels, status, load } = record ?? {}
   const isWell =
     node_id === id &&
     isWord(id, NODE_ID) &&
     typeof endpoint === 'string' &&
     readEndpoint(endpoint) !== undefined &&
     typeof lease_id === 'string' &&
-    typeof lease_ttl_s === 'number' &&
+    isWithin(lease_ttl_s, LONGEST_S) &&
+    Object.hasOwn(STATUSES, String(status)) &&
+    (load === undefined || isLoad(load)) &&
     isMap(labels)
   return isWell ? (record as NodeRecord) : undefined
 }
@@ -28,7 +42,7 @@ export function parseAgent(id: string, value: string): AgentRecord | undefined {
     isWord(String(key), AGENT_WORD) &&
     typeof node_id === 'string' &&
     Number.isInteger(weight) &&
-    (weight as number) >= 0 &&
+    isWithin(weight, HEAVIEST) &&
     Number.isInteger(priority) &&
     Array.isArray(capabilities) &&
     capabilities.every((one) => typeof one === 'string') &&
@@ -39,7 +53,7 @@ export function parseAgent(id: string, value: string): AgentRecord | undefined {
 
 export function parseDrain(value: string): DrainRecord | undefined {
   const record = parseObject(value) as Partial<DrainRecord> | undefined
-  return typeof record?.drain_s === 'number' ? (record as DrainRecord) : undefined
+  return isWithin(record?.drain_s, LONGEST_S) ? (record as DrainRecord) : undefined
 }
 
 function parseObject(value: string): object | undefined {
@@ -50,6 +64,14 @@ function parseObject(value: string): object | undefined {
     // Not JSON, so not a record; whoever counts the bad ones is told by `undefined`.
     return undefined
   }
+}
+
+function isLoad(load: unknown): boolean {
+  return isMap(load) && FIGURES.every((name) => isWithin((load as Record<string, unknown>)[name], Infinity))
+}
+
+function isWithin(value: unknown, most: number): boolean {
+  return typeof value === 'number' && value >= 0 && value <= most
 }
 
 function isMap(value: unknown): value is object {

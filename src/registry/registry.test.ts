@@ -305,7 +305,9 @@ describe('values that somebody put into the store by hand', () => {
     await settled(clock, desks.nodes.register('n1', CLAIM))
     await settled(clock, desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
     const root = '/apisix/registry/'
-    const record = JSON.stringify(view.agent('chat/a')!.record)
+    const agent = view.agent('chat/a')!.record
+    const record = JSON.stringify(agent)
+    const node = view.node('n1')!.record
     for (const [key, value] of [
       ['agents/chat/b', 'no JSON'],
       ['agents/chat/c', '[]'],
@@ -314,6 +316,11 @@ describe('values that somebody put into the store by hand', () => {
       ['agents/chat', '{}'],
       ['nodes/x', '{"node_id":"x"}'],
       ['drain/n1', '3'],
+      ['drain/n1', '{"drain_s":1e12}'],
+      ['nodes/l', JSON.stringify({ ...node, node_id: 'l', load: { cpu_usage: 'much' } })],
+      ['nodes/s', JSON.stringify({ ...node, node_id: 's', status: 'away' })],
+      ['nodes/t', JSON.stringify({ ...node, node_id: 't', lease_ttl_s: 1e12 })],
+      ['agents/chat/w', JSON.stringify({ ...agent, key: 'w', weight: 1e300 })],
       ['elsewhere/y', '{}'],
     ])
       await settled(clock, store.put(`${root}${key}`, value!))
@@ -321,6 +328,10 @@ describe('values that somebody put into the store by hand', () => {
     assert.deepEqual(
       [...view.agents()].map(({ id }) => id),
       ['chat/a'],
+    )
+    assert.deepEqual(
+      [...view.nodes()].map(({ id, drain }) => [id, drain]),
+      [['n1', undefined]],
     )
     assert.equal(view.serving('chat').length, 1)
     const taken = await settled(clock, desks.agents.register({ type: 'chat', key: 'b' }, AGENT, false))

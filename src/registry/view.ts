@@ -38,7 +38,7 @@ export class RegistryView {
   #hasState = false
   #isConnected = false
   #heardAtMs: number | undefined
-  #waiters: { readonly revision: number; readonly resolve: () => void }[] = []
+  readonly #waiters = new Set<{ readonly revision: number; readonly resolve: () => void }>()
 
   constructor(options: ViewOptions) {
     this.#options = options
@@ -85,9 +85,7 @@ export class RegistryView {
   #reached(revision: number): void {
     this.changes.append(revision, [])
     this.#heardAtMs = this.#options.clock.nowMs()
-    const due = this.#waiters.filter((waiter) => waiter.revision <= revision)
-    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > revision)
-    for (const { resolve } of due) resolve()
+    for (const waiter of [...this.#waiters]) if (waiter.revision <= revision) waiter.resolve()
   }
 
   /** Whether anything is known yet. */
@@ -109,16 +107,15 @@ export class RegistryView {
   async reaches(revision: number, longestMs: number): Promise<void> {
     if (this.changes.revision >= revision || !this.#isConnected) return
     await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.schedule(longestMs, resolve)
-      this.#waiters.push({
-        revision,
-        resolve: () => {
-          cancel()
-          resolve()
-        },
-      })
+      const end = () => {
+        cancel()
+        this.#waiters.delete(waiter)
+        resolve()
+      }
+      const cancel = this.#options.clock.schedule(longestMs, end)
+      const waiter = { revision, resolve: end }
+      this.#waiters.add(waiter)
     })
-    this.#waiters = this.#waiters.filter((waiter) => waiter.revision > this.changes.revision)
   }
 
   node(id: string): NodeEntry | undefined {
@@ -173,7 +170,7 @@ export class RegistryView {
   close(): void {
     this.#listeners.clear()
     this.#lingering.close()
-    for (const { resolve } of this.#waiters.splice(0)) resolve()
+    for (const { resolve } of [...this.#waiters]) resolve()
   }
 
   #applyRevision(
