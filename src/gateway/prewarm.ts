@@ -43,3 +43,18 @@ export async function prewarm(parts: Prewarmed, { signal, sendsRequests }: Prewa
     deadline.dispose()
   }
 }
+
+/**
+ * Opens connections once more, for a worker that stood by: those that it had may have idled for too long, and nodes have come since. Those that stand
+ * are counted in. Bounded as {@link prewarm} is; never rejects.
+ */
+export async function prewarmAgain({ settings, pools }: Prewarmed, signal: AbortSignal): Promise<void> {
+  const { timeout_ms: timeoutMs, connections } = settings.gatewright.prewarm
+  if (timeoutMs === 0 || connections === 0) return
+  const deadline = createDeadline(timeoutMs, SYSTEM_CLOCK)
+  try {
+    await pools.warm(connections, AbortSignal.any([signal, deadline.signal]))
+  } finally {
+    deadline.dispose()
+  }
+}

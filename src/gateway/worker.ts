@@ -34,7 +34,7 @@ import { type LoadedWorkerPlugins, WorkerLoader, type WorkerPlugins } from './ow
 import { backgroundFailure, pluginThatThrew } from './plugin-failures.ts'
 import { PluginReload } from './plugin-reload.ts'
 import { LastWords } from './poison/words.ts'
-import { prewarm } from './prewarm.ts'
+import { prewarm, prewarmAgain } from './prewarm.ts'
 import { RelayedSecrets } from './relayed-secrets.ts'
 import { type RuntimeMetrics, registerRuntimeMetrics } from './runtime-metrics.ts'
 import { feedStore } from './store-feed.ts'
@@ -126,6 +126,7 @@ class WorkerParts {
   /** As it was told last; not told yet below 0. */
   #refusedCount = -1
   #following: Following | undefined
+  #warming: Promise<void> | undefined
   #stopping: Promise<{ forced: number }> | undefined
 
   private constructor(link: Link, source: WorkerSource, environment: Environment) {
@@ -201,6 +202,8 @@ class WorkerParts {
 
   async listen(): Promise<WorkerAddresses> {
     this.#reload.mounting()
+    // Nobody who waits for a worker waits for these too.
+    this.#warming = prewarmAgain(this.#environment, this.#abort.signal)
     return this.#plane.start()
   }
 
@@ -282,6 +285,7 @@ class WorkerParts {
 
   async #close(): Promise<number> {
     const { secrets, discovery } = this.#environment
+    await this.#warming
     await this.#following?.close()
     await this.#store.close()
     await this.#publisher.settled()

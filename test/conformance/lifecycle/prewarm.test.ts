@@ -97,7 +97,7 @@ describe('S6: before the first request', () => {
     assert.ok(!messages(gateway.logs).includes('nodes were not probed before the first request'))
   })
 
-  it('each worker has connections of its own', async (t) => {
+  it('each worker has connections of its own, a standby anew when it takes a place', async (t) => {
     const upstream = await fakeUpstream(t)
     const node = await spawnNode(t, { workers: 2, gatewright: { prewarm: { connections: 1 } } })
     await node.route('1', { uri: '/*', upstream: { nodes: { [upstream.address]: 1 } } })
@@ -106,5 +106,15 @@ describe('S6: before the first request', () => {
     await eventually('they were replaced', () => node.output().includes('all workers were replaced'), 40_000)
     assert.ok(upstream.connections >= 2, `${upstream.connections} connections`)
     assert.equal(upstream.requests.length, 0)
+
+    const standby = async () => (await node.workers()).find(({ state }) => state === 'standby')?.pid
+    await eventually('a standby', standby, 40_000)
+    const later = await fakeUpstream(t)
+    await node.route('2', { uri: '/later', upstream: { nodes: { [later.address]: 1 } } })
+    assert.equal(later.connections, 0)
+    process.kill((await node.serving())[0]!.pid!, 'SIGKILL')
+    await eventually('the next standby', standby, 40_000)
+    await eventually('connections of it and of the one before', () => later.connections === 2, 40_000)
+    assert.equal(later.requests.length, 0)
   })
 })
