@@ -334,30 +334,39 @@ function configComponent(work: Workshop): Component {
   const { environment, surroundings, publisher, link, lastGood, enabled, age } = work
   const { settings, logger } = environment
   const listener = enabled.listener()
+  const start = async (signal: AbortSignal): Promise<void> => {
+    const saved = lastGood.savedValue(pluginListKey(settings.store.prefix))
+    await unlessAborted(enabled.start(link.store!, saved), signal)
+    link.following = lastGood.follow({
+      store: environment.registry?.tapped(link.store!) ?? link.store!,
+      prefix: `${settings.store.prefix}/`,
+      listener: surroundings.primary?.store.listener(listener) ?? listener,
+      logger,
+    })
+    age.start()
+    await publisher.firstPublish(signal)
+  }
+  const stop = async (): Promise<number> => {
+    age.stop()
+    await link.following?.close()
+    environment.registry?.close()
+    await publisher.settled()
+    publisher.close()
+    environment.secrets.cache.close()
+    environment.discovery.close()
+    return 0
+  }
   return {
     name: 'configuration',
     rank: RANK.config,
     start: async (signal) => {
-      const saved = lastGood.savedValue(pluginListKey(settings.store.prefix))
-      await unlessAborted(enabled.start(link.store!, saved), signal)
-      link.following = lastGood.follow({
-        store: environment.registry?.tapped(link.store!) ?? link.store!,
-        prefix: `${settings.store.prefix}/`,
-        listener: surroundings.primary?.store.listener(listener) ?? listener,
-        logger,
-      })
-      age.start()
-      await publisher.firstPublish(signal)
+      try {
+        await start(signal)
+      } catch (error) {
+        await stop()
+        throw error
+      }
     },
-    stop: async () => {
-      age.stop()
-      await link.following?.close()
-      environment.registry?.close()
-      await publisher.settled()
-      publisher.close()
-      environment.secrets.cache.close()
-      environment.discovery.close()
-      return 0
-    },
+    stop,
   }
 }

@@ -9,7 +9,7 @@ import type { Drain } from './drain.ts'
 export interface Component {
   readonly name: string
   readonly rank: number
-  /** Rejects when the process cannot run without it. Gives up when `signal` is aborted. */
+  /** Rejects when the process cannot run without it, and has then let go of what it took. Gives up when `signal` is aborted. */
   start(signal: AbortSignal): Promise<void>
   /** Told when a stop begins, before any component stops; not waited for, must not throw. */
   onDrain?(): void

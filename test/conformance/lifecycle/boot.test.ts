@@ -16,6 +16,13 @@ class Leaseless extends MemoryStore {
   }
 }
 
+/** A store that cannot be read. */
+class Silent extends MemoryStore {
+  override list(): ReturnType<MemoryStore['list']> {
+    return Promise.reject(new Error('not now'))
+  }
+}
+
 describe('gatewright.boot.timeout_ms', () => {
   it('ends a start that has no configuration by then, with a sentence', async (t) => {
     const settings = {
@@ -31,6 +38,16 @@ describe('gatewright.boot.timeout_ms', () => {
     )
     const tookMs = performance.now() - began
     assert.ok(tookMs > 390 && tookMs < 20_000, `it took ${tookMs} ms`)
+  })
+
+  it('leaves nothing behind that goes on asking', async (t) => {
+    const timers = () => process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length
+    const before = timers()
+    const settings = { 'gatewright.boot.timeout_ms': 100, 'gatewright.last_good.enabled': false }
+    await assert.rejects(
+      startGateway(t, {}, { store: new Silent({ logger: createLogger('silent') }), settings }),
+    )
+    await eventually('all timers are gone', () => timers() <= before, 20_000)
   })
 
   it('does nothing to a start that has one', async (t) => {
