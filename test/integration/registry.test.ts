@@ -324,7 +324,8 @@ for (const [name, start] of Object.entries(STORES)) {
       const first = (await gateway.registry('GET', 'agents?limit=2')).body
       assert.deepEqual([first.total, first.list.length, first.cursor], [3, 2, 'chat/b'])
       assert.deepEqual(await ids(`limit=2&cursor=${first.cursor}`), ['sum/c'])
-      for (const bad of ['limit=0', 'limit=x', 'status=asleep', 'colour=red'])
+      assert.deepEqual(await ids('label.__proto__=x'), [])
+      for (const bad of ['limit=0', 'limit=x', 'status=asleep', 'colour=red', 'type=chat&type=sum'])
         assert.equal((await gateway.registry('GET', `agents?${bad}`)).status, 400)
     })
 

@@ -82,11 +82,14 @@ export function createAgentRoutes({ registry, nowMs, choose }: RegistryDeps) {
 }
 
 function readQuery(query: URLSearchParams) {
-  const labels: Record<string, string> = {}
+  const labels: [string, string][] = []
   for (const [name, value] of query) {
-    if (name.startsWith(LABEL) && name !== LABEL) labels[name.slice(LABEL.length)] = value
+    const isLabel = name.startsWith(LABEL) && name !== LABEL
+    if (isLabel) labels.push([name.slice(LABEL.length), value])
     else if (!FILTERS.includes(name))
       throw new RegistryError('VALIDATION_FAILED', `filter "${name}" is not known`)
+    if (name !== 'capability' && query.getAll(name).length > 1)
+      throw new RegistryError('VALIDATION_FAILED', `filter "${name}" stands more than once`)
   }
   const status = query.get('status') ?? undefined
   if (status !== undefined && !STATUSES.includes(status)) {
@@ -97,7 +100,7 @@ function readQuery(query: URLSearchParams) {
     node: query.get('node') ?? undefined,
     status,
     capabilities: query.getAll('capability'),
-    labels,
+    labels: Object.fromEntries(labels),
     limit: numberOf(query, 'limit', PAGE),
     after: query.get('cursor') ?? undefined,
   }
