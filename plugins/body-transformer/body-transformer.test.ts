@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
@@ -128,6 +129,24 @@ describe('body-transformer', () => {
     const own = await mounted.request({ method: 'POST', body: '{' })
     assert.equal(own.status, 400)
     assert.match(own.body, /^<r>request body decode: /)
+  })
+
+  it('reads responses that an upstream has packed without being asked', async () => {
+    const mounted = mountPlugin(plugin, { response: { input_format: 'json', template: '{{a}}' } })
+    const packed = (encoding: string, body: Buffer) =>
+      mounted.request({ upstream: { headers: { 'Content-Encoding': encoding }, body: [body] } })
+    for (const [encoding, pack] of [
+      ['gzip', gzipSync],
+      ['br', brotliCompressSync],
+    ] as const) {
+      const answer = await packed(encoding, pack('{"a": "plain"}'))
+      assert.equal(answer.body, 'plain')
+      assert.equal(answer.headers.has('content-encoding'), false)
+    }
+    const unknown = await packed('zstd', Buffer.from('{"a": "as it came"}'))
+    assert.equal(unknown.body, '{"a": "as it came"}')
+    assert.equal(unknown.headers.get('content-encoding'), 'zstd')
+    await assert.rejects(packed('gzip', Buffer.from('{"a": "no gzip"}')), /cannot be unpacked/)
   })
 
   it('lets a response go on as it is when it cannot be transformed or is too long', async () => {

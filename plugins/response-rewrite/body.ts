@@ -1,7 +1,7 @@
 import { type BodyFilter, ConfigError } from '../../src/plugin/api.ts'
+import type { Unpack } from '../_shared/body/unpack.ts'
 import { compilePattern } from '../_shared/pattern/pattern.ts'
 import { fillReplacement, parseReplacement } from '../_shared/pattern/replacement.ts'
-import type { Unpack } from './content-coding.ts'
 import type { Filter, ResponseRewriteConfig } from './schema.ts'
 
 /** Changes a whole body, which is handed over as Latin-1 text: one character a byte. */

@@ -9,9 +9,9 @@ import {
   requestSlot,
 } from '../../src/plugin/api.ts'
 import { forgetBody, replaceBody } from '../_shared/body/replace-body.ts'
+import { unpackFor } from '../_shared/body/unpack.ts'
 import { checkHeaders, compileHeaders, type HeadersConfig } from '../_shared/headers/operations.ts'
 import { bodyBytes, compileFilters, filterBody } from './body.ts'
-import { unpackFor } from './content-coding.ts'
 import { type ResponseRewriteConfig, schema } from './schema.ts'
 
 /** Decided when the headers are known, used when the body comes; by instance, of which a request may meet several. */
