@@ -1,4 +1,4 @@
-FROM node:24-slim AS build
+FROM node:24.13.0-slim AS build
 WORKDIR /gatewright
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -9,7 +9,7 @@ COPY plugins ./plugins
 COPY admin ./admin
 RUN npm run build && npm prune --omit=dev
 
-FROM node:24-slim
+FROM node:24.13.0-slim
 ENV NODE_ENV=production
 WORKDIR /gatewright
 COPY package.json LICENSE config.yaml ./

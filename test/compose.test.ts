@@ -16,6 +16,7 @@ const SETTINGS = `${FOLDER}/config.yaml`
 interface Service {
   readonly image?: string
   readonly build?: string
+  readonly pull_policy?: string
   readonly entrypoint?: readonly string[]
   readonly command?: readonly string[]
   readonly ports?: readonly string[]
@@ -80,9 +81,30 @@ describe('docker-compose.yml', () => {
   })
 
   it('uses nothing but images of a given version, or built here', () => {
-    for (const [name, { image, build }] of services) {
-      if (build === undefined) assert.match(image ?? '', /:v?\d+\.\d+\.\d+(-\w+)?$/, name)
+    const built = services.flatMap(([, { image, build }]) => (build === undefined ? [] : [image]))
+    for (const [name, { image }] of services) {
+      if (!built.includes(image)) assert.match(image ?? '', /:v?\d+\.\d+\.\d+(-\w+)?$/, name)
     }
+  })
+
+  it('builds the image of the gateways once, and looks for it nowhere else', () => {
+    const own = services.filter(([name]) => GATEWAYS.includes(name))
+    assert.deepEqual(
+      own.map(([, { image, build, pull_policy }]) => [image, build, pull_policy]),
+      [
+        ['gatewright:local', '.', undefined],
+        ['gatewright:local', undefined, 'never'],
+      ],
+      "two builds at a time of one image get into each other's way",
+    )
+  })
+
+  it('runs one version of Node, which is that of the image built here', () => {
+    const bases = [...read('Dockerfile').matchAll(/^FROM (\S+)/gm)].map(([, image]) => image!)
+    const images = services.flatMap(([, { image }]) => (image?.startsWith('node:') ? [image] : []))
+    assert.equal(images.length, 2)
+    assert.deepEqual([...new Set([...bases, ...images])], [bases[0]])
+    assert.match(bases[0]!, /^node:\d+\.\d+\.\d+-slim$/)
   })
 
   it('checks the health of everything that stays, and starts it again', () => {
@@ -146,6 +168,13 @@ describe('docker-compose.yml', () => {
     }
     const [, interval, fall] = /check port \d+ inter (\d+)ms fall (\d+)/.exec(read(`${FOLDER}/haproxy.cfg`))!
     assert.ok(min_drain_ms >= 2 * Number(interval) * Number(fall))
+  })
+
+  it('lets the balancer end by itself, however long its connections are kept', () => {
+    const [, hardStopS] = /^ {2}hard-stop-after (\d+)s$/m.exec(read(`${FOLDER}/haproxy.cfg`)) ?? []
+    assert.ok(hardStopS, 'haproxy waits for all its connections unless it is told how long')
+    const graceS = Number.parseInt(compose.services['balancer']!.stop_grace_period ?? '10', 10)
+    assert.ok(graceS >= Number(hardStopS) + 5)
   })
 
   it('mounts what exists, at one place each, and declares exactly the volumes that it uses', () => {
