@@ -192,6 +192,24 @@ describe('EmbeddedStore', () => {
     await eventually('the long one to end', async () => (await after.get('/long')) === undefined)
   })
 
+  it('keeps what has a lease of a month, which is longer than a timer can be', async (t) => {
+    const clock = fakeClock()
+    let restMs = 30 * 86_400_000
+    const wallNowMs = () => 1_000_000_000 + clock.nowMs()
+    const store = new EmbeddedStore(temporaryDirectory(t), { logger, clock, wallNowMs })
+    t.after(() => store.close())
+    const lease = await store.grantLease(restMs / 1000)
+    await store.put('/a', '1', { leaseId: lease.id })
+    for (const passMs of [1000, 25 * 86_400_000]) {
+      restMs -= passMs
+      await clock.advance(passMs)
+      await store.put('/b', 'written after whatever was to be written')
+      assert.equal((await store.get('/a'))?.value, '1')
+    }
+    await clock.advance(restMs)
+    await eventually('the lease to end', async () => (await store.get('/a')) === undefined)
+  })
+
   it('does not stretch a lease when the wall clock is set back', async (t) => {
     const directory = temporaryDirectory(t)
     let nowMs = 1_000_000_000

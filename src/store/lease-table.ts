@@ -16,6 +16,9 @@ export interface LeaseTime {
 /** A lease whose end could not be written is tried again after this time. */
 const RETRY_MS = 1000
 
+/** Node's timers go off at once when they are asked for longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** The live leases, the keys each holds, and the timers that end them. Follows commits; never writes by itself. */
 export class LeaseTable {
   readonly #time: LeaseTime
@@ -66,7 +69,11 @@ export class LeaseTable {
 
   #arm(entry: Entry, delayMs: number): void {
     const { row } = entry
-    entry.cancelTimer = this.#time.clock.schedule(delayMs, () => void this.#end(entry, row))
+    const timerMs = Math.min(delayMs, LONGEST_TIMER_MS)
+    entry.cancelTimer = this.#time.clock.schedule(timerMs, () => {
+      if (timerMs < delayMs) this.#arm(entry, delayMs - timerMs)
+      else void this.#end(entry, row)
+    })
   }
 
   async #end(entry: Entry, row: LeaseRow): Promise<void> {
