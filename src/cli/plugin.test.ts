@@ -28,6 +28,18 @@ async function gatewright(cwd: string, ...args: readonly string[]) {
   return { code, said }
 }
 
+/** Settings of a gateway whose ports the system chooses. */
+function configure(cwd: string, gatewright: object = {}): void {
+  const any = { ip: '127.0.0.1', port: 0 }
+  const settings = {
+    apisix: { node_listen: [any], ssl: { enable: false }, status: any, control: any },
+    plugin_attr: { prometheus: { export_addr: any } },
+    deployment: { admin: { admin_listen: any } },
+    gatewright,
+  }
+  writeFileSync(join(cwd, 'config.yaml'), JSON.stringify(settings))
+}
+
 function ownPlugin(cwd: string, name: string, text: string): void {
   const folder = join(cwd, 'my-plugins', name)
   mkdirSync(folder, { recursive: true })
@@ -126,14 +138,16 @@ describe('gatewright plugin', { concurrency: 2 }, () => {
     ] as const) {
       const cwd = emptyFolder(t)
       ownPlugin(cwd, 'own', text)
-      const { code, said } = await gatewright(cwd, 'dev', '--port', '0', '--admin-port', '0')
+      configure(cwd)
+      const { code, said } = await gatewright(cwd, 'dev', '-c', 'config.yaml')
       assert.equal(code, 1)
       assert.match(said, message)
     }
     const cwd = emptyFolder(t)
     ownPlugin(cwd, 'cors', '')
-    assert.match((await gatewright(cwd, 'dev', '--port', '0')).said, /there is a plugin "cors" already/)
-    writeFileSync(join(cwd, 'config.yaml'), 'gatewright: {plugin_paths: [nowhere]}')
+    configure(cwd)
+    assert.match((await gatewright(cwd, 'dev', '-c', 'config.yaml')).said, /there is a plugin "cors" already/)
+    configure(cwd, { plugin_paths: ['nowhere'] })
     assert.match(
       (await gatewright(cwd, 'start')).said,
       /gatewright\.plugin_paths: there is no folder .*nowhere/,

@@ -42,6 +42,11 @@ function watching(moment: string): string {
       writeSync(1, 'SIGNAL ' + Date.now() + '\\n')
       process.kill(process.pid, 'SIGTERM')
     }
+    const { emit } = process
+    process.emit = function (event, ...args) {
+      if (event === 'SIGTERM') writeSync(1, 'HEARD\\n')
+      return emit.call(this, event, ...args)
+    }
     const { listen } = net.Server.prototype
     net.Server.prototype.listen = function (...args) {
       this.once('listening', () => { writeSync(1, 'BOUND\\n'); globalThis.onBound?.() })
@@ -138,10 +143,10 @@ describe('the exit code', { concurrency: 2 }, () => {
     assert.ok(await Promise.race([areAllGone, aWhile(5000)]), 'workers outlived the start that failed')
   })
 
-  for (const [when, moment, bound] of [
-    ['as soon as anybody listens for it', "process.once('newListener', (event) => tell(event))", 0],
-    ['50 ms after the process was made', 'setTimeout(tell, 50)', 0],
-    ['in the middle of the start, when the first port has been opened', 'globalThis.onBound = tell', 1],
+  for (const [when, moment] of [
+    ['as soon as anybody listens for it', "process.once('newListener', (event) => tell(event))"],
+    ['50 ms after the process was made', 'setTimeout(tell, 50)'],
+    ['in the middle of the start, when the first port has been opened', 'globalThis.onBound = tell'],
   ] as const) {
     it(`is 0 for SIGTERM ${when}, and no port is opened after it`, async (t) => {
       const { exited, output } = launch(t, ANYWHERE, { preload: watching(moment) })
@@ -150,12 +155,10 @@ describe('the exit code', { concurrency: 2 }, () => {
       const tookMs = Date.now() - Number(atMs)
       t.diagnostic(`it ended ${tookMs} ms after the signal`)
       assert.ok(tookMs < (STRICT ? 2000 : 20_000), `it ended ${tookMs} ms after the signal`)
-      assert.equal(
-        output()
-          .split('\n')
-          .filter((line) => line === 'BOUND').length,
-        bound,
-      )
+      // How far a start gets before it can hear a signal is another matter in each version of Node.js.
+      const lines = output().split('\n')
+      assert.ok(lines.includes('HEARD'), output())
+      assert.equal(lines.lastIndexOf('BOUND') > lines.indexOf('HEARD'), false, output())
     })
   }
 
