@@ -63,7 +63,7 @@ describe('a route that is guarded', () => {
 })
 
 describe('a route that leads elsewhere', () => {
-  const PORT = { plugin_attr: { redirect: { https_port: 8443 } } }
+  const PORT = { 'plugin_attr.redirect': { https_port: 8443 } }
 
   it('to the same place with TLS, whatever a client says of its own', async (t) => {
     const { ask, reached } = await stage(t, { redirect: { http_to_https: true } }, PORT)
