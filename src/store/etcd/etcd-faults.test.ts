@@ -300,4 +300,17 @@ describe('EtcdStore against a real etcd', { concurrency: true }, () => {
     await store.put('/apisix/routes/1', 'new')
     await eventually('the event', () => seen.values.get('/apisix/routes/1') === 'new')
   })
+
+  it('sends nothing more to a host that lets calls wait while another one answers', async (t) => {
+    const etcd = await startEtcd(t)
+    const proxy = await startProxy(t, etcd)
+    proxy.silence()
+    const store = openStore(t, etcd.endpoint, { hosts: [proxy.endpoint, etcd.endpoint], timeoutMs: 20_000 })
+    const first = Promise.allSettled(Array.from({ length: 12 }, (_, i) => store.put(`/apisix/a/${i}`, 'v')))
+    // Longer than a host may let a call wait.
+    await new Promise((resolve) => setTimeout(resolve, 1500))
+    for (let i = 0; i < 12; i++) await store.put(`/apisix/b/${i}`, 'v')
+    await store.close()
+    await first
+  })
 })

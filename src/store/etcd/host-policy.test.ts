@@ -18,6 +18,16 @@ describe('retryOnOtherHosts', () => {
     assert.equal(calls, 3)
   })
 
+  it('tries again what waited for a connection that another call then gave up', async () => {
+    const outcomes = ['14 UNAVAILABLE: Channel closed before call started']
+    const call = async () => {
+      const text = outcomes.shift()
+      if (text !== undefined) throw new GRPCUnavailableError(text)
+      return 'called'
+    }
+    assert.equal(await retryOnOtherHosts(3).execute(call), 'called')
+  })
+
   it('does not repeat what may have been sent', async () => {
     let calls = 0
     const call = () => {
@@ -44,6 +54,23 @@ describe('hostPolicy', () => {
     assert.equal(await a.execute(async () => 'called'), 'called', 'all rest, so none may be passed over')
     nowMs += 10_000
     assert.equal(await b.execute(async () => 'called'), 'called')
+  })
+
+  it('passes over a host that lets a call wait, until it answers', async () => {
+    let nowMs = 0
+    const policy = hostPolicy(2, () => nowMs)('a')
+    let answer = (_text: string): void => undefined
+    const first = policy.execute(() => new Promise<string>((resolve) => (answer = resolve)))
+    nowMs += 900
+    assert.equal(await policy.execute(async () => 'called'), 'called')
+    nowMs += 200
+    await assert.rejects(
+      policy.execute(async () => 'called'),
+      /rests after a failure/,
+    )
+    answer('late')
+    assert.equal(await first, 'late')
+    assert.equal(await policy.execute(async () => 'called'), 'called')
   })
 
   it('never passes over the only host', async () => {

@@ -8,8 +8,15 @@ type HostPolicy = ReturnType<NonNullable<Policies['host']>>
 /** A host that failed is asked last for this long. */
 const REST_MS = 10_000
 
+/**
+ * The address of a machine that is gone refuses nothing, it is silent until the call's time is up. Whatever is asked after this long goes
+ * to another host.
+ */
+const PATIENCE_MS = 1000
+
 /** gRPC's words for a call that never left this process, so that even a write may go to another host. */
-const NEVER_SENT = /No connection established|ECONNREFUSED|Name resolution failed|rests after a failure/
+const NEVER_SENT =
+  /No connection established|ECONNREFUSED|Name resolution failed|Channel closed before call started|rests after a failure/
 
 class RestingHostError extends Error {
   override readonly name = 'RestingHostError'
@@ -28,28 +35,47 @@ export function retryOnOtherHosts(hostCount: number): GlobalPolicy {
   })
 }
 
-/** One policy per host: after a failure the others are preferred for a while. With one host there is nothing to prefer. */
+interface HostState {
+  restUntilMs: number
+  /** Calls without an answer, the oldest first. */
+  readonly waiting: Set<{ readonly sinceMs: number }>
+}
+
+/**
+ * One policy per host: after a failure, or while a call waits for longer than usual, the others are preferred. With one host there is
+ * nothing to prefer.
+ */
 export function hostPolicy(
   hostCount: number,
   nowMs: () => number = () => performance.now(),
 ): (host: string) => HostPolicy {
-  const restUntil = new Map<string, number>()
-  return (host) =>
-    policy(async (call) => {
-      const now = nowMs()
-      const resting = [...restUntil.values()].filter((until) => until > now).length
-      if (resting < hostCount && hostCount > 1 && (restUntil.get(host) ?? 0) > now) {
+  const states = new Map<string, HostState>()
+  const isResting = ({ restUntilMs, waiting }: HostState): boolean => {
+    const [oldest] = waiting
+    return restUntilMs > nowMs() || (oldest !== undefined && nowMs() - oldest.sinceMs > PATIENCE_MS)
+  }
+  return (host) => {
+    const state: HostState = { restUntilMs: 0, waiting: new Set() }
+    states.set(host, state)
+    return policy(async (call) => {
+      const resting = [...states.values()].filter(isResting).length
+      if (resting < hostCount && isResting(state)) {
         throw new RestingHostError(`${host} rests after a failure`)
       }
+      const turn = { sinceMs: nowMs() }
+      state.waiting.add(turn)
       try {
         const result = await call()
-        restUntil.delete(host)
+        state.restUntilMs = 0
         return result
       } catch (error) {
-        if (error instanceof Error && isRecoverableError(error)) restUntil.set(host, nowMs() + REST_MS)
+        if (error instanceof Error && isRecoverableError(error)) state.restUntilMs = nowMs() + REST_MS
         throw error
+      } finally {
+        state.waiting.delete(turn)
       }
     })
+  }
 }
 
 type Call = () => Promise<unknown>
