@@ -65,6 +65,8 @@ export function fakePool(
   const clock = fakeClock()
   const processes: FakeProcess[] = []
   const crashed: number[] = []
+  /** Numbers of processes that the system has no room for. */
+  const unstarted = new Set<number>()
   const pool = new WorkerPool<string>({
     size,
     clock,
@@ -72,7 +74,9 @@ export function fakePool(
     fork: () => {
       const made = new FakeProcess(processes.length + 1, answersOf(processes.length + 1))
       processes.push(made)
-      return made.forked
+      if (!unstarted.has(processes.length)) return made.forked
+      setImmediate(() => made.end('not started'))
+      return { ...made.forked, pid: 0 }
     },
     attach: () => undefined,
     describe: () => ({}),
@@ -86,7 +90,7 @@ export function fakePool(
     ...observers,
   })
   const serving = () => pool.serving.map(({ pid }) => pid)
-  return { clock, processes, crashed, pool, serving, settle: () => turns(20) }
+  return { clock, processes, crashed, unstarted, pool, serving, settle: () => turns(20) }
 }
 
 /** What is said between two ends takes turns of the event loop and no time of the fake clock. */

@@ -20,7 +20,35 @@ const OF_THE_GROUP = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP', 'SIGUSR2'] as co
 export function becomePrimary({ file, args }: WorkerProgram): () => ForkedProcess {
   cluster.schedulingPolicy = cluster.SCHED_RR
   cluster.setupPrimary({ exec: file, args: [...args], silent: false })
-  return () => forked(cluster.fork())
+  return () => {
+    try {
+      const worker = cluster.fork()
+      return worker.process.pid === undefined ? stillborn(worker) : forked(worker)
+    } catch (error) {
+      return unstarted(() => error)
+    }
+  }
+}
+
+/** Of such a worker Node tells an error, soon, and no exit. */
+function stillborn(worker: Worker): ForkedProcess {
+  let failure: unknown
+  worker.on('error', (error) => {
+    failure ??= error
+  })
+  return unstarted(() => failure)
+}
+
+/** The system has no room for another process, or does not find the program: as one that has ended, so that it is tried again, later each time. */
+function unstarted(failure: () => unknown): ForkedProcess {
+  return {
+    pid: 0,
+    send: (_message, done) => void setImmediate(() => done(new Error('the worker was not started'))),
+    onMessage: () => undefined,
+    onClose: (listener) => void setImmediate(listener),
+    onExit: (listener) => void setImmediate(() => listener(`not started: ${String(failure())}`)),
+    kill: () => undefined,
+  }
 }
 
 function forked(worker: Worker): ForkedProcess {

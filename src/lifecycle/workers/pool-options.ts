@@ -33,7 +33,7 @@ export interface PoolOptions<Addresses> {
   /** Whether any worker serves, or the names of what keeps crashing, may have changed. */
   onChange(): void
   onGone(worker: WorkerProcess): void
-  /** One ended by what it did, or did not answer: not by a SIGKILL from elsewhere. Called before another one is asked for anything. */
+  /** One ended by what it did, or did not answer: not by a SIGKILL from elsewhere, nor because it was never started. Called before another one is asked for anything. */
   onCrash?(worker: WorkerProcess): void
   /** How many reasons for crashes have been found and put out of the way so far: a start is not given up while there are more. */
   causesRemoved?(): number

@@ -247,6 +247,27 @@ describe('the pool of workers', () => {
     assert.equal(pool.isLooping, false)
   })
 
+  it('tries again, later each time, when the system does not start a process, and accuses nobody', async () => {
+    const { pool, clock, processes, crashed, unstarted, serving, settle } = fakePool(1)
+    await pool.start(NEVER)
+    await settle()
+    for (const number of [3, 4]) unstarted.add(number)
+    processes[0]!.end('SIGKILL')
+    await settle()
+    assert.deepEqual(serving(), [2])
+    for (let i = 0; i < 10; i++) {
+      await clock.advance(100)
+      await settle()
+    }
+    assert.equal(pool.spare.worker?.pid, 5)
+    processes[1]!.end('SIGKILL')
+    await settle()
+    // The second end in this place within 30 s.
+    await clock.advance(100)
+    await settle()
+    assert.deepEqual([serving(), crashed], [[5], []])
+  })
+
   it('kills one that does not answer, and nobody else', async () => {
     let hangs = false
     const { pool, clock, processes, serving, settle } = fakePool(2, (number) =>

@@ -224,7 +224,7 @@ export class WorkerPool<Addresses> {
   #onGone(worker: WorkerProcess, how: string): void {
     this.#options.onGone(worker)
     const slot = [...this.#slots, this.#spareSlot].find((one) => one.worker === worker)
-    const isByItself = how !== 'SIGKILL' || this.#silent.has(worker)
+    const isByItself = worker.pid !== 0 && (how !== 'SIGKILL' || this.#silent.has(worker))
     if (slot && isByItself && !this.#isStopping && !this.#abandoned.has(worker))
       this.#options.onCrash?.(worker)
     if (slot && this.#isStarted) this.#crashed(slot, how)

@@ -3,6 +3,7 @@ import { type Channel, Link } from './link.ts'
 
 /** A process that was just forked: the part of a cluster worker that is needed here. */
 export interface ForkedProcess extends Channel {
+  /** 0: the system did not start it. */
   readonly pid: number
   /** Calls `listener` once, with what it ended with. */
   onExit(listener: (how: string) => void): void
