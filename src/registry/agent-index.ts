@@ -2,20 +2,26 @@ import type { AgentEntry } from './entries.ts'
 
 /** Agents by what they are looked up by; always as the agents are, because nothing of it is stored. */
 export class AgentIndex {
-  readonly #byType = new Map<string, Set<AgentEntry>>()
-  readonly #byNode = new Map<string, Set<AgentEntry>>()
-  readonly #byCapability = new Map<string, Set<AgentEntry>>()
+  readonly all: AgentSet = new AgentSet()
+  readonly #byType = new Map<string, AgentSet>()
+  readonly #byNode = new Map<string, AgentSet>()
+  readonly #byCapability = new Map<string, AgentSet>()
 
   add(agent: AgentEntry): void {
+    this.all.add(agent)
     for (const [map, name] of this.#places(agent)) {
-      const found = map.get(name)
-      if (found) found.add(agent)
-      else map.set(name, new Set([agent]))
+      let found = map.get(name)
+      if (!found) {
+        found = new AgentSet()
+        map.set(name, found)
+      }
+      found.add(agent)
     }
   }
 
   /** To be told before its record changes. */
   remove(agent: AgentEntry): void {
+    this.all.delete(agent)
     for (const [map, name] of this.#places(agent)) {
       const found = map.get(name)
       found?.delete(agent)
@@ -23,21 +29,15 @@ export class AgentIndex {
     }
   }
 
-  clear(): void {
-    this.#byType.clear()
-    this.#byNode.clear()
-    this.#byCapability.clear()
-  }
-
-  ofType(type: string): ReadonlySet<AgentEntry> {
+  ofType(type: string): Agents {
     return this.#byType.get(type) ?? NONE
   }
 
-  ofNode(nodeId: string): ReadonlySet<AgentEntry> {
+  ofNode(nodeId: string): Agents {
     return this.#byNode.get(nodeId) ?? NONE
   }
 
-  ofCapability(capability: string): ReadonlySet<AgentEntry> {
+  ofCapability(capability: string): Agents {
     return this.#byCapability.get(capability) ?? NONE
   }
 
@@ -45,11 +45,47 @@ export class AgentIndex {
     return this.#byType.keys()
   }
 
-  *#places({ record }: AgentEntry): Iterable<[Map<string, Set<AgentEntry>>, string]> {
+  *#places({ record }: AgentEntry): Iterable<[Map<string, AgentSet>, string]> {
     yield [this.#byType, record.type]
     yield [this.#byNode, record.node_id]
     for (const capability of new Set(record.capabilities)) yield [this.#byCapability, capability]
   }
 }
 
-const NONE: ReadonlySet<AgentEntry> = new Set()
+/** Agents that have something in common, in no order; for reading. */
+export interface Agents extends Iterable<AgentEntry> {
+  readonly size: number
+  /** The same in the order of their ids. */
+  sorted(): readonly AgentEntry[]
+}
+
+class AgentSet implements Agents {
+  readonly #agents = new Set<AgentEntry>()
+  /** Kept until they are others: they are looked up more often than they come and go. */
+  #sorted: readonly AgentEntry[] | undefined
+
+  get size(): number {
+    return this.#agents.size
+  }
+
+  [Symbol.iterator](): Iterator<AgentEntry> {
+    return this.#agents.values()
+  }
+
+  sorted(): readonly AgentEntry[] {
+    this.#sorted ??= [...this.#agents].sort((a, b) => (a.id < b.id ? -1 : 1))
+    return this.#sorted
+  }
+
+  add(agent: AgentEntry): void {
+    this.#agents.add(agent)
+    this.#sorted = undefined
+  }
+
+  delete(agent: AgentEntry): void {
+    this.#agents.delete(agent)
+    this.#sorted = undefined
+  }
+}
+
+const NONE: Agents = new AgentSet()

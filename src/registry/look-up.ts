@@ -1,3 +1,4 @@
+import type { Agents } from './agent-index.ts'
 import { type AgentEntry, agentStatus, type NodeEntry, statusOf } from './entries.ts'
 import type { RegistryView } from './view.ts'
 import { type Wanted, wantedTest, weightsOf } from './weights.ts'
@@ -24,34 +25,32 @@ export interface AgentPage {
 export function findAgents(view: RegistryView, query: AgentQuery, nowMs: number): AgentPage {
   const { after, limit } = query
   const isFitting = fittingTest(view, query)
-  const rest: AgentEntry[] = []
+  const list: AgentEntry[] = []
   let total = 0
-  for (const agent of candidates(view, query)) {
+  let isMore = false
+  for (const agent of candidates(view, query).sorted()) {
     if (!isFitting(agent)) continue
     total++
-    if (after === undefined || agent.id > after) rest.push(agent)
+    if (after !== undefined && agent.id <= after) continue
+    if (list.length < limit) list.push(agent)
+    else isMore = true
   }
-  const list = rest.sort(byId).slice(0, limit)
   return {
     total,
     list: list.map((agent) => showAgent(view, agent, nowMs)),
-    ...(rest.length > limit && { cursor: list.at(-1)!.id }),
+    ...(isMore && { cursor: list.at(-1)!.id }),
   }
 }
 
-function byId(a: AgentEntry, b: AgentEntry): number {
-  return a.id < b.id ? -1 : 1
-}
-
 /** The smallest set that an index gives. */
-function candidates(view: RegistryView, query: AgentQuery): Iterable<AgentEntry> {
-  const { index } = view
+function candidates({ index }: RegistryView, query: AgentQuery): Agents {
   const sets = [
+    index.all,
     ...(query.type === undefined ? [] : [index.ofType(query.type)]),
     ...(query.node === undefined ? [] : [index.ofNode(query.node)]),
     ...query.capabilities.map((capability) => index.ofCapability(capability)),
-  ].sort((a, b) => a.size - b.size)
-  return sets[0] ?? view.agents()
+  ]
+  return sets.reduce((smallest, set) => (set.size < smallest.size ? set : smallest))
 }
 
 function fittingTest(view: RegistryView, query: AgentQuery): (agent: AgentEntry) => boolean {
