@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { DEFAULT_OPTIONS, type EndToEndOptions, run as runEndToEnd } from './end-to-end.ts'
 import { run as runOverload } from './overload.ts'
+import { run as runRegistry } from './registry.ts'
 import { allowedCores } from './servers/tools.ts'
 import { run as runSlowReaders } from './slow-readers.ts'
 import { run as runTraffic, TRAFFIC_BENCHES, type TrafficOptions } from './traffic.ts'
@@ -12,7 +13,7 @@ import { run as runWorkers } from './workers.ts'
 
 /** Benches of single parts, in the order they run; each file exports `run()`, which prints its own lines. */
 const PARTS = ['router', 'plugins', 'publish', 'import', 'admin', 'memory', 'mount']
-const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers', 'workers', 'overload']
+const ALL = [...PARTS, 'end-to-end', ...TRAFFIC_BENCHES, 'slow-readers', 'workers', 'overload', 'registry']
 /** They take minutes, and run when they are named. */
 const SOAKS = ['swaps']
 const USAGE = `npm run bench -- [--only NAME]… [--rounds N] [--seconds N] [--connections N]
@@ -113,6 +114,7 @@ async function main(): Promise<void> {
   if (names.has('slow-readers')) await runSlowReaders(cores)
   if (names.has('workers')) await runWorkers(cores)
   if (names.has('overload')) await runOverload(cores)
+  if (names.has('registry')) await runRegistry(cores)
 }
 
 await main().catch((error: unknown) => {
