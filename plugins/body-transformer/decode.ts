@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import type { XMLParser } from 'fast-xml-parser'
 import { parseMultipart } from '../../src/lib/multipart.ts'
+import { namedValues } from '../_shared/uri/named-values.ts'
 
 export type Format = 'xml' | 'json' | 'encoded' | 'args' | 'plain' | 'multipart'
 
@@ -64,14 +65,7 @@ function toFields(value: unknown): Fields {
 }
 
 /** A name that comes more than once makes a list. */
-function params(text: string): Fields {
-  const read = new URLSearchParams(text)
-  const fields = [...new Set(read.keys())].map((name) => {
-    const values = read.getAll(name)
-    return [name, values.length > 1 ? values : values[0]] as const
-  })
-  return Object.fromEntries(fields)
-}
+const params = (text: string): Fields => Object.fromEntries(namedValues(text))
 
 const require = createRequire(import.meta.url)
 

@@ -141,11 +141,12 @@ describe('grpc-transcode', () => {
   })
 
   it('answers 400 for a body that is none, and 413 for one that is too long', async (t) => {
-    const { post, seen } = await withGateway(t, { max_req_body_size: 40 })
+    const { url, post, seen } = await withGateway(t, { max_req_body_size: 40 })
     for (const body of ['{', '[]', '1', { items: 'none' }, { first: 3 }]) {
       assert.equal((await post(body)).status, 400, JSON.stringify(body))
     }
     assert.equal((await post({ id: 'x'.repeat(40) })).status, 413)
+    assert.equal((await fetch(`${url}?${'first.'.repeat(2000)}id=1`)).status, 400)
     assert.deepEqual(seen, [])
   })
 

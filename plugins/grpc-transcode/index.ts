@@ -94,7 +94,9 @@ async function transcode(
   try {
     message = encodeMessage(call.request, await fieldsOf(context, max_req_body_size))
   } catch (error) {
-    if (error instanceof BadRequestError || error instanceof TypeError) return BAD_REQUEST
+    // The last one is of messages that are nested deeper than the stack.
+    const isOfClient = [BadRequestError, TypeError, RangeError].some((kind) => error instanceof kind)
+    if (isOfClient) return BAD_REQUEST
     throw error
   }
   context.set(calls, call)

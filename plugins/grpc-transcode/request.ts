@@ -1,4 +1,8 @@
 import type { RequestContext } from '../../src/plugin/api.ts'
+import { namedValues } from '../_shared/uri/named-values.ts'
+
+/** Messages within each other that a name may reach into; more than any proto has. */
+const MAX_DEPTH = 100
 
 type Fields = Record<string, unknown>
 
@@ -14,11 +18,11 @@ export class BadRequestError extends Error {}
  */
 export async function fieldsOf(context: RequestContext, maxBytes: number): Promise<Fields> {
   const fields: Fields = Object.create(null)
-  addParams(fields, new URLSearchParams(context.queryString))
+  addParams(fields, context.queryString)
   if (!context.hasBody) return fields
   const type = context.headers.get('content-type') ?? ''
   if (FORM_TYPE.test(type)) {
-    addParams(fields, new URLSearchParams((await context.readBody(maxBytes)).toString()))
+    addParams(fields, (await context.readBody(maxBytes)).toString())
     return fields
   }
   if (!JSON_TYPE.test(type)) return fields
@@ -39,10 +43,11 @@ function readJson(text: string): Fields {
 }
 
 /** A name that comes more than once makes a list. */
-function addParams(fields: Fields, params: URLSearchParams): void {
-  for (const name of new Set(params.keys())) {
-    const values = params.getAll(name)
-    place(fields, name.split('.'), values.length > 1 ? values : values[0])
+function addParams(fields: Fields, text: string): void {
+  for (const [name, value] of namedValues(text)) {
+    const way = name.split('.')
+    if (way.length > MAX_DEPTH) throw new BadRequestError('a name reaches too deep')
+    place(fields, way, value)
   }
 }
 
