@@ -146,7 +146,7 @@ describe('grpc-transcode', () => {
       assert.equal((await post(body)).status, 400, JSON.stringify(body))
     }
     assert.equal((await post({ id: 'x'.repeat(40) })).status, 413)
-    assert.equal((await fetch(`${url}?${'first.'.repeat(2000)}id=1`)).status, 400)
+    assert.equal((await fetch(`${url}?${'first.'.repeat(200)}id=1`)).status, 400)
     assert.deepEqual(seen, [])
   })
 
