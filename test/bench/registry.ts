@@ -21,6 +21,12 @@ const RATE = 250
 const WARM_UP_SECONDS = 3
 const SECONDS = 12
 
+const BARE_SERVER = `
+const [file, port] = process.argv.slice(1)
+const answer = require('node:fs').readFileSync(file)
+require('node:http').createServer((_request, response) => response.end(answer)).listen(Number(port), '127.0.0.1')
+`
+
 interface Gateway {
   readonly process: PinnedProcess
   readonly adminUrl: string
@@ -99,6 +105,7 @@ async function onStore(
     await call(gateway, { method: 'PUT', path: 'admin/routes/1', body: { uri: '/*', upstream } })
     const stopNodes = await startNodes(gateway)
     const rows: string[][] = []
+    rows.push(await measureBare(gateway, { core: cores[0]!, folder }))
     for (const lookUp of LOOK_UPS) rows.push(await measure(gateway, store, lookUp))
     await stopNodes()
     return rows
@@ -140,6 +147,29 @@ async function startGateway({ core, folder, store, deployment }: Place): Promise
   })
   const adminKey = (await readFile(join(folder, 'admin.key'), 'utf8')).trim()
   return { process: started, adminUrl: `http://127.0.0.1:${admin.port}`, adminKey }
+}
+
+/** The same answer from a server that does nothing else, on the same core: what is not the gateway's. */
+async function measureBare(
+  gateway: Gateway,
+  { core, folder }: { core: number; folder: string },
+): Promise<string[]> {
+  const answer = join(folder, 'answer.json')
+  const lookUp = { what: 'the first of these', query: () => 'capability=c0', listed: 40, total: 40 }
+  await writeFile(answer, await call(gateway, { method: 'GET', path: `registry/agents?${lookUp.query()}` }))
+  const port = await freePort()
+  const adminUrl = `http://127.0.0.1:${port}`
+  const started = await startPinned({
+    command: process.execPath,
+    args: ['-e', BARE_SERVER, answer, String(port)],
+    core,
+    readyUrl: adminUrl,
+  })
+  try {
+    return await measure({ ...gateway, adminUrl, process: started }, 'bare server', lookUp)
+  } finally {
+    await started.stop()
+  }
 }
 
 async function measure(gateway: Gateway, store: string, lookUp: LookUp): Promise<string[]> {
