@@ -335,6 +335,48 @@ describe('the pool of workers', () => {
     assert.equal(processes.length, 3)
   })
 
+  it('leaves none behind that a swap was making, and drains one that may have taken connections', async () => {
+    for (const [topic, wasDrained] of [
+      ['prepare', false],
+      ['listen', true],
+    ] as const) {
+      let release: () => void = () => undefined
+      const held = new Promise<void>((resolve) => {
+        release = resolve
+      })
+      const { pool, clock, processes, settle } = fakePool(1, (number) =>
+        number === 3 ? { [topic]: () => held } : {},
+      )
+      await pool.start(NEVER)
+      await settle()
+      const swapped = assert.rejects(pool.swap())
+      await settle()
+      const stopped = pool.stop(createDeadline(1000, clock), 0)
+      await settle()
+      release()
+      await stopped
+      assert.ok(processes.every(({ isGone }) => isGone))
+      assert.deepEqual([processes.length, processes[2]!.heard.includes('drain')], [3, wasDrained])
+      await swapped
+    }
+  })
+
+  it('kills at the deadline what a swap was making', async () => {
+    const { pool, clock, processes, settle } = fakePool(1, (number) =>
+      number === 3 ? { listen: () => new Promise(() => undefined) } : {},
+    )
+    await pool.start(NEVER)
+    await settle()
+    const swapped = assert.rejects(pool.swap())
+    await settle()
+    const stopped = pool.stop(createDeadline(1000, clock), 0)
+    await settle()
+    await clock.advance(1000)
+    await stopped
+    assert.equal(processes[2]!.isGone, true)
+    await swapped
+  })
+
   it('kills those that do not end in time', async () => {
     const { pool, clock, settle } = fakePool(1, () => ({ drain: () => new Promise(() => undefined) }))
     await pool.start(NEVER)

@@ -23,6 +23,8 @@ export class WorkerPool<Addresses> {
   readonly #spareSlot: Slot
   readonly #draining = new Set<Promise<number>>()
   readonly #beingReplaced = new Set<WorkerProcess>()
+  /** Made by a swap, and in no place yet. */
+  #coming: WorkerProcess | undefined
   readonly #abandoned = new WeakSet<WorkerProcess>()
   /** Killed because they did not answer. */
   readonly #silent = new WeakSet<WorkerProcess>()
@@ -153,14 +155,19 @@ export class WorkerPool<Addresses> {
     const order = { deadlineMs: deadline.remainingMs(), minDrainMs }
     const all = this.#slots.flatMap(({ worker }) => (worker ? [this.#end(worker, order)] : []))
     const { worker: spare } = this.#spareSlot
+    const coming = this.#coming
     if (spare) this.#abandon(spare)
+    if (coming && !this.answering.has(coming)) this.#abandon(coming)
     const cut = () => {
+      coming?.kill()
       for (const worker of this.#beingReplaced) worker.kill()
     }
     deadline.signal.addEventListener('abort', cut, { once: true })
+    // What it was making may have taken connections, and then drains with the others.
+    if (this.#swapping) await unlessAborted(this.#swapping, deadline.signal).catch(() => undefined)
     const counts = await Promise.all([...all, ...this.#draining])
     deadline.signal.removeEventListener('abort', cut)
-    await spare?.ended
+    await Promise.all([spare?.ended, coming?.ended])
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
@@ -254,7 +261,8 @@ export class WorkerPool<Addresses> {
     try {
       await this.#serve(worker)
     } catch (error) {
-      this.#options.logger.error({ worker: worker.pid, err: error }, 'a worker did not start')
+      if (!this.#abandoned.has(worker))
+        this.#options.logger.error({ worker: worker.pid, err: error }, 'a worker did not start')
       // Its end is what starts the next one.
       this.#silent.add(worker)
       worker.kill()
@@ -351,16 +359,20 @@ export class WorkerPool<Addresses> {
   }
 
   async #replace(slot: Slot): Promise<void> {
+    if (this.#isStopping) throw new Error('the gateway stops')
     const fresh = this.#takeSpare() ?? this.#fork()
+    this.#coming = fresh
     this.#abandoned.add(fresh)
     try {
       await this.#serve(fresh)
     } catch (error) {
       fresh.kill()
       throw error
+    } finally {
+      this.#coming = undefined
     }
     if (this.#isStopping) {
-      fresh.kill()
+      this.#replaced(fresh)
       throw new Error('the gateway stops')
     }
     const old = slot.worker
