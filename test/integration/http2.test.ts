@@ -40,6 +40,25 @@ describe('a client that speaks HTTP/2', () => {
     assert.equal(await (await fetch(`${gateway.proxyUrl}/x`)).text(), 'hello')
   })
 
+  it('may send its cookies in several lines, which a node of HTTP/1.1 gets as one', async (t) => {
+    const node = await fakeUpstream(t)
+    const resources = routeTo(node.address)
+    const route = {
+      ...resources.routes!['all'],
+      plugins: {
+        'proxy-rewrite': { headers: { set: { 'X-Cookies': '$http_cookie', 'X-Second': '$cookie_b' } } },
+      },
+    }
+    const gateway = await startGateway(t, { routes: { all: route } }, H2C)
+    const session = await connectHttp2(t, gateway.proxyUrl)
+    await ask(session, { ':path': '/', ':authority': 'a', cookie: ['a=1', 'b=2', 'c=3'] })
+    const { rawHeaders, headers } = node.requests[0]!
+    assert.equal(rawHeaders.filter((name) => name.toLowerCase() === 'cookie').length, 1)
+    assert.equal(headers.cookie, 'a=1; b=2; c=3')
+    assert.equal(headers['x-cookies'], 'a=1; b=2; c=3')
+    assert.equal(headers['x-second'], '2')
+  })
+
   it('sends bodies of known and unknown length, and HTTP/1.1 beside it with its first bytes in pieces', async (t) => {
     const node = await fakeUpstream(t, (request, response) => void request.pipe(response))
     const gateway = await startGateway(t, routeTo(node.address), H2C)

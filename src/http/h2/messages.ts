@@ -54,9 +54,18 @@ export class Request extends Http2ServerRequest {
 
 function plainHeaders(raw: readonly string[], authority: string | undefined): string[] {
   const plain = authority === undefined ? [] : ['host', authority]
+  let cookieAt = -1
   for (let i = 0; i < raw.length; i += 2) {
     // `:authority` wins over a Host that says otherwise (RFC 9113 §8.3.1).
     if (raw[i]!.startsWith(':') || (raw[i] === 'host' && authority !== undefined)) continue
+    if (raw[i] === 'cookie') {
+      // Clients send them in pieces, to pack them better; elsewhere than in HTTP/2 they are one line (RFC 9113 §8.2.3).
+      if (cookieAt !== -1) {
+        plain[cookieAt] += `; ${raw[i + 1]}`
+        continue
+      }
+      cookieAt = plain.length + 1
+    }
     plain.push(raw[i]!, raw[i + 1]!)
   }
   return plain
