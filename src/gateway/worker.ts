@@ -69,7 +69,7 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
   answerWorkerOperations(link, () => worker.parts)
   answerPluginChecks(link, () => worker.parts?.plugins)
   // It may have begun with the list as it was before.
-  link.on('plugins', (names: readonly string[]) => worker.prepared!.then(() => worker.parts!.enable(names)))
+  link.on('plugins', (names: readonly string[]) => worker.prepared?.then(() => worker.parts!.enable(names)))
   link.on('siblings', (pids: readonly number[]) => siblings.learn(pids))
   link.on('draining', () => worker.parts!.startDraining())
   link.on('drain', (order: DrainOrder) => worker.parts!.stop(order))
@@ -93,9 +93,11 @@ export function runWorker(known: WorkerPlugins): Promise<number> {
       }
       resolve(EXIT_CODE.clean)
     })
+    // While it loads, nobody else would say why it ended.
+    const logger = () => worker.parts?.logger ?? createLogger('error').child({ worker: process.pid })
     const onUncaught = (error: unknown): void => {
       if (worker.parts?.contains(error)) return
-      worker.parts?.logger.fatal({ err: error }, 'uncaught failure in a worker: it ends')
+      logger().fatal({ err: error }, 'uncaught failure in a worker: it ends')
       void end(EXIT_CODE.uncaught, AFTER_UNCAUGHT_MS)
     }
     process.on('uncaughtException', onUncaught)

@@ -50,7 +50,10 @@ function load(t: TestContext, node: SpawnedNode): { stop(): Promise<{ sent: numb
 const BROKEN = `
 export default { name: 'broken', priority: 1, schema: { type: 'object' }, compile: () => ({}) }
 import { existsSync } from 'node:fs'
-if (existsSync('break-workers')) process.exit(9)
+if (existsSync('break-workers')) {
+  setTimeout(() => { throw new Error('the plugin misses its parts') })
+  await new Promise(() => {})
+}
 `
 
 async function swap(node: SpawnedNode, generation: number): Promise<void> {
@@ -92,12 +95,13 @@ it('workers are swapped under load without a failed request, and what is under w
   )
 })
 
-it('a swap to workers that do not start is given up, and those that serve stay', async (t) => {
+it('a swap to workers that end as they load is given up with the reason, and those that serve stay', async (t) => {
   const node = await spawnNode(t, { workers: 2, plugins: { broken: BROKEN } })
   const before = (await node.serving()).map(({ pid }) => pid)
   writeFileSync(`${node.directory}/break-workers`, '')
   node.signal('SIGUSR2')
   await eventually('it says so', () => node.output().includes('the workers were not replaced'), 30_000)
+  assert.match(node.output(), /the plugin misses its parts/)
   assert.deepEqual(
     (await node.serving()).map(({ pid }) => pid),
     before,
