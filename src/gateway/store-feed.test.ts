@@ -81,6 +81,32 @@ interface Comer extends ReturnType<typeof linkPair> {
 const keysOf = async (relay: RelayStore) => (await relay.list('/')).items.map(({ key }) => key)
 
 describe('what a worker is told of the store', () => {
+  it('tells a worker everything again when it could not take something in, so that it never misses a change', async () => {
+    for (const failures of [1, 2]) {
+      const { listener, attach, relay } = stage()
+      attach()
+      listener.onState({ items: [item('/a', 1)], revision: 1 })
+      await eventually('the state', async () => (await relay.list('')).revision === 1)
+      let left = failures
+      const apply = relay.apply.bind(relay)
+      const replace = relay.replace.bind(relay)
+      const failing = <A extends unknown[]>(act: (...of: A) => void) => {
+        return (...of: A) => {
+          if (left-- > 0) throw new Error('not this time')
+          act(...of)
+        }
+      }
+      Object.assign(relay, { apply: failing(apply), replace: failing(replace) })
+      listener.onEvents([put('/b', 2)], 2, 'watch')
+      if (failures === 1)
+        await eventually('the change', async () => (await relay.get('/b')) !== undefined, 5000)
+      else await eventually('both failures', () => left <= 0)
+      listener.onEvents([put('/c', 3)], 3, 'watch')
+      await eventually('the next change', async () => (await relay.get('/c')) !== undefined, 5000)
+      assert.equal((await relay.get('/b'))?.value, 'v')
+    }
+  })
+
   it('is whole, however much it is, whether it comes before or after the first state', async () => {
     const { listener, attach, relay } = stage()
     attach()

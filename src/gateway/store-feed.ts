@@ -142,7 +142,8 @@ class Follower implements Eater {
 
   push(events: readonly StoreEvent[], revision: number): void {
     // The state will be read when it is sent, or was, and holds these.
-    if (this.#isStateDue || revision <= this.#stateRevision) return
+    if (this.#isStateDue) return void this.#send()
+    if (revision <= this.#stateRevision) return
     this.#waiting.push({ events, revision })
     this.#count += events.length
     if (this.#count > MOST_WAITING) this.pushState()
@@ -153,13 +154,25 @@ class Follower implements Eater {
     if (this.#isSending) return
     this.#isSending = true
     try {
-      while (this.#isStateDue || this.#waiting.length > 0) await this.#sendNext()
+      await this.#sendAll().catch(() => this.#sendAnew())
     } catch {
-      // The worker is gone; the next one is told anew.
-      this.#waiting = []
+      // The worker is gone, and the next one is told anew; or it fails again, and is told everything with the next change.
+      this.#isStateDue = true
     } finally {
       this.#isSending = false
     }
+  }
+
+  async #sendAll(): Promise<void> {
+    while (this.#isStateDue || this.#waiting.length > 0) await this.#sendNext()
+  }
+
+  /** What it could not take in must not be missing from what it has. */
+  #sendAnew(): Promise<void> {
+    this.#isStateDue = true
+    this.#waiting = []
+    this.#count = 0
+    return this.#sendAll()
   }
 
   async #sendNext(): Promise<void> {
@@ -196,9 +209,10 @@ export function feedStore(link: Link, store: RelayStore): void {
     items.push(...portion.items)
     events.push(...portion.events)
     if (!portion.isLast) return
-    if (portion.isState) store.replace({ items, revision: portion.revision })
-    else store.apply(events, portion.revision)
+    const whole = { items, events }
     items = []
     events = []
+    if (portion.isState) store.replace({ items: whole.items, revision: portion.revision })
+    else store.apply(whole.events, portion.revision)
   })
 }
