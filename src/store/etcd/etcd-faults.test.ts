@@ -313,4 +313,13 @@ describe('EtcdStore against a real etcd', { concurrency: true }, () => {
     await store.close()
     await first
   })
+
+  it('renews a lease at another host when one lets it wait', async (t) => {
+    const etcd = await startEtcd(t)
+    const proxy = await startProxy(t, etcd)
+    const store = openStore(t, etcd.endpoint, { hosts: [proxy.endpoint, etcd.endpoint] })
+    const lease = await store.grantLease(60)
+    proxy.silence()
+    for (let i = 0; i < 12; i++) await lease.keepAlive()
+  })
 })

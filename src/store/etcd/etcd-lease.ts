@@ -1,4 +1,12 @@
-import type { Etcd3, IDuplexStream, ILeaseKeepAliveRequest, ILeaseKeepAliveResponse } from 'etcd3'
+import {
+  castGrpcError,
+  type Etcd3,
+  GRPCUnavailableError,
+  type IDuplexStream,
+  type ILeaseKeepAliveRequest,
+  type ILeaseKeepAliveResponse,
+  isRecoverableError,
+} from 'etcd3'
 import type { Lease } from '../config-store.ts'
 import type { SharedLease } from '../transactions.ts'
 import type { EtcdCalls } from './etcd-calls.ts'
@@ -17,7 +25,7 @@ export async function grantEtcdLease(client: Etcd3, calls: EtcdCalls, ttlSeconds
 export function openEtcdLease(client: Etcd3, calls: EtcdCalls, id: string): SharedLease {
   return {
     id,
-    keepAlive: () => calls.run('renew a lease', () => renew(client, id)),
+    keepAlive: () => calls.run('renew a lease', (limit) => renew(client, id, limit.deadline)),
     async revoke() {
       await calls.run('revoke a lease', (limit) => client.leaseClient.leaseRevoke({ ID: id }, limit))
     },
@@ -32,24 +40,72 @@ export function openEtcdLease(client: Etcd3, calls: EtcdCalls, id: string): Shar
   }
 }
 
-async function renew(client: Etcd3, id: string): Promise<void> {
-  const stream = await client.leaseClient.leaseKeepAlive()
-  try {
-    const { TTL } = await askOnce(stream, id)
-    if (Number(TTL) <= 0) throw leaseLost()
-  } finally {
-    stream.end()
-    stream.cancel()
+/** As often a renewal is tried; it may be repeated, whether or not it arrived. */
+const ATTEMPTS = 3
+/** How long a host may take for it while there is another attempt. */
+const PATIENCE_MS = 1000
+
+async function renew(client: Etcd3, id: string, deadline: number): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    const leftMs = deadline - Date.now()
+    const isLast = attempt === ATTEMPTS || leftMs <= PATIENCE_MS
+    try {
+      const { TTL } = await renewOnce(client, id, isLast ? leftMs : PATIENCE_MS)
+      if (Number(TTL) <= 0) throw leaseLost()
+      return
+    } catch (error) {
+      if (isLast || !(error instanceof Error) || !isRecoverableError(error)) throw error
+    }
   }
+}
+
+interface Connection {
+  readonly client: { leaseKeepAlive(metadata: unknown): KeepAliveStream }
+  readonly metadata: unknown
+}
+
+interface ClientInside {
+  readonly pool: {
+    withConnection<T>(service: 'Lease', act: (connection: Connection) => Promise<T>): Promise<T>
+  }
+}
+
+/**
+ * Asks one host, and lets its policy know how that ended: etcd3's own call is over as soon as its stream is open, which a host that is
+ * gone lets happen too.
+ */
+function renewOnce(client: Etcd3, id: string, longestMs: number): Promise<ILeaseKeepAliveResponse> {
+  return (client as unknown as ClientInside).pool.withConnection('Lease', async (connection) => {
+    const stream = connection.client.leaseKeepAlive(connection.metadata)
+    try {
+      return await askOnce(stream, id, longestMs)
+    } finally {
+      stream.end()
+      stream.cancel()
+    }
+  })
 }
 
 type KeepAliveStream = IDuplexStream<ILeaseKeepAliveRequest, ILeaseKeepAliveResponse>
 
-function askOnce(stream: KeepAliveStream, id: string): Promise<ILeaseKeepAliveResponse> {
-  return new Promise((resolve, reject) => {
-    stream.on('data', resolve)
-    stream.on('error', reject)
-    stream.on('end', () => reject(new Error('the server ended the stream')))
-    stream.write({ ID: id })
-  })
+async function askOnce(
+  stream: KeepAliveStream,
+  id: string,
+  longestMs: number,
+): Promise<ILeaseKeepAliveResponse> {
+  let timer: NodeJS.Timeout | undefined
+  try {
+    return await new Promise((resolve, reject) => {
+      stream.on('data', resolve)
+      stream.on('error', (error: Error) => reject(castGrpcError(error)))
+      stream.on('end', () => reject(new Error('the server ended the stream')))
+      stream.write({ ID: id })
+      timer = setTimeout(
+        () => reject(new GRPCUnavailableError(`no answer within ${longestMs} ms`)),
+        longestMs,
+      )
+    })
+  } finally {
+    clearTimeout(timer)
+  }
 }

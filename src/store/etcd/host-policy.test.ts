@@ -56,6 +56,19 @@ describe('hostPolicy', () => {
     assert.equal(await b.execute(async () => 'called'), 'called')
   })
 
+  it('takes no stream that opens for a sign of life', async () => {
+    const policyOf = hostPolicy(2, () => 0)
+    const [a, b] = [policyOf('a'), policyOf('b')]
+    await assert.rejects(a.execute(dropped))
+    await assert.rejects(b.execute(dropped))
+    await a.execute(async () => ({ cancel: () => undefined }))
+    assert.equal(await b.execute(async () => 'called'), 'called')
+    await assert.rejects(
+      a.execute(async () => 'called'),
+      /rests after a failure/,
+    )
+  })
+
   it('passes over a host that lets a call wait, until it answers', async () => {
     let nowMs = 0
     const policy = hostPolicy(2, () => nowMs)('a')

@@ -66,7 +66,7 @@ export function hostPolicy(
       state.waiting.add(turn)
       try {
         const result = await call()
-        state.restUntilMs = 0
+        if (!isStream(result)) state.restUntilMs = 0
         return result
       } catch (error) {
         if (error instanceof Error && isRecoverableError(error)) state.restUntilMs = nowMs() + REST_MS
@@ -76,6 +76,11 @@ export function hostPolicy(
       }
     })
   }
+}
+
+/** A stream opens at once, whether there is someone at the other end or not. */
+function isStream(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'cancel' in result
 }
 
 type Call = () => Promise<unknown>
