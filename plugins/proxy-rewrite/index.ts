@@ -1,7 +1,9 @@
-import { definePlugin, type VariableSource } from '../../src/plugin/api.ts'
+import { definePlugin, type Reply, type VariableSource } from '../../src/plugin/api.ts'
 import { checkHeaders, compileHeaders, type HeadersConfig } from '../_shared/headers/operations.ts'
 import { type ProxyRewriteConfig, schema } from './schema.ts'
-import { compileRules, compileTarget } from './target.ts'
+import { compileRules, compileTarget, LEADS_OUT } from './target.ts'
+
+const BAD_REQUEST: Reply = { status: 400 }
 
 /** Changes method, target, host and headers of the request on its way to the upstream (contract §7.3). */
 export default definePlugin<ProxyRewriteConfig>({
@@ -20,6 +22,7 @@ export default definePlugin<ProxyRewriteConfig>({
     return {
       rewrite(context) {
         const rewritten = rewriteTarget?.(context)
+        if (rewritten === LEADS_OUT) return BAD_REQUEST
         // After the target: header values see the request as it came, and the captures of its pattern.
         changeHeaders?.(
           context.headers,
@@ -28,6 +31,7 @@ export default definePlugin<ProxyRewriteConfig>({
         if (rewritten) context.upstream.target = rewritten.target
         if (method !== undefined) context.upstream.method = method
         if (host !== undefined) context.upstream.host = host
+        return undefined
       },
     }
   },

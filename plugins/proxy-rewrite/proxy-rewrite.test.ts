@@ -35,6 +35,20 @@ describe('proxy-rewrite with uri', () => {
     assert.equal(await target({ uri: '/100%' }, '/'), '/100%25')
   })
 
+  it('refuses a value that leads out of the path it stands in', async () => {
+    const status = async (uri: string, from: string) =>
+      (await mountPlugin(proxyRewrite, { uri }).request({ target: from })).status
+    for (const value of ['..', '../admin', 'a/../../admin', '.', '..%2fadmin']) {
+      assert.equal(await status('/v/$arg_p/end', `/?p=${value}`), 400, value)
+    }
+    assert.equal(await status('/v/.$arg_p', '/?p=.'), 400, 'together with the text beside it')
+    for (const value of ['a..b', '...', '.a', 'a/b', '']) {
+      assert.equal(await status('/v/$arg_p/end', `/?p=${value}`), 200, value)
+    }
+    assert.equal(await status('/v?q=$arg_p', '/?p=/../'), 200, 'a query has no segments')
+    assert.equal(await status('/v/../$arg_p', '/?p=a'), 200, 'as it was configured')
+  })
+
   it('lets no value break the request line', async () => {
     const line = '/?p=%0d%0aX-Evil:%201'
     assert.equal(await target({ uri: '/v/$arg_p' }, line), `/v/%0D%0AX-Evil:%201${line.slice(1)}`)

@@ -18,7 +18,13 @@ export interface Rewritten {
   readonly captures: RegExpExecArray | undefined
 }
 
-export type RewriteTarget = (context: RequestContext) => Rewritten | undefined
+/** A value that a client chose leads out of the path it stands in. */
+export const LEADS_OUT = 'leads out'
+
+export type RewriteTarget = (context: RequestContext) => Rewritten | typeof LEADS_OUT | undefined
+
+/** Nodes take such a segment for the way up, or drop it (RFC 3986 §5.2.4). */
+const DOT_SEGMENT = /\/\.\.?(?:\/|$)/
 
 interface Rule {
   readonly pattern: SafePattern
@@ -77,10 +83,23 @@ function compileRule(source: string, replacement: string): Rule {
 }
 
 function compileUri(parts: readonly TemplatePart[], keepsArgs: boolean): RewriteTarget {
-  return (context) => ({
-    target: fillUri(parts, context).withArgs(keepsArgs ? queryOf(context.upstream.target) : ''),
-    captures: undefined,
-  })
+  const mayLeadOut = parts.some((part) => typeof part !== 'string') && !hasDotSegment(textOf(parts))
+  return (context) => {
+    const filled = fillUri(parts, context)
+    if (mayLeadOut && hasDotSegment(filled.text)) return LEADS_OUT
+    const target = filled.withArgs(keepsArgs ? queryOf(context.upstream.target) : '')
+    return { target, captures: undefined }
+  }
+}
+
+function hasDotSegment(target: string): boolean {
+  const mark = target.indexOf('?')
+  return DOT_SEGMENT.test(mark === -1 ? target : target.slice(0, mark))
+}
+
+/** What stands in the configuration, variables being something. */
+function textOf(parts: readonly TemplatePart[]): string {
+  return parts.map((part) => (typeof part === 'string' ? part : 'x')).join('')
 }
 
 function fillUri(parts: readonly TemplatePart[], source: VariableSource): TargetBuilder {
