@@ -13,6 +13,8 @@ const ANY = { ip: '127.0.0.1', port: 0 }
 
 export interface NodeOptions {
   readonly workers: number
+  /** How long to wait until it serves; default 60,000. */
+  readonly startLimitMs?: number
   /** Sections of the settings file that replace the ones here. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Own keys of the settings. */
@@ -65,7 +67,10 @@ export async function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOpti
   ended.catch(() => undefined)
   const find = (name: string) =>
     new RegExp(`^  ${name} +(http://127\\.0\\.0\\.1:\\d+)`, 'm').exec(output())?.[1]
-  await Promise.race([eventually('the gateway serves', () => find('metrics'), 60_000), ended])
+  await Promise.race([
+    eventually('the gateway serves', () => find('metrics'), options.startLimitMs ?? 60_000),
+    ended,
+  ])
   const proxyUrl = find('proxy')!
   const controlUrl = find('control')!
   const workers = async () => (await (await fetch(`${controlUrl}/v1/workers`)).json()) as ShownWorker[]

@@ -143,7 +143,7 @@ describe('the pool of workers', () => {
     }
   })
 
-  it('ends one that says nothing for 3 s while it gets ready, and starts another', async () => {
+  it('ends one that says nothing for a third of its time to get ready, and starts another', async () => {
     const { pool, clock, processes, crashed, serving, settle } = fakePool(
       1,
       (number) =>
@@ -154,7 +154,7 @@ describe('the pool of workers', () => {
     )
     const started = pool.start(NEVER)
     await settle()
-    await clock.advance(2999)
+    await clock.advance(9999)
     await settle()
     assert.equal(processes[0]!.isGone, false)
     await clock.advance(1)

@@ -178,9 +178,9 @@ export class WorkerPool<Addresses> {
   }
 
   #fork(): WorkerProcess {
-    const { clock, fork, logger } = this.#options
+    const { clock, fork, logger, readyTimeoutMs } = this.#options
     const worker = new WorkerProcess(fork(), this.#generation, {
-      clock,
+      ...{ clock, readyTimeoutMs },
       onGone: (gone, how) => this.#onGone(gone, how),
       onBeat: (one, rssBytes) => this.#onBeat(one, rssBytes),
       onHang: (hung) => {

@@ -17,13 +17,15 @@ export type WorkerState = 'starting' | 'standby' | 'serving' | 'draining' | 'gon
 const HEARTBEAT_MS = 200
 /** So many in a row without an answer: it is hung. Counted in beats of the primary, so that a stall of this process accuses nobody. */
 const MISSED_BEATS = 7
-/** The same for one that starts: it takes in the whole configuration, and what is started with it keeps the machine busy. */
-const MISSED_BEATS_AT_START = 15
+/** One that starts takes in the whole configuration, and what starts with it keeps the machine busy: it may be silent for this part of its time. */
+const SILENCE_AT_START = 1 / 3
 /** After the deadline of a drain, before it is killed. */
 export const DRAIN_GRACE_MS = 800
 
 export interface WorkerOptions {
   readonly clock: Clock
+  /** How long it may take to get ready. */
+  readonly readyTimeoutMs: number
   /** Told once, whatever the end was. */
   onGone(worker: WorkerProcess, how: string): void
   /** Told of each sign of life, with the memory that it holds. */
@@ -123,7 +125,7 @@ export class WorkerProcess {
 
   #beat(): void {
     if (this.#state === 'gone') return
-    if (this.#missed >= (this.#state === 'starting' ? MISSED_BEATS_AT_START : MISSED_BEATS)) {
+    if (this.#missed >= this.#mostMissed) {
       this.#endHung()
       return
     }
@@ -137,6 +139,11 @@ export class WorkerProcess {
       () => undefined,
     )
     this.#cancelBeat = this.#options.clock.schedule(HEARTBEAT_MS, () => this.#beat())
+  }
+
+  get #mostMissed(): number {
+    if (this.#state !== 'starting') return MISSED_BEATS
+    return Math.max(MISSED_BEATS, (this.#options.readyTimeoutMs * SILENCE_AT_START) / HEARTBEAT_MS)
   }
 
   #endHung(): void {

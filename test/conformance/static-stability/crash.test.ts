@@ -36,7 +36,11 @@ function start(
 ): Promise<SpawnedNode> {
   // Of all others there is no need, and each process loads them.
   const only = { plugins: ['deadly', 'prometheus'], ...settings }
-  return spawnNode(t, { workers: 2, plugins: { deadly: DEADLY }, settings: only, gatewright })
+  return spawnNode(t, {
+    ...{ workers: 2, plugins: { deadly: DEADLY }, settings: only, gatewright },
+    // Three rounds of workers, and two that hang.
+    startLimitMs: 150_000,
+  })
 }
 
 function route(id: string, config: object): Readonly<Record<string, unknown>> {
@@ -178,7 +182,7 @@ describe('C16: configuration that ends the worker that uses it', () => {
     await hand.put('/apisix/routes/other', JSON.stringify(route('other', { version: 'other' })))
     const { admin } = { admin: { admin_listen: { ip: '127.0.0.1', port: 0 } } }
     const deployment = { etcd: { host: [etcd.endpoint] }, admin: { ...admin, admin_key_required: false } }
-    const node = await start(t, { deployment }, { store: 'etcd' })
+    const node = await start(t, { deployment }, { store: 'etcd', upgrade: { ready_timeout_ms: 15_000 } })
     await settle(node)
     assert.equal(await ask(node, 'other'), 'other')
     assert.deepEqual((await quarantined(node)).map(({ id }) => id).sort(), ['endless', 'victim'])
