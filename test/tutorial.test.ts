@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../src/testing/fake-upstream.ts'
+import { PROGRAM } from './support/program.ts'
 import { eventually } from './support/watch-recording.ts'
 
 const PAGE = new URL('../docs/plugins/write-your-own.md', import.meta.url)
-const MAIN = new URL('../src/main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
 
 const FREE_PORTS = [
   'apisix: {status: {port: 0}, control: {port: 0}}',
@@ -34,7 +33,10 @@ function workplace(t: TestContext) {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-tutorial-'))
   t.after(() => rmSync(cwd, { recursive: true, force: true }))
   const command = join(cwd, 'gatewright')
-  writeFileSync(command, `#!/bin/sh\nexec "${process.execPath}" --import "${TSX}" "${MAIN}" "$@"\n`)
+  writeFileSync(
+    command,
+    `#!/bin/sh\nexec "${process.execPath}" ${PROGRAM.map((one) => `"${one}"`).join(' ')} "$@"\n`,
+  )
   chmodSync(command, 0o755)
   writeFileSync(join(cwd, 'free-ports.yaml'), FREE_PORTS)
   const env = {

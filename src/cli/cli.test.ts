@@ -5,10 +5,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { PROGRAM } from '../../test/support/program.ts'
 import { runCli } from './run-cli.ts'
-
-const MAIN = new URL('../main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
 
 /** Loaded before the program: says so whenever a socket is about to listen. */
 const LISTEN_WITNESS = `data:text/javascript,${encodeURIComponent(
@@ -30,7 +28,7 @@ function folderWith(t: TestContext, files: Readonly<Record<string, string>> = {}
 }
 
 function gatewright(args: readonly string[], cwd: string): Promise<Outcome> {
-  const child = spawn(process.execPath, ['--import', TSX, '--import', LISTEN_WITNESS, MAIN, ...args], {
+  const child = spawn(process.execPath, ['--import', LISTEN_WITNESS, ...PROGRAM, ...args], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -5,9 +5,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-
-const MAIN = new URL('../main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
+import { PROGRAM } from '../../test/support/program.ts'
 
 function emptyFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'gatewright-own-plugins-'))
@@ -17,7 +15,7 @@ function emptyFolder(t: TestContext): string {
 
 /** Runs one command line to its end. */
 async function gatewright(cwd: string, ...args: readonly string[]) {
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd,
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -7,10 +7,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
+import { PROGRAM } from '../../test/support/program.ts'
 
-const MAIN = new URL('../main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
-const START_LIMIT_MS = 20_000
+const START_LIMIT_MS = 60_000
 
 /** Every listener on a port of the system's choice, on loopback only. */
 const FREE_PORTS = [
@@ -29,7 +28,7 @@ interface Running {
 async function run(t: TestContext, args: readonly string[]): Promise<Running> {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-process-'))
   writeFileSync(join(cwd, 'config.yaml'), FREE_PORTS)
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
   })

@@ -4,16 +4,12 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { TestContext } from 'node:test'
 import { parse } from 'yaml'
+import { PROGRAM } from '../support/program.ts'
 import { eventually } from '../support/watch-recording.ts'
 import { createNetwork, type Network } from './namespaces.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const FOLDER = join(ROOT, 'docs/operate/compose')
-/** What was built, where that is known to be new: it starts in less time. */
-const PROGRAM =
-  process.env['GATEWRIGHT_TEST_IS_BUILT'] === 'yes'
-    ? [join(ROOT, 'bin/gatewright.js')]
-    : ['--import', import.meta.resolve('tsx'), join(ROOT, 'src/main.ts')]
 
 export const MEMBERS = ['etcd-1', 'etcd-2', 'etcd-3'] as const
 export const GATEWAYS = ['gateway-1', 'gateway-2'] as const

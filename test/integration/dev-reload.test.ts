@@ -5,10 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
+import { PROGRAM } from '../support/program.ts'
 import { eventually } from '../support/watch-recording.ts'
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
 const LIMIT_MS = 60_000
 /** How often a plugin is saved; RELOADS=1000 for the long run. */
 const RELOADS = Number(process.env['RELOADS'] ?? 12)
@@ -46,7 +45,7 @@ async function dev(t: TestContext) {
   writeFileSync(join(directory, 'free-ports.yaml'), FREE_PORTS)
   write('say/index.ts', answering('first'))
   const args = ['dev', '-c', 'free-ports.yaml', '--port', '0', '--admin-port', '0']
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, ...args], {
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd: directory,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, NODE_TEST_CONTEXT: undefined },

@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ADMIN_KEY } from '../../src/testing/start-gateway.ts'
+import { PROGRAM } from './program.ts'
 import { eventually } from './watch-recording.ts'
 
-const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
 const ANY = { ip: '127.0.0.1', port: 0 }
 
 export interface NodeOptions {
@@ -135,7 +134,7 @@ function launch(t: Pick<TestContext, 'after'>, options: NodeOptions): Launched {
     writeFileSync(join(directory, 'plugins', name, 'index.js'), code)
   }
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
-  const child = spawn(process.execPath, ['--import', TSX, MAIN, 'start', '-c', 'config.yaml'], {
+  const child = spawn(process.execPath, [...PROGRAM, 'start', '-c', 'config.yaml'], {
     cwd: directory,
     // A group of its own, so that whatever a test leaves behind can be ended.
     detached: true,

@@ -10,12 +10,11 @@ import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../../../src/testing/fake-upstream.ts'
 import { ADMIN_KEY } from '../../../src/testing/start-gateway.ts'
+import { PROGRAM } from '../../support/program.ts'
 import { rawConnect } from '../../support/raw-client.ts'
 import { spawnNode } from '../../support/spawn-node.ts'
 import { eventually } from '../../support/watch-recording.ts'
 
-const MAIN = new URL('../../../src/main.ts', import.meta.url).pathname
-const TSX = import.meta.resolve('tsx')
 const GET = 'GET /x HTTP/1.1\r\nHost: a\r\n\r\n'
 
 /** A plugin that keeps a request, and this process, for a minute. */
@@ -76,8 +75,8 @@ interface LaunchOptions {
 function launch(t: TestContext, settings: object, { env, preload }: LaunchOptions = {}) {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-lifecycle-'))
   writeFileSync(join(cwd, 'config.yaml'), JSON.stringify(settings))
-  const imports = [TSX, ...(preload === undefined ? [] : [preload])].flatMap((one) => ['--import', one])
-  const child: ChildProcess = spawn(process.execPath, [...imports, MAIN, 'start'], {
+  const before = preload === undefined ? [] : ['--import', preload]
+  const child: ChildProcess = spawn(process.execPath, [...before, ...PROGRAM, 'start'], {
     cwd,
     env: { ...process.env, ...env },
     // A group of its own, so that whatever a test leaves behind can be ended.
