@@ -20,7 +20,7 @@ const SKIP = missingForNetworks(['ip', 'haproxy', 'etcd'])
 
 /** The requests to the admin API that the page tells people to copy. */
 function requestsOf(page: string): { path: string; body: string }[] {
-  const commands = page.matchAll(/^curl -X PUT \$ADMIN\/(\S+) .* -d '\n(.*)'$/gm)
+  const commands = page.matchAll(/^curl -X PUT \$ADMIN\/(\S+) .* -d '\n([^']+)'$/gm)
   return [...commands].map(([, path, body]) => ({ path: path!, body: body! }))
 }
 
