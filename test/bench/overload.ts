@@ -10,7 +10,11 @@ import { installMissing } from './servers/tools.ts'
 import { quantile, renderTable } from './statistics.ts'
 
 /** Rounds of a loop in a plugin, which stand for requests of about so much work. */
-const WORK: Readonly<Record<string, number>> = { light: 500_000, heavy: 2_000_000 }
+const WORK: Readonly<Record<string, number>> = {
+  light: 500_000,
+  heavy: 2_000_000,
+  'very heavy': 5_000_000,
+}
 const OVERLOAD = 10
 const WARM_UP_SECONDS = 3
 const PEAK_SECONDS = 4
