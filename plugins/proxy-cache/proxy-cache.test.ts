@@ -8,6 +8,12 @@ import type { Answer, RequestInit, UpstreamAnswer } from '../../src/testing/plug
 import { eventually } from '../../test/support/watch-recording.ts'
 import proxyCache from './index.ts'
 
+/** What says who asks, beside `Authorization`; openid-connect sets most of them. */
+const CREDENTIALS = [
+  ...['X-Userinfo', 'X-Access-Token', 'X-ID-Token', 'X-Raw-ID-Token', 'X-Refresh-Token'],
+  'Proxy-Authorization',
+]
+
 const MEGABYTE = 1024 * 1024
 const MEMORY = { name: 'memory_cache', memory_bytes: MEGABYTE }
 const IN_MEMORY = { cache_strategy: 'memory', cache_zone: 'memory_cache' }
@@ -282,7 +288,7 @@ describe('proxy-cache and credentials', () => {
 
   it('takes what a plugin found out about the client for credentials too', async () => {
     const mounted = mount()
-    for (const name of ['X-Userinfo', 'X-Access-Token', 'X-ID-Token', 'Proxy-Authorization']) {
+    for (const name of CREDENTIALS) {
       assert.deepEqual(await words(mounted, ...twice({ headers: { [name]: 'x' } })), ['BYPASS', 'BYPASS'])
     }
   })

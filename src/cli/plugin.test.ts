@@ -28,6 +28,7 @@ async function gatewright(cwd: string, ...args: readonly string[]) {
 
 /** Settings of a gateway whose ports the system chooses. */
 function configure(cwd: string, gatewright: object = {}): void {
+  // Other gateways on the machine have the default ones.
   const any = { ip: '127.0.0.1', port: 0 }
   const settings = {
     apisix: { node_listen: [any], ssl: { enable: false }, status: any, control: any },

@@ -36,6 +36,16 @@ async function userService(t: TestContext): Promise<string> {
   return `http://${address}/`
 }
 
+/** A policy agent that lets everybody in, and names the user by the cookie. */
+async function policyAgent(t: TestContext): Promise<string> {
+  const { address } = await fakeUpstream(t, async (request, response) => {
+    const { input } = JSON.parse(Buffer.concat(await request.toArray()).toString())
+    const headers = { 'X-User-Id': input.request.headers.cookie ?? 'nobody' }
+    response.end(JSON.stringify({ result: { allow: true, headers } }))
+  })
+  return `http://${address}`
+}
+
 describe('an answer from the cache', () => {
   it('has been changed by plugins once, those of global rules too', async (t) => {
     const everywhere = {
@@ -76,6 +86,14 @@ describe('an answer from the cache', () => {
   it('was not made for another user, of whom a service has told the upstream', async (t) => {
     const asked = { uri: await userService(t), request_headers: ['Cookie'], upstream_headers: ['X-User-Id'] }
     const ask = await stage(t, { 'forward-auth': asked })
+    assert.equal((await ask('/', { Cookie: 'ann' })).text, 'for ann')
+    const { text, word } = await ask('/', { Cookie: 'bob' })
+    assert.deepEqual([text, word], ['for bob', 'BYPASS'])
+  })
+
+  it('was not made for another user, of whom a policy agent has told the upstream', async (t) => {
+    const asked = { host: await policyAgent(t), policy: 'p', send_headers_upstream: ['X-User-Id'] }
+    const ask = await stage(t, { opa: asked })
     assert.equal((await ask('/', { Cookie: 'ann' })).text, 'for ann')
     const { text, word } = await ask('/', { Cookie: 'bob' })
     assert.deepEqual([text, word], ['for bob', 'BYPASS'])
