@@ -50,6 +50,8 @@ export interface SpawnedNode {
   workers(): Promise<readonly ShownWorker[]>
   /** Those that take connections; waits until there are as many as asked for. */
   serving(count?: number): Promise<readonly ShownWorker[]>
+  /** The same, none of them among these: a process that was killed is shown until the primary hears of its end. */
+  servingWithout(gone: readonly ShownWorker[], count?: number): Promise<readonly ShownWorker[]>
   readiness(): Promise<{ status: number; text: string }>
   metrics(): Promise<string>
   signal(name: NodeJS.Signals): void
@@ -73,6 +75,18 @@ export async function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOpti
   const proxyUrl = find('proxy')!
   const controlUrl = find('control')!
   const workers = async () => (await (await fetch(`${controlUrl}/v1/workers`)).json()) as ShownWorker[]
+  const servingOnly = async (count: number, isWanted: (worker: ShownWorker) => boolean) => {
+    let found: readonly ShownWorker[] = []
+    await eventually(
+      `${count} workers serve`,
+      async () => {
+        found = (await workers()).filter(({ state }) => state === 'serving')
+        return found.length === count && found.every(isWanted)
+      },
+      30_000,
+    )
+    return found
+  }
   const admin = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(`${find('admin')}/apisix/admin/${path}`, {
       method,
@@ -97,18 +111,9 @@ export async function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOpti
       if (status >= 300) throw new Error(`the route was refused: ${status} ${JSON.stringify(body)}`)
     },
     workers,
-    serving: async (count = options.workers) => {
-      let found: readonly ShownWorker[] = []
-      await eventually(
-        `${count} workers serve`,
-        async () => {
-          found = (await workers()).filter(({ state }) => state === 'serving')
-          return found.length === count
-        },
-        30_000,
-      )
-      return found
-    },
+    serving: (count = options.workers) => servingOnly(count, () => true),
+    servingWithout: (gone, count = options.workers) =>
+      servingOnly(count, ({ pid }) => gone.every((one) => one.pid !== pid)),
     readiness: async () => {
       const response = await fetch(`${find('status')}/status/ready`)
       return { status: response.status, text: await response.text() }

@@ -113,8 +113,11 @@ describe('S6: before the first request', () => {
     await node.route('2', { uri: '/later', upstream: { nodes: { [later.address]: 1 } } })
     assert.equal(later.connections, 0)
     process.kill((await node.serving())[0]!.pid!, 'SIGKILL')
-    await eventually('the next standby', standby, 40_000)
-    await eventually('connections of it and of the one before', () => later.connections === 2, 40_000)
+    await eventually(
+      'connections of the next standby and of the one before',
+      () => later.connections === 2,
+      40_000,
+    )
     assert.equal(later.requests.length, 0)
   })
 })
