@@ -89,7 +89,8 @@ export class DataPlane {
       }),
     )
     this.#proxy = new ProxyApp({
-      handle: this.#pressure.guarded(handle),
+      handle,
+      overload: this.#pressure.overload,
       logger,
       limits: listenerLimits(settings),
       gate,

@@ -9,15 +9,16 @@ const ahead = Symbol('requests ahead')
 
 type CountedSocket = Socket & { [ahead]?: number }
 
+/** Whether the client has sent it before the answer to another one, which has the connection. */
+export function isAhead(response: ServerResponse): boolean {
+  return response.socket === null
+}
+
 /**
- * Lets the requests of a connection begin one after the other. Node begins pipelined ones at once and holds back their answers: a
+ * Lets requests that were sent ahead begin one after the other. Node begins pipelined ones at once and holds back their answers: a
  * client could have any number of them worked on, and one that leaves is never told of for those that had no socket yet.
  */
 export function takeInTurn(handle: RequestHandler, request: IncomingMessage, response: ServerResponse): void {
-  if (response.socket !== null) {
-    handle(request, response)
-    return
-  }
   const socket: CountedSocket = request.socket
   const waiting = (socket[ahead] ?? 0) + 1
   if (waiting > MAX_AHEAD) {

@@ -10,11 +10,12 @@ import { Drainable } from './drainable.ts'
 import { acceptAlpn, acceptPreface } from './h2/accept.ts'
 import { type CutObserver, Http2Door } from './h2/door.ts'
 import type { RequestHandler } from './handle.ts'
-import { takeInTurn } from './in-turn.ts'
+import { isAhead, takeInTurn } from './in-turn.ts'
 import { type LeaveObserver, limitAge } from './leave.ts'
+import type { ConnectionUse, OverloadGate } from './pressure/overload-gate.ts'
 import type { Refusal, RefusalObserver } from './refusal.ts'
 import { endWith, refuseUnread } from './refuse-connection.ts'
-import { isLastRequest } from './request-count.ts'
+import { isLastRequest, isNextLast } from './request-count.ts'
 import { type TlsTermination, terminateTls } from './tls/terminate.ts'
 import { takeUpgrade } from './upgrade.ts'
 import { UpgradeRequest } from './upgrade-request.ts'
@@ -51,6 +52,8 @@ export interface ListenerLimits {
 
 export interface ProxyAppOptions {
   readonly handle: RequestHandler
+  /** Absent: every request begins. */
+  readonly overload?: OverloadGate
   readonly logger: Logger
   readonly limits: ListenerLimits
   readonly gate: ConnectionGate
@@ -97,12 +100,25 @@ export class ProxyApp {
   readonly #servers: Drainable[] = []
   readonly #secureServers: Drainable[] = []
   readonly #http2: Http2Door
+  /** Before anything is done about a request, Fastify's share included: a refusal is to cost as little as it can. */
+  readonly #begin: RequestHandler
+  /** Those that a client sent ahead are let in, or not, when their turn comes. */
+  readonly #handleLater: RequestHandler
+  /** Of connections of HTTP/1. */
+  readonly #use: ConnectionUse = {
+    mayStay: (socket) => !this.#isDraining && !isNextLast(socket, this.#options.limits.keepAliveRequests),
+    count: (socket) => void isLastRequest(socket, this.#options.limits.keepAliveRequests),
+  }
   #isDraining = false
 
   constructor(options: ProxyAppOptions) {
     this.#options = options
+    const { handle, overload } = options
+    const begin: RequestHandler = (request, response) => this.app.routing(request, response)
+    this.#begin = overload?.guarded(begin) ?? begin
+    this.#handleLater = overload?.guarded(handle) ?? handle
     this.#http2 = new Http2Door(
-      (request, response) => this.app.routing(request as never, response as never),
+      (request, response) => this.#enter(request as never, response as never),
       options,
     )
     this.app = Fastify({
@@ -164,6 +180,7 @@ export class ProxyApp {
   /** From now on every response ends its connection. */
   startDraining(): void {
     this.#isDraining = true
+    this.#options.overload?.flush()
     this.#http2.startDraining()
   }
 
@@ -179,14 +196,21 @@ export class ProxyApp {
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
-  #take: RequestHandler = (request, response) => {
-    const { handle, limits } = this.#options
+  #enter: RequestHandler = (request, response) => {
+    const { limits, overload } = this.#options
     // The connection has been told that it ends: what follows is not looked at any more.
     if (request.socket.writableEnded) return
     // Streams of HTTP/2 are counted where they are opened.
     const isLast = request.httpVersionMajor === 1 && isLastRequest(request.socket, limits.keepAliveRequests)
     if (isLast || this.#isDraining || limits.keepAliveTimeoutMs === 0) response.shouldKeepAlive = false
-    takeInTurn(handle, request, response)
+    if (request.httpVersionMajor === 1) overload?.watch(request.socket, this.#use)
+    if (isAhead(response)) this.app.routing(request, response)
+    else this.#begin(request, response)
+  }
+
+  #take: RequestHandler = (request, response) => {
+    if (isAhead(response)) takeInTurn(this.#handleLater, request, response)
+    else this.#options.handle(request, response)
   }
 
   #addServer(): Server {
@@ -242,7 +266,7 @@ export class ProxyApp {
   }
 
   #route: RequestHandler = (request, response) => {
-    if (KNOWN_METHODS.has(request.method!)) this.app.routing(request, response)
+    if (KNOWN_METHODS.has(request.method!)) this.#enter(request, response)
     else {
       // The parser knows those of RTSP too.
       endWith(request.socket, 405)

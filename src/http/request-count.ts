@@ -11,6 +11,11 @@ export function isLastRequest(socket: Socket & CountedSocket, allowed: number): 
   return requests >= allowed
 }
 
+/** Whether the next request would be the last. */
+export function isNextLast(socket: Socket & CountedSocket, allowed: number): boolean {
+  return (socket[count] ?? 0) + 1 >= allowed
+}
+
 /** The next request is to be the last, however many were allowed. */
 export function endAfterNext(socket: CountedSocket): void {
   socket[count] = Number.POSITIVE_INFINITY

@@ -73,6 +73,7 @@ export class AdmissionLimit {
   #perTurn = Number.POSITIVE_INFINITY
   #credit = 0
   #refused = 0
+  #writingMs = 0
   #turns = 0
   #calmMs = 0
   #refusalMs = ASSUMED_REFUSAL_MS
@@ -111,6 +112,11 @@ export class AdmissionLimit {
     this.#untilLook = LOOK_EVERY
     this.#look()
     return true
+  }
+
+  /** Refusals were written together, which took so long. */
+  wroteRefusals(tookMs: number): void {
+    this.#writingMs += tookMs
   }
 
   #takesTurn(): boolean {
@@ -173,7 +179,7 @@ export class AdmissionLimit {
     const since = this.#since!
     const elapsedMs = sample.nowMs - since.nowMs
     if (elapsedMs < WINDOW_MS) return
-    const refusingMs = this.#refused * this.#refusalMs
+    const refusingMs = this.#refused * this.#refusalMs + this.#writingMs
     const cost = costOf(since, sample, refusingMs)
     if (cost !== undefined) this.#costMs = Math.min((this.#costMs + cost) / 2, this.#mostCostMs)
     // Never more time for refusing than for serving: with very many clients the limit would keep falling for nothing.
@@ -191,6 +197,7 @@ export class AdmissionLimit {
   #beginWindow(sample: LoopSample): void {
     this.#since = sample
     this.#refused = 0
+    this.#writingMs = 0
     this.#turns = 0
   }
 

@@ -1,10 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from '../../observe/logger.ts'
-import type { RequestHandler } from '../handle.ts'
 import type { RefusalObserver } from '../refusal.ts'
 import { AdmissionLimit, TICK_MS } from './admission-limit.ts'
-import { createTurnAway, type TurnAwayOptions } from './turn-away.ts'
+import { OverloadGate } from './overload-gate.ts'
+import { TurnAway, type TurnAwayOptions } from './turn-away.ts'
 import {
   hasThreshold,
   mountUnderPressure,
@@ -27,16 +27,18 @@ type Reason = PressureReason | 'overload'
 
 /** Turns requests away while this process has more to do than it can: one comparison for each request while it has not. */
 export class PressureGate {
+  /** For more requests than can be worked off. */
+  readonly overload: OverloadGate
   readonly #options: PressureGateOptions
   readonly #limit: AdmissionLimit
-  readonly #answer: (request: IncomingMessage, response: ServerResponse) => void
+  readonly #away: TurnAway
   #app: FastifyInstance | undefined
   #refused = 0
   #isTold = false
 
   constructor(options: PressureGateOptions) {
     this.#options = options
-    this.#answer = createTurnAway(options)
+    this.#away = new TurnAway(options)
     this.#limit = new AdmissionLimit({
       overloadDelayMs: options.overloadDelayMs || Number.POSITIVE_INFINITY,
       nowMs: () => performance.now(),
@@ -51,6 +53,11 @@ export class PressureGate {
         }
       },
       afterTurn: setImmediate,
+    })
+    this.overload = new OverloadGate({
+      limit: this.#limit,
+      away: this.#away,
+      onRefused: (request) => this.#note(request, 'overload'),
     })
   }
 
@@ -75,15 +82,6 @@ export class PressureGate {
     })
   }
 
-  /** Lets `handle` have those requests that the limit lets in. */
-  guarded(handle: RequestHandler): RequestHandler {
-    const limit = this.#limit
-    return (request, response) => {
-      if (limit.admits()) handle(request, response)
-      else this.#turnAway(request, response, 'overload')
-    }
-  }
-
   get #isUnderPressure(): boolean {
     return this.#app?.isUnderPressure?.() ?? false
   }
@@ -94,8 +92,12 @@ export class PressureGate {
   }
 
   #turnAway(request: IncomingMessage, response: ServerResponse, reason: Reason): void {
+    this.#away.answer(request, response)
+    this.#note(request, reason)
+  }
+
+  #note(request: IncomingMessage, reason: Reason): void {
     this.#refused++
-    this.#answer(request, response)
     const peerAddr = request.socket.remoteAddress ?? ''
     this.#options.onRefused({ status: 503, reason, request, peerAddr, isOneOfMany: true })
   }

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { describe, it, type TestContext } from 'node:test'
-import { rawRequest } from '../../../test/support/raw-client.ts'
-import { createTurnAway } from './turn-away.ts'
+import { rawConnect, rawRequest } from '../../../test/support/raw-client.ts'
+import { TurnAway } from './turn-away.ts'
 
 /** What a stream hands to the system, each call of which is one system call. */
 interface Writes {
@@ -28,14 +28,14 @@ function watchWrites(socket: Socket, seen: number[]): void {
 }
 
 async function refusing(t: TestContext) {
-  const turnAway = createTurnAway({ serverHeader: 'Gatewright', retryAfterSeconds: 2 })
+  const away = new TurnAway({ serverHeader: 'Gatewright', retryAfterSeconds: 2 })
   const seen: number[] = []
-  const server = createServer(turnAway)
+  const server = createServer((request, response) => away.answer(request, response))
   server.on('connection', (socket) => watchWrites(socket, seen))
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.after(() => server.close())
-  return { port: (server.address() as AddressInfo).port, seen }
+  return { port: (server.address() as AddressInfo).port, seen, away }
 }
 
 describe('a request that is turned away', () => {
@@ -56,5 +56,19 @@ describe('a request that is turned away', () => {
     assert.deepEqual([status, headers['connection'], headers['retry-after']], [503, 'close', '2'])
     assert.equal(body, '{"error_msg":"503 Service Unavailable"}\n')
     assert.deepEqual(seen, [1])
+  })
+
+  it('is remembered for a second as it went to a client of HTTP/1.1 that stays', async (t) => {
+    const { port, away } = await refusing(t)
+    assert.equal(away.recent(performance.now()), undefined)
+    const bodyless = 'HEAD / HTTP/1.1\r\nHost: a\r\n\r\n'
+    await rawRequest(port, `${bodyless}GET / HTTP/1.0\r\nConnection: close\r\n\r\n`)
+    await rawRequest(port, 'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    assert.equal(away.recent(performance.now()), undefined)
+    const client = await rawConnect(t, port)
+    client.send('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+    const text = await client.until(/Unavailable"}\n$/)
+    assert.equal(away.recent(performance.now()), text)
+    assert.equal(away.recent(performance.now() + 1000), undefined)
   })
 })
