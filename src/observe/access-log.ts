@@ -41,7 +41,8 @@ export function createAccessLog(target: string, logger: Logger, isShared = false
   const destination = pino.destination({
     dest: target === 'stdout' ? 1 : target,
     sync: false,
-    minLength: isShared ? PIPE_BYTES : BUFFER_BYTES,
+    // Must be below what is written at once.
+    minLength: isShared ? PIPE_BYTES - 1 : BUFFER_BYTES,
     // Lines of several processes must not end up within each other.
     ...(isShared && { maxWrite: PIPE_BYTES }),
     mkdir: target !== 'stdout',
@@ -51,9 +52,12 @@ export function createAccessLog(target: string, logger: Logger, isShared = false
   const flusher = setInterval(() => destination.flush(), FLUSH_MS).unref()
   return {
     write: (request) => void destination.write(`${accessLine(request, new Date())}\n`),
-    close: () => {
+    close: async () => {
       clearInterval(flusher)
-      return new Promise((resolve) => destination.flush(() => resolve()))
+      const flush = () => new Promise<void>((resolve) => destination.flush(() => resolve()))
+      // One ends with the write that is under way, and leaves what came meanwhile to the next.
+      await flush()
+      await flush()
     },
   }
 }
