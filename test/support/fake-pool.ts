@@ -65,12 +65,15 @@ export function fakePool(
   const clock = fakeClock()
   const processes: FakeProcess[] = []
   const crashed: number[] = []
+  const logged: string[] = []
+  const logger = createLogger('silent')
+  logger.warn = (_facts: object, text?: string) => void logged.push(text ?? '')
   /** Numbers of processes that the system has no room for. */
   const unstarted = new Set<number>()
   const pool = new WorkerPool<string>({
     size,
     clock,
-    logger: createLogger('silent'),
+    logger,
     fork: () => {
       const made = new FakeProcess(processes.length + 1, answersOf(processes.length + 1))
       processes.push(made)
@@ -90,7 +93,7 @@ export function fakePool(
     ...observers,
   })
   const serving = () => pool.serving.map(({ pid }) => pid)
-  return { clock, processes, crashed, unstarted, pool, serving, settle: () => turns(20) }
+  return { clock, processes, crashed, logged, unstarted, pool, serving, settle: () => turns(20) }
 }
 
 /** What is said between two ends takes turns of the event loop and no time of the fake clock. */

@@ -73,109 +73,6 @@ describe('the pool of workers', () => {
     assert.equal(serving().length, 4)
   })
 
-  it('does not start when one of them cannot', async () => {
-    const { pool, processes } = fakePool(2, (number) =>
-      number === 2 ? { listen: () => Promise.reject(new Error('port 80 is taken')) } : {},
-    )
-    await assert.rejects(pool.start(NEVER), /port 80 is taken/)
-    assert.deepEqual(
-      processes.map(({ isGone }) => isGone),
-      [true, true],
-    )
-  })
-
-  it('leaves no process behind when its start is called off', async () => {
-    const { pool, processes, crashed, settle } = fakePool(2, () => ({
-      prepare: () => new Promise(() => undefined),
-    }))
-    const called = new AbortController()
-    const started = pool.start(called.signal)
-    await settle()
-    called.abort(new Error('stopped: SIGTERM'))
-    await assert.rejects(started, /stopped: SIGTERM/)
-    await settle()
-    assert.deepEqual(
-      processes.map(({ isGone }) => isGone),
-      [true, true],
-    )
-    assert.deepEqual(crashed, [])
-  })
-
-  it('starts another one for one that ends on its way, a few times, and tells of it', async () => {
-    for (const [deaths, isUp] of [
-      [3, true],
-      [4, false],
-    ] as const) {
-      const made = fakePool(1, (number) => {
-        if (number > deaths) return {}
-        return { prepare: () => made.processes[number - 1]!.end('exit code 7') }
-      })
-      const started = made.pool.start(NEVER).then(
-        () => true,
-        () => false,
-      )
-      assert.equal(await started, isUp)
-      assert.equal(made.crashed.length, deaths)
-    }
-  })
-
-  it('does not give up a start as long as causes are found, but for a great many', async () => {
-    for (const [deaths, isUp] of [
-      [12, true],
-      [20, false],
-    ] as const) {
-      let removed = 0
-      const answersOf = (number: number) => ({
-        ...(number <= deaths && {
-          prepare: () => {
-            // Every third one tells what the others ended of.
-            if (number % 3 === 0) removed++
-            made.processes[number - 1]!.end('exit code 7')
-          },
-        }),
-      })
-      const made = fakePool(1, answersOf, { causesRemoved: () => removed })
-      const started = made.pool.start(NEVER).then(
-        () => true,
-        () => false,
-      )
-      assert.deepEqual([await started, made.crashed.length], [isUp, deaths])
-    }
-  })
-
-  it('ends one that says nothing for a third of its time to get ready, and starts another', async () => {
-    const { pool, clock, processes, crashed, serving, settle } = fakePool(
-      1,
-      (number) =>
-        number === 1
-          ? { prepare: () => new Promise(() => undefined), ping: () => new Promise(() => undefined) }
-          : {},
-      { attach: (worker) => worker.watch() },
-    )
-    const started = pool.start(NEVER)
-    await settle()
-    await clock.advance(9999)
-    await settle()
-    assert.equal(processes[0]!.isGone, false)
-    await clock.advance(1)
-    await started
-    assert.deepEqual([processes[0]!.isGone, crashed, serving()], [true, [1], [2]])
-  })
-
-  it('takes one that is silent when its time to get ready is over for hung, and not for slow', async () => {
-    const silent = () => new Promise(() => undefined)
-    const { pool, clock, serving, settle } = fakePool(
-      1,
-      (number) => (number === 1 ? { prepare: silent, ping: silent } : {}),
-      { attach: (worker) => worker.watch(), readyTimeoutMs: 2000 },
-    )
-    const started = pool.start(NEVER)
-    await settle()
-    await clock.advance(2000)
-    await started
-    assert.deepEqual(serving(), [2])
-  })
-
   it('ends one that does not read what it is told, before that is too much', async () => {
     const { pool, processes, settle } = fakePool(1)
     await pool.start(NEVER)
@@ -197,13 +94,6 @@ describe('the pool of workers', () => {
     processes[1]!.end('SIGABRT')
     await settle()
     assert.deepEqual(crashed, [2])
-  })
-
-  it('gives up one that does not get ready in time', async () => {
-    const { pool, clock } = fakePool(1, () => ({ prepare: () => new Promise(() => undefined) }))
-    const refused = assert.rejects(pool.start(NEVER), /did not get ready within 30000 ms/)
-    await clock.advance(30_000)
-    await refused
   })
 
   it('puts the standby into the place of one that ended, without letting time pass, and makes another', async () => {

@@ -1,13 +1,10 @@
 import { type Deadline, unlessAborted } from '../deadline.ts'
 import type { PoolOptions } from './pool-options.ts'
 import { type Place, Slot } from './slot.ts'
+import { type StartParts, startAt } from './start-at.ts'
 import { WorkerProcess } from './worker-process.ts'
 
 const LOOP_CHECK_MS = 1000
-/** Processes that may end in one place, without that anything is done about it, before the start is given up. */
-const START_ATTEMPTS = 4
-/** The same, whatever is done about it. */
-const MOST_START_ATTEMPTS = 20
 /** One that has only just started is not replaced for its memory: the limit is too low, and the next one would be no better. */
 const SHORTEST_LIFE_MS = 5000
 
@@ -85,7 +82,13 @@ export class WorkerPool<Addresses> {
   /** Resolves when all serve; rejects with the first reason why one does not, or that of `signal`: no process is left then. */
   async start(signal: AbortSignal): Promise<void> {
     try {
-      await unlessAborted(Promise.all(this.#slots.map((slot) => this.#startAt(slot))), signal)
+      const starting: StartParts = {
+        ...this.#options,
+        fork: () => this.#fork(),
+        serve: (worker, limitMs) => this.#serve(worker, limitMs),
+        isCalledOff: () => this.#isStopping,
+      }
+      await unlessAborted(Promise.all(this.#slots.map((slot) => startAt(slot, starting))), signal)
     } catch (error) {
       await this.#giveUp()
       throw error
@@ -94,27 +97,6 @@ export class WorkerPool<Addresses> {
     // One that ended between its own start and that of the slowest.
     for (const slot of this.#slots) if (slot.worker?.state === 'gone') this.#crashed(slot, 'ended')
     this.#fillSpare()
-  }
-
-  /** One that ends on its way may have met a configuration that is set aside by the time of the next. */
-  async #startAt(slot: Slot): Promise<void> {
-    const { causesRemoved = () => 0 } = this.#options
-    let removed = causesRemoved()
-    let inVain = 0
-    for (let attempt = 1; ; attempt++) {
-      const worker = this.#fork()
-      slot.worker = worker
-      try {
-        await this.#serve(worker)
-        return
-      } catch (error) {
-        if (!worker.link.isClosed) throw error
-        await worker.ended
-        inVain = causesRemoved() > removed ? 0 : inVain + 1
-        removed = causesRemoved()
-        if (this.#isStopping || inVain === START_ATTEMPTS || attempt === MOST_START_ATTEMPTS) throw error
-      }
-    }
   }
 
   /** Those that serve already have hardly been met by anybody: the gateway was never ready. */
@@ -192,10 +174,10 @@ export class WorkerPool<Addresses> {
     return worker
   }
 
-  async #serve(worker: WorkerProcess): Promise<void> {
+  async #serve(worker: WorkerProcess, limitMs = this.#options.readyTimeoutMs): Promise<void> {
     const { describe, readyTimeoutMs, onPrepared, onServing, onChange } = this.#options
     if (worker.state === 'starting') {
-      const answer = await worker.prepare(describe(worker), readyTimeoutMs)
+      const answer = await worker.prepare(describe(worker), limitMs)
       await onPrepared?.(answer)
     }
     this.answering.add(worker)

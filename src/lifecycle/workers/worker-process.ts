@@ -30,7 +30,7 @@ export interface WorkerOptions {
   onGone(worker: WorkerProcess, how: string): void
   /** Told of each sign of life, with the memory that it holds. */
   onBeat?(worker: WorkerProcess, rssBytes: number): void
-  /** Told before a worker that does not answer is killed. */
+  /** Told before a worker that does not answer is killed, once its program is loaded. */
   onHang(worker: WorkerProcess): void
 }
 
@@ -47,6 +47,9 @@ export class WorkerProcess {
   #state: WorkerState = 'starting'
   #cancelBeat: (() => void) | undefined
   #missed = 0
+  #isLoaded = false
+  #endsOfSilence = false
+  #isMute = false
 
   constructor(forked: ForkedProcess, generation: number, options: WorkerOptions) {
     this.#forked = forked
@@ -84,7 +87,23 @@ export class WorkerProcess {
 
   /** From now on its silence ends it: its program is loaded. */
   watch(): void {
+    this.#isLoaded = true
+    this.#isMute = false
+    this.#endsOfSilence = true
     if (!this.#cancelBeat) this.#beat()
+  }
+
+  /** It is asked for signs of life while its program loads too; {@link isMute} says how it was. With `mayEnd` its silence ends it. */
+  watchLoading({ mayEnd }: { readonly mayEnd: boolean }): void {
+    // With less time than that, one that is slow would be ended.
+    const isLongEnough = this.#mostMissed > MISSED_BEATS
+    this.#endsOfSilence ||= mayEnd && isLongEnough
+    if (!this.#cancelBeat) this.#beat()
+  }
+
+  /** It said nothing for its time to be silent before its program was loaded: no configuration is the reason. */
+  get isMute(): boolean {
+    return this.#isMute
   }
 
   /** Resolves with where it listens. */
@@ -126,13 +145,17 @@ export class WorkerProcess {
   #beat(): void {
     if (this.#state === 'gone') return
     if (this.#missed >= this.#mostMissed) {
-      this.#endHung()
-      return
+      this.#isMute = !this.#isLoaded
+      if (this.#endsOfSilence) {
+        this.#endHung()
+        return
+      }
     }
     this.#missed++
     this.link.ask<number>('ping').then(
       (rssBytes) => {
         this.#missed = 0
+        this.#isMute = false
         this.#options.onBeat?.(this, rssBytes)
       },
       // It is gone, which is told otherwise.
@@ -147,7 +170,7 @@ export class WorkerProcess {
   }
 
   #endHung(): void {
-    this.#options.onHang(this)
+    if (this.#isLoaded) this.#options.onHang(this)
     this.kill()
   }
 
@@ -155,7 +178,7 @@ export class WorkerProcess {
     return new Promise((resolve, reject) => {
       const cancel = this.#options.clock.schedule(limitMs, () => {
         // Its end is then what `work` rejects with.
-        if (this.#missed >= MISSED_BEATS) this.#endHung()
+        if (this.#isLoaded && this.#missed >= MISSED_BEATS) this.#endHung()
         else reject(new Error(`worker ${this.pid} did not get ready within ${limitMs} ms`))
       })
       work.then(resolve, reject).finally(cancel)
