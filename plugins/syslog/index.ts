@@ -1,11 +1,10 @@
 import { definePlugin, type FromSchema, type InstanceHost } from '../../src/plugin/api.ts'
 import type { BatchParts } from '../_shared/batch/batch.ts'
 import { batchName, batchProperties } from '../_shared/batch/schema.ts'
-import type { Unsendable } from '../_shared/batch/send-error.ts'
 import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
-import { MAX_DATAGRAM_BYTES, sendDatagrams } from '../_shared/sink/datagram-sink.ts'
+import { packEach, sendDatagramBatch } from '../_shared/sink/datagram-batch.ts'
 import { sendToStream } from '../_shared/sink/stream-sink.ts'
 import { formatSyslog } from './rfc5424.ts'
 
@@ -59,6 +58,8 @@ const schema = {
 
 type Config = FromSchema<typeof schema>
 
+const REMEDY = 'leave out bodies, choose fields with log_format, or use sock_type tcp'
+
 /** Sends entries as messages of RFC 5424 (contract §7.6). */
 export default definePlugin<Config>({
   name: 'syslog',
@@ -98,18 +99,9 @@ function streamSender(config: Config, host: InstanceHost): Send {
 
 /** One message for each datagram (RFC 5426 §3.1). */
 function datagramSender({ host, port, timeout: timeoutMs }: Config): Send {
-  return async (messages, signal) => {
-    const datagrams = messages.map((message) => Buffer.from(message))
-    const fitting = datagrams.filter(({ length }) => length <= MAX_DATAGRAM_BYTES)
-    await sendDatagrams({ host, port, timeoutMs }, fitting, signal)
-    return tooLong(datagrams.length - fitting.length)
+  const sink = { host, port, timeoutMs }
+  return (messages, signal) => {
+    const texts = messages.map((message) => Buffer.from(message))
+    return sendDatagramBatch(sink, packEach(texts, REMEDY), signal)
   }
-}
-
-function tooLong(count: number): Unsendable | undefined {
-  if (count === 0) return undefined
-  const reason = new Error(
-    `${count} messages are longer than the ${MAX_DATAGRAM_BYTES} bytes of a datagram; leave out bodies, choose fields with log_format, or use sock_type tcp`,
-  )
-  return { unsendable: count, reason }
 }

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { packDatagrams } from './datagrams.ts'
 
-const texts = (datagrams: readonly Buffer[]) => datagrams.map((datagram) => datagram.toString())
+const texts = (datagrams: readonly { readonly bytes: Buffer }[]) =>
+  datagrams.map(({ bytes }) => bytes.toString())
 
 describe('packing a batch into datagrams', () => {
   it('makes one list of what fits', () => {
@@ -30,6 +31,24 @@ describe('packing a batch into datagrams', () => {
     const { datagrams, unsendable } = packDatagrams(['aaa', 'b'.repeat(99), 'ccc'], 9, 20)
     assert.deepEqual(texts(datagrams), ['["aaa","ccc"]'])
     assert.equal(unsendable?.unsendable, 1)
-    assert.match(unsendable?.reason.message ?? '', /1 entries are longer than the 20 bytes/)
+    assert.match(unsendable?.reason.message ?? '', /1 entries are longer than the 20 bytes.*use tcp-logger/)
+  })
+
+  it('knows with each datagram which entries are done with', () => {
+    const long = 'b'.repeat(99)
+    const parts = (batchMaxSize: number) =>
+      packDatagrams([long, 'aaa', 'ccc', long, 'ddd', 'eee', long], batchMaxSize, 14).datagrams.map(
+        ({ entries, upTo }) => [entries, upTo],
+      )
+    assert.deepEqual(parts(9), [
+      [2, 3],
+      [2, 6],
+    ])
+    assert.deepEqual(parts(1), [
+      [1, 2],
+      [1, 3],
+      [1, 5],
+      [1, 6],
+    ])
   })
 })

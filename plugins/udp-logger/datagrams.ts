@@ -1,11 +1,7 @@
-import type { Unsendable } from '../_shared/batch/send-error.ts'
+import { type BatchDatagram, type DatagramBatch, packEach, tooLong } from '../_shared/sink/datagram-batch.ts'
 import { MAX_DATAGRAM_BYTES } from '../_shared/sink/datagram-sink.ts'
 
-export interface PackedDatagrams {
-  readonly datagrams: readonly Buffer[]
-  /** The entries that are longer than a datagram, when there are any. */
-  readonly unsendable: Unsendable | undefined
-}
+const REMEDY = 'leave out bodies, choose fields with log_format, or use tcp-logger'
 
 /**
  * Packs a batch into as few datagrams as hold it, each of them whole JSON: a list of entries, or with batches of one entry that
@@ -14,33 +10,38 @@ export interface PackedDatagrams {
 export function packDatagrams(
   entries: readonly unknown[],
   batchMaxSize: number,
-  maxBytes = MAX_DATAGRAM_BYTES,
-): PackedDatagrams {
-  const brackets = batchMaxSize === 1 ? 0 : 2
+  maxBytes: number = MAX_DATAGRAM_BYTES,
+): DatagramBatch {
   const texts = entries.map((entry) => Buffer.from(JSON.stringify(entry)))
-  const fitting = texts.filter((text) => text.length + brackets <= maxBytes)
-  return {
-    datagrams: brackets === 0 ? fitting : listsOf(fitting, maxBytes),
-    unsendable: tooLong(texts.length - fitting.length, maxBytes),
-  }
+  return batchMaxSize === 1 ? packEach(texts, REMEDY, maxBytes) : packLists(texts, maxBytes)
 }
 
-function listsOf(texts: readonly Buffer[], maxBytes: number): Buffer[] {
-  const lists: Buffer[] = []
+/** The brackets of a list, and a comma less than there are entries. */
+const BYTES_OF_EMPTY_LIST = 1
+
+function packLists(texts: readonly Buffer[], maxBytes: number): DatagramBatch {
+  const datagrams: BatchDatagram[] = []
   let items: Buffer[] = []
-  // Both brackets, and a comma less than there are entries.
-  let bytes = 1
-  for (const text of texts) {
-    if (bytes + text.length + 1 > maxBytes) {
-      lists.push(joined(items))
-      items = []
-      bytes = 1
+  let bytes = BYTES_OF_EMPTY_LIST
+  let upTo = 0
+  let long = 0
+  const flush = () => {
+    if (items.length > 0) datagrams.push({ bytes: joined(items), entries: items.length, upTo })
+    items = []
+    bytes = BYTES_OF_EMPTY_LIST
+  }
+  for (const [i, text] of texts.entries()) {
+    if (text.length + 2 > maxBytes) {
+      long += 1
+      continue
     }
+    if (bytes + text.length + 1 > maxBytes) flush()
     items.push(text)
     bytes += text.length + 1
+    upTo = i + 1
   }
-  if (items.length > 0) lists.push(joined(items))
-  return lists
+  flush()
+  return { datagrams, unsendable: tooLong(long, maxBytes, REMEDY) }
 }
 
 function joined(items: readonly Buffer[]): Buffer {
@@ -49,12 +50,4 @@ function joined(items: readonly Buffer[]): Buffer {
     ...items.flatMap((item, i) => (i === 0 ? [item] : [Buffer.from(','), item])),
     Buffer.from(']'),
   ])
-}
-
-function tooLong(count: number, maxBytes: number): Unsendable | undefined {
-  if (count === 0) return undefined
-  const reason = new Error(
-    `${count} entries are longer than the ${maxBytes} bytes of a datagram; leave out bodies, choose fields with log_format, or use tcp-logger`,
-  )
-  return { unsendable: count, reason }
 }

@@ -3,7 +3,8 @@ import { batchName, batchProperties } from '../_shared/batch/schema.ts'
 import { checkLog, logPhases } from '../_shared/log-entry/log-entry.ts'
 import { compileLogger, loggerMetadata } from '../_shared/log-entry/logger.ts'
 import { logProperties } from '../_shared/log-entry/schema.ts'
-import { type DatagramSink, sendDatagrams } from '../_shared/sink/datagram-sink.ts'
+import { sendDatagramBatch } from '../_shared/sink/datagram-batch.ts'
+import type { DatagramSink } from '../_shared/sink/datagram-sink.ts'
 import { packDatagrams } from './datagrams.ts'
 
 const schema = {
@@ -38,11 +39,8 @@ export default definePlugin<FromSchema<typeof schema>>({
       name: 'udp-logger',
       config,
       host,
-      async send(entries, signal) {
-        const { datagrams, unsendable } = packDatagrams(entries, config.batch_max_size)
-        await sendDatagrams(sink, datagrams, signal)
-        return unsendable
-      },
+      send: (entries, signal) =>
+        sendDatagramBatch(sink, packDatagrams(entries, config.batch_max_size), signal),
     })
   },
 })

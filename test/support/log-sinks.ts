@@ -111,13 +111,13 @@ export async function httpSink(
   }
 }
 
-/** Waits until `read` gives something, 5 s at most. */
+/** Waits until `read` gives something, 20 s at most. */
 export async function eventually<T>(what: string, read: () => T | undefined | false): Promise<T> {
-  const end = Date.now() + 5000
+  const end = Date.now() + 20_000
   for (;;) {
     const value = read()
     if (value !== undefined && value !== false) return value
-    if (Date.now() > end) throw new Error(`${what} did not happen within 5 s`)
+    if (Date.now() > end) throw new Error(`${what} did not happen within 20 s`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }

@@ -130,6 +130,61 @@ describe('a batch sends', () => {
     assert.deepEqual(one.batches, [[1], [2]])
   })
 
+  it('what came while it was sending, no later than the longest time after', async () => {
+    const one = stage({ maxEntries: 1000, durationMs: 1000 })
+    let finish: () => void = () => {}
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
+    pushAll(one, 1)
+    await one.clock.advance(1000)
+    pushAll(one, 2)
+    finish()
+    await one.clock.advance(1000)
+    assert.deepEqual(one.batches, [[1], [2]])
+  })
+
+  it('before it is so full that it has to drop, though more entries fit into a send', async () => {
+    const one = stage({ maxEntries: 1000, maxPending: () => 6 })
+    assert.deepEqual(pushAll(one, 1, 2, 3), [true, true, true])
+    await one.clock.advance(0)
+    assert.deepEqual(one.batches, [[1, 2, 3]])
+    assert.deepEqual(pushAll(one, 4, 5, 6), [true, true, true])
+    await one.clock.advance(0)
+    assert.equal(one.metric('dropped_entries_total{name="test-logger",reason="full"}'), 0)
+  })
+
+  it('before it holds so many bytes that it has to drop', async () => {
+    const one = stage({ maxEntries: 1000, maxPendingBytes: 100 })
+    for (const entry of [1, 2]) assert.equal(one.batch.push(entry, 30), true)
+    await one.clock.advance(0)
+    assert.deepEqual(one.batches, [[1, 2]])
+    for (const entry of [3, 4]) assert.equal(one.batch.push(entry, 30), true)
+  })
+
+  it('what keeps out an entry that would fit by itself', async () => {
+    const one = stage({ maxEntries: 1000, maxPendingBytes: 100 })
+    assert.equal(one.batch.push(1, 40), true)
+    assert.deepEqual(one.batches, [])
+    assert.equal(one.batch.push(2, 70), false)
+    await one.clock.advance(0)
+    assert.deepEqual(one.batches, [[1]])
+    assert.equal(one.batch.push(3, 70), true)
+  })
+
+  it('nothing early where it may wait for longer than a timer can', async () => {
+    const month = 31 * 24 * 3_600_000
+    const one = stage({ inactiveMs: month, durationMs: month, maxRetries: 1, retryDelayMs: month })
+    one.outcomes.push(fail)
+    pushAll(one, 1)
+    await one.clock.advance(month - 1)
+    assert.deepEqual(one.batches, [])
+    await one.clock.advance(1)
+    assert.deepEqual(one.batches, [[1]])
+    await one.clock.advance(20 * 24 * 3_600_000)
+    assert.deepEqual(one.batches, [[1]])
+    await one.clock.advance(month)
+    assert.deepEqual(one.batches, [[1], [1]])
+  })
+
   it('and leaves no timer behind once everything is delivered', async () => {
     const one = stage()
     pushAll(one, 1)
@@ -179,6 +234,16 @@ describe('a send that fails', () => {
     await one.clock.advance(1000)
     assert.deepEqual(one.batches, [[1, 2, 3], [3]])
     assert.equal(one.metric('sent_entries_total{name="test-logger"}'), 3)
+  })
+
+  it('is repeated without what no attempt can deliver, which is counted', async () => {
+    const one = stage({ maxRetries: 1 })
+    one.outcomes.push(() => Promise.reject(new BatchSendError('cut', 1, 1)))
+    pushAll(one, 1, 2, 3)
+    await one.clock.advance(1000)
+    assert.deepEqual(one.batches, [[1, 2, 3], [3]])
+    assert.equal(one.metric('sent_entries_total{name="test-logger"}'), 2)
+    assert.equal(one.metric('dropped_entries_total{name="test-logger",reason="unsendable"}'), 1)
   })
 
   it('of entries that no attempt can deliver is not repeated, and they are counted', async () => {
@@ -251,6 +316,7 @@ describe('a batch that cannot keep up', () => {
 
   it('tells, and counts once, that an entry would be made in vain', () => {
     const one = stage({ maxPending: () => 2, maxEntries: 9 })
+    one.outcomes.push(() => held(() => undefined))
     assert.equal(one.batch.refuses(), false)
     pushAll(one, 1, 2)
     assert.equal(one.batch.refuses(), true)
@@ -267,11 +333,15 @@ describe('a batch that cannot keep up', () => {
 
   it('holds no more bytes than it may, but one entry of any size', async () => {
     const one = stage({ maxPendingBytes: 100 })
+    let finish: () => void = () => {}
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
     assert.equal(one.batch.push(1, 200), true)
     assert.equal(one.batch.push(2, 1), false)
     assert.equal(one.batch.push(3, 0), true)
+    finish()
     await one.clock.advance(5000)
-    assert.deepEqual(one.batches, [[1, 3]])
+    assert.deepEqual(one.batches, [[1], [3]])
+    one.outcomes.push(() => held(() => undefined))
     assert.equal(one.batch.push(4, 60), true)
     assert.equal(one.batch.push(5, 60), false)
   })

@@ -75,6 +75,8 @@ interface Outcome {
 
 const MAX_PENDING_BYTES = 32 * 1024 * 1024
 const FLUSH_MS = 1800
+/** Node's timers go off after 1 ms when they are asked for longer. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 class BoundedBatch<Entry> implements Batch<Entry> {
   readonly #parts: BatchParts<Entry>
@@ -116,7 +118,10 @@ class BoundedBatch<Entry> implements Batch<Entry> {
 
   push(entry: Entry, bytes = 0): boolean {
     if (this.refuses()) return false
-    if (this.#isTooMuch(bytes)) return this.#refuse('full')
+    if (this.#isTooMuch(bytes)) {
+      this.#sendWhatWaits()
+      return this.#refuse('full')
+    }
     const now = this.#clock.nowMs()
     if (this.#waiting.length === 0) this.#firstAtMs = now
     this.#lastAtMs = now
@@ -125,6 +130,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     this.#bytes += bytes
     this.#changed(1)
     if (this.#waiting.length >= this.#options.maxEntries) this.#start()
+    else if (this.#isFilling()) this.#sendWhatWaits()
     else this.#watch(Math.min(this.#options.inactiveMs, this.#options.durationMs))
     return true
   }
@@ -149,13 +155,19 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     return this.pending > 0 && bytes > 0 && this.#bytes + bytes > maxPendingBytes
   }
 
+  /** Whether there is so little room left that a send, which takes its time, has to begin lest entries are dropped meanwhile. */
+  #isFilling(): boolean {
+    const { maxPendingBytes = MAX_PENDING_BYTES } = this.#options
+    return this.pending * 2 >= this.#options.maxPending() || this.#bytes * 2 >= maxPendingBytes
+  }
+
   #changed(by: number): void {
     this.#report.pending(by)
     this.#parts.observePending?.(this.pending)
   }
 
   #watch(delayMs: number): void {
-    this.#cancelTimer ??= this.#clock.schedule(delayMs, () => {
+    this.#cancelTimer ??= this.#clock.schedule(Math.min(delayMs, LONGEST_TIMER_MS), () => {
       this.#cancelTimer = undefined
       this.#sendIfDue()
     })
@@ -172,6 +184,10 @@ class BoundedBatch<Entry> implements Batch<Entry> {
       this.#watch(leftMs)
       return
     }
+    this.#sendWhatWaits()
+  }
+
+  #sendWhatWaits(): void {
     this.#due = this.#waiting.length
     this.#start()
   }
@@ -228,14 +244,17 @@ class BoundedBatch<Entry> implements Batch<Entry> {
       if (result === 'over') return 'over'
       return { done: entries.length, ...result }
     } catch (reason) {
-      return { done: reason instanceof BatchSendError ? reason.delivered : 0, reason }
+      if (!(reason instanceof BatchSendError)) return { done: 0, reason }
+      const { delivered, unsendable } = reason
+      return { done: delivered + unsendable, unsendable, reason }
     }
   }
 
   #pause(): Promise<void> {
     if (this.#closing) return Promise.resolve()
     return new Promise((resolve) => {
-      const cancel = this.#clock.schedule(this.#options.retryDelayMs, () => this.#wake?.())
+      const delayMs = Math.min(this.#options.retryDelayMs, LONGEST_TIMER_MS)
+      const cancel = this.#clock.schedule(delayMs, () => this.#wake?.())
       this.#wake = () => {
         this.#wake = undefined
         cancel()

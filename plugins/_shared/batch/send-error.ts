@@ -1,11 +1,16 @@
-/** A send that failed part of the way: the first `delivered` entries arrived and are not sent again. */
+/**
+ * A send that failed part of the way: of the first entries so many were `delivered` and so many never can be (`unsendable`); these are
+ * not sent again.
+ */
 export class BatchSendError extends Error {
   override readonly name = 'BatchSendError'
   readonly delivered: number
+  readonly unsendable: number
 
-  constructor(message: string, delivered: number) {
+  constructor(message: string, delivered: number, unsendable = 0) {
     super(message)
     this.delivered = delivered
+    this.unsendable = unsendable
   }
 }
 

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { refusingAddress } from '../../../src/testing/fake-upstream.ts'
 import { makeCertificate } from '../../../test/support/certificates.ts'
 import { datagramSink, eventually, streamSink } from '../../../test/support/log-sinks.ts'
+import { packEach, sendDatagramBatch } from './datagram-batch.ts'
 import { sendDatagrams } from './datagram-sink.ts'
 import { sendToStream } from './stream-sink.ts'
 
@@ -94,6 +95,27 @@ describe('delivery over UDP', () => {
     const sink = await datagramSink(t)
     const long = Buffer.alloc(70_000)
     await assert.rejects(sendDatagrams(to(sink.port), [long], calm()), /udp:\/\/127.0.0.1:\d+: .*EMSGSIZE/)
+  })
+
+  it('tells of a batch that broke off which entries need no further attempt', async (t) => {
+    const sink = await datagramSink(t)
+    const texts = [200_000, 5, 200_000, 6, 70_000, 7].map((length) => Buffer.alloc(length, 'x'))
+    const batch = packEach(texts, 'make them shorter', 100_000)
+    assert.equal(batch.unsendable?.unsendable, 2)
+    await assert.rejects(sendDatagramBatch(to(sink.port), batch, calm()), {
+      name: 'BatchSendError',
+      message: /^udp:\/\/127.0.0.1:\d+: .*EMSGSIZE/,
+      delivered: 2,
+      unsendable: 2,
+    })
+    await eventually('two datagrams', () => sink.texts.length === 2)
+    assert.deepEqual(sink.texts, ['xxxxx', 'xxxxxx'])
+  })
+
+  it('looks up no name when no entry fits into a datagram', async () => {
+    const batch = packEach([Buffer.alloc(70_000)], 'make it shorter')
+    const unsendable = await sendDatagramBatch(to(9, { host: 'sink.invalid' }), batch, calm())
+    assert.equal(unsendable?.unsendable, 1)
   })
 
   it('fails when it is given up', async (t) => {
