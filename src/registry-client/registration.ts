@@ -61,12 +61,20 @@ export interface Registration {
   readonly nodeId: string
   readonly state: RegistrationState
   /**
-   * Registers the node and its agents and goes on sending heartbeats until {@link stop}. Rejects with a {@link RegistrationError}, and has
+   * Registers the node and its agents, takes out those that a process before it had there, and goes on sending heartbeats until
+   * {@link stop}. Rejects with a {@link RegistrationError}, and has
    * nothing registered, when the registry refuses; a registry that does not answer is tried again for ever, without a rejection.
    */
   start(): Promise<void>
   /** Takes the node out, with what is under way at it given `drainSeconds` to end. What cannot be said goes with the lease. */
   stop(options?: { readonly drainSeconds?: number }): Promise<void>
+}
+
+interface BeatAnswer {
+  /** Named by the heartbeat, and not registered at this node: lost. */
+  readonly unknown_agents: readonly string[]
+  /** Registered at this node, and not named. */
+  readonly missing_agents?: readonly string[]
 }
 
 const FIRST_RETRY_MS = 500
@@ -149,7 +157,8 @@ class NodeRegistration implements Registration {
         await this.#sendBeat({})
         heardAtMs = performance.now()
       }
-      await this.#beat()
+      const { missing_agents = [] } = await this.#beat()
+      await this.#removeAgents(missing_agents)
     } catch (error) {
       // A node of which an agent is somebody else's is not what was asked for: all of it or nothing.
       if (isRefusal(error)) await this.#remove(0)
@@ -165,7 +174,20 @@ class NodeRegistration implements Registration {
     })
   }
 
-  async #beat(): Promise<void> {
+  /** Of a process before, of the same node: with its lease, which lives on, they would too. */
+  async #removeAgents(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const path = `agents/${id.split('/').map(encodeURIComponent).join('/')}?node_id=${encodeURIComponent(this.nodeId)}`
+      try {
+        await this.#calls.ask({ method: 'DELETE', path })
+      } catch (error) {
+        // Somebody else has it by now.
+        if (!isRefusal(error)) throw error
+      }
+    }
+  }
+
+  async #beat(): Promise<BeatAnswer> {
     const { metrics, agents = [] } = this.#options
     const answer = await this.#sendBeat({
       timestamp: new Date().toISOString(),
@@ -178,9 +200,10 @@ class NodeRegistration implements Registration {
     }
     this.#failures = 0
     this.#tell('registered')
+    return answer
   }
 
-  #sendBeat(body: object): Promise<{ readonly unknown_agents: readonly string[] }> {
+  #sendBeat(body: object): Promise<BeatAnswer> {
     const path = `nodes/${encodeURIComponent(this.nodeId)}/heartbeat`
     return this.#calls.ask({ method: 'PUT', path, body })
   }
