@@ -177,6 +177,27 @@ describe('the load of a node', () => {
     assert.equal((await store.list('/')).revision, written, 'a small change is not worth a write')
   })
 
+  it('tells nobody who follows what serves, and is no reason to save: weights follow it by themselves', async (t) => {
+    const { clock, gateways } = await openBench(t, 2)
+    const [one, two] = gateways as [Registry, Registry]
+    await settled(clock, one.desks.nodes.register('n1', { ...CLAIM, ttl_s: 300 }))
+    await settled(clock, one.desks.agents.register({ type: 'chat', key: 'a' }, AGENT, false))
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(10)))
+    await clock.advance(1)
+    const told = { serving: 0, saving: 0 }
+    const { close } = two.source.subscribe('chat', () => void told.serving++)
+    two.tap.onChange = () => void told.saving++
+    await clock.advance(10_000)
+    await settled(clock, one.desks.heartbeats.beat('n1', figures(80)))
+    await clock.advance(1)
+    assert.equal(two.view.node('n1')?.load?.cpu_usage, 80)
+    assert.deepEqual(told, { serving: 0, saving: 0 })
+    await settled(clock, one.desks.heartbeats.beat('n1', { status: 'degraded', ...figures(80) }))
+    await clock.advance(1)
+    assert.deepEqual(told, { serving: 1, saving: 1 })
+    close()
+  })
+
   it('makes a tenth of the weight of a degraded node, and lets one that recovered climb', async (t) => {
     const { clock, gateways } = await openBench(t)
     const [{ desks, view, source }] = gateways as [Registry]

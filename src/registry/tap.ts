@@ -34,7 +34,7 @@ export function tapStore(store: ConfigStore, tap: RegistryTap): ConfigStore {
 
 /** What the store tells of the registry, on its way to the view. */
 export class RegistryTap {
-  /** Told when there is something new to save. */
+  /** Told when there is something new to save; figures of load alone are saved with the next thing. */
   onChange: () => void = () => {}
   readonly #view: RegistryView
   readonly #known = new KnownItems()
@@ -118,9 +118,9 @@ export class RegistryTap {
       if (event.type === 'put') this.#items.set(event.item.key, event.item)
       else this.#items.delete(event.key)
     }
-    this.#view.onEvents(fresh, revision, 'watch')
+    const isNews = this.#view.onEvents(fresh, revision, 'watch')
     this.#view.onStatus(true)
-    if (fresh.length > 0) this.onChange()
+    if (isNews) this.onChange()
   }
 
   #isOwn(event: StoreEvent): boolean {

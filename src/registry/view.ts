@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../observe/logger.ts'
 import type { Listing, StoredItem, StoreEvent } from '../store/config-store.ts'
@@ -7,7 +8,7 @@ import { type Change, ChangeLog, type RemovalReason } from './change-log.ts'
 import { type AgentEntry, type NodeEntry, type Serving, statusOf } from './entries.ts'
 import { Lingering } from './lingering.ts'
 import { parseAgent, parseDrain, parseNode } from './parse-record.ts'
-import { agentId, type DrainRecord, RegistryKeys } from './records.ts'
+import { agentId, type DrainRecord, type NodeRecord, RegistryKeys } from './records.ts'
 
 export interface ViewOptions {
   /** Of the store: `/apisix`. */
@@ -57,8 +58,8 @@ export class RegistryView {
     )
   }
 
-  /** What changed since, whole revisions. */
-  onEvents(events: readonly StoreEvent[], revision: number, origin: EventOrigin): void {
+  /** What changed since, whole revisions. False when it was nothing but figures of load. */
+  onEvents(events: readonly StoreEvent[], revision: number, origin: EventOrigin): boolean {
     if (origin === 'rolled-back') this.changes.restart(revision)
     // A list after a gap shows what is gone and not when: its revision stands for all of it.
     const isWatched = origin === 'watch'
@@ -69,10 +70,12 @@ export class RegistryView {
       if (part) part.push(event)
       else ordered.set(at, [event])
     }
+    let isMore = false
     for (const [at, part] of ordered) {
-      this.#applyRevision(at, part, { isTold: true, mayLinger: !isWatched })
+      if (this.#applyRevision(at, part, { isTold: true, mayLinger: !isWatched })) isMore = true
     }
     this.#reached(revision)
+    return isMore
   }
 
   onStatus(isConnected: boolean): void {
@@ -177,7 +180,7 @@ export class RegistryView {
     revision: number,
     events: readonly StoreEvent[],
     { isTold, mayLinger }: { readonly isTold: boolean; readonly mayLinger: boolean },
-  ): void {
+  ): boolean {
     const round = new Round(revision, mayLinger)
     // Nodes and drains first: agents are told with what has become of their node.
     const ranked = events.flatMap((event) => {
@@ -189,6 +192,7 @@ export class RegistryView {
     }
     this.changes.append(revision, isTold ? round.changes : round.changes.filter(isUnfinished))
     if (round.types.size > 0) this.#tellServing(round.types)
+    return round.figuresOnly < ranked.length
   }
 
   readonly #APPLY: Readonly<
@@ -230,11 +234,19 @@ export class RegistryView {
     const known = this.#nodes.get(id)
     const isSame = known?.createRevision === item.createRevision
     if (known && isSame) {
-      this.#changeNode(known, round, () => {
+      const isLoadAlone = isSameButLoad(known.record, record)
+      const update = () => {
         known.record = record
         known.modRevision = item.modRevision
         known.load = record.load ?? known.load
-      })
+      }
+      if (!isLoadAlone) {
+        this.#changeNode(known, round, update)
+        return
+      }
+      // Weights follow it in their own time (src/discovery/registry.ts).
+      update()
+      round.figuresOnly++
       return
     }
     const node: NodeEntry = {
@@ -337,11 +349,17 @@ class Round {
   /** Types of agents of which something changed. */
   readonly types = new Set<string>()
   readonly gone = new Map<string, { readonly node: NodeEntry; readonly reason: RemovalReason }>()
+  /** Events that told of a node's load and nothing else. */
+  figuresOnly = 0
 
   constructor(revision: number, mayLinger: boolean) {
     this.revision = revision
     this.mayLinger = mayLinger
   }
+}
+
+function isSameButLoad(one: NodeRecord, other: NodeRecord): boolean {
+  return isDeepStrictEqual({ ...one, load: undefined }, { ...other, load: undefined })
 }
 
 /** What is found and has still to come to its end: somebody sees to that. */
