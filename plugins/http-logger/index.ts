@@ -63,9 +63,11 @@ export default definePlugin<Config>({
       name: 'http-logger',
       config,
       host,
-      send: (entries) =>
+      send: (entries, signal) =>
         postEntries(host.http, {
           ...delivery,
+          signal,
+
           body: method === 'new_line' ? encodeLines(entries) : encodeBatch(entries, batchMaxSize),
         }),
       adapt(entry) {

@@ -76,13 +76,14 @@ export default definePlugin<Config>({
         const time = nanoseconds(host.clock.now() - context.stats.totalMs)
         return { labels: labelsOf(context), time, text: JSON.stringify(entry) }
       },
-      send: (lines) =>
+      send: (lines, signal) =>
         postEntries(host.http, {
           ...calloutOptions(config),
           url: urls[Math.floor(Math.random() * urls.length)]!,
           headers,
           body: encodePush(lines),
           failsFrom: 300,
+          signal,
         }),
     })
   },

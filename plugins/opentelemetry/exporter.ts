@@ -2,7 +2,7 @@ import { hostname } from 'node:os'
 import { VERSION } from '../../src/lib/version.ts'
 import type { InstanceHost } from '../../src/plugin/api.ts'
 import { type Batch, type BatchOptions, createBatch } from '../_shared/batch/batch.ts'
-import type { Unsendable } from '../_shared/batch/send-error.ts'
+import { BatchSendError, type Unsendable } from '../_shared/batch/send-error.ts'
 import { readPartialSuccess } from '../_shared/otlp/partial-success.ts'
 import { ProtoWriter } from '../_shared/otlp/proto-writer.ts'
 import {
@@ -20,6 +20,8 @@ const DEFAULT_PATH = '/v1/traces'
 /** Further attempts after one that failed, a second apart. */
 const RETRIES = 2
 const RETRY_DELAY_MS = 1000
+/** What a collector may take later; after any other failure the same must not be sent again (OTLP, "Failures" of OTLP/HTTP). */
+const PASSING: ReadonlySet<number> = new Set([429, 502, 503, 504])
 
 /** Sends spans to the collector over OTLP/HTTP, in protobuf. */
 export class Exporter {
@@ -31,7 +33,7 @@ export class Exporter {
       name: 'opentelemetry',
       host,
       options: batchOptions(settings),
-      send: (spans) => send(host, settings.current, spans),
+      send: (spans, signal) => send(host, settings.current, { spans, signal }),
     })
   }
 
@@ -64,9 +66,13 @@ function batchOptions(settings: LiveSettings): BatchOptions {
 async function send(
   { http }: InstanceHost,
   { collector, resource }: Settings,
-  spans: readonly Uint8Array[],
+  { spans, signal }: { readonly spans: readonly Uint8Array[]; readonly signal: AbortSignal },
 ): Promise<Unsendable | undefined> {
   const url = collectorUrl(collector.address)
+  if (!url) {
+    const reason = `collector.address "${collector.address}" is no address; use host:port, or a URL with http: or https:`
+    throw new BatchSendError(reason, 0, spans.length)
+  }
   const { status, body } = await http.call({
     url,
     method: 'POST',
@@ -75,8 +81,12 @@ async function send(
     timeoutMs: collector.request_timeout * 1000,
     tls: { verify: collector.ssl_verify },
     isRepeatable: true,
+    signal,
   })
-  if (status < 200 || status > 299) throw new Error(`${new URL(url).origin}: answered with status ${status}`)
+  if (status < 200 || status > 299) {
+    const reason = `${new URL(url).origin}: answered with status ${status}`
+    throw new BatchSendError(reason, 0, PASSING.has(status) ? 0 : spans.length)
+  }
   const partial = readPartialSuccess(body)
   if (!partial) return undefined
   const { rejectedSpans, message } = partial
@@ -86,8 +96,10 @@ async function send(
   }
 }
 
-function collectorUrl(address: string): string {
-  const url = new URL(/^https?:\/\//.test(address) ? address : `http://${address}`)
+function collectorUrl(address: string): string | undefined {
+  const text = /^https?:\/\//.test(address) ? address : `http://${address}`
+  if (!URL.canParse(text)) return undefined
+  const url = new URL(text)
   if (url.pathname === '/') url.pathname = DEFAULT_PATH
   return url.href
 }

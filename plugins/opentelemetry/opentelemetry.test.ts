@@ -294,6 +294,59 @@ describe('opentelemetry with a collector that fails', () => {
     assert.ok(count('sent_entries_total'))
   })
 
+  it('does not send again what the collector will never take', async (t) => {
+    for (const status of [400, 401, 404, 413, 500, 302]) {
+      const { collector, ask, mounted } = await alone(t)
+      collector.answerWith(status)
+      await ask()
+      await eventually('a loss', () =>
+        /dropped_entries_total\{name="opentelemetry",reason="unsendable"\} 1$/m.test(
+          mounted.metrics.expose(),
+        ),
+      )
+      assert.equal(collector.asked, 1, String(status))
+      assert.match(mounted.metrics.expose(), /failed_sends_total\{name="opentelemetry"\} 1$/m)
+    }
+  })
+
+  it('sends again, after what the collector takes for a moment', async (t) => {
+    for (const status of [429, 502, 503, 504]) {
+      const { collector, ask, mounted } = await alone(t)
+      collector.answerWith(status)
+      await ask()
+      await eventually('a failure', () => collector.asked > 0)
+      await mounted.dispose()
+      assert.equal(collector.asked, 3, String(status))
+      assert.match(
+        mounted.metrics.expose(),
+        /dropped_entries_total\{name="opentelemetry",reason="failed"\} 1$/m,
+      )
+    }
+  })
+
+  it('says which setting is wrong when the address of the collector is none', async (t) => {
+    const collector = { address: 'collector.test:99999' }
+    const { ask, gateway } = await world(t, { attr: { collector } })
+    await ask('/api/')
+    const told = await eventually('a line', () => gateway.logs.find(({ batch }) => batch === 'opentelemetry'))
+    assert.match(
+      String((told['err'] as Error).message),
+      /^collector\.address "collector\.test:99999" is no address/,
+    )
+  })
+
+  it('keeps no connection of a configuration that is gone', async (t) => {
+    const silent = await otlpReceiver(t)
+    silent.answerWith(0)
+    const collector = { address: `127.0.0.1:${silent.port}`, request_timeout: 600 }
+    const { ask, gateway, upstream } = await world(t, { attr: { collector } })
+    await ask('/api/')
+    await eventually('a call', () => silent.asked === 1)
+    await gateway.put('routes', 'r1', { uri: '/api/*', upstream: { nodes: { [upstream.address]: 1 } } })
+    await ask('/api/')
+    await eventually('the end of its connection', () => silent.cut === 1)
+  })
+
   it('counts spans that the collector does not take, and does not send them again', async (t) => {
     const { collector, ask, mounted } = await alone(t)
     collector.answerWith(200, 1)

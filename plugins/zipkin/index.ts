@@ -129,13 +129,14 @@ function openBatch(url: string, host: InstanceHost): Batch<string> {
     name: 'zipkin',
     host,
     options: BATCH,
-    send: (spans) =>
+    send: (spans, signal) =>
       postEntries(host.http, {
         url,
         headers: { 'Content-Type': 'application/json' },
         body: `[${spans.join(',')}]`,
         timeoutMs: TIMEOUT_MS,
         failsFrom: 300,
+        signal,
       }),
   })
 }

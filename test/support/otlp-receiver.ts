@@ -63,7 +63,11 @@ export interface OtlpReceiver {
   readonly port: number
   readonly exports: readonly ReceivedExport[]
   readonly spans: readonly ReceivedSpan[]
-  /** Status from now on, and how many spans of each export a partial success gives back. */
+  /** Requests that arrived whole, whatever they were answered. */
+  readonly asked: number
+  /** Of those that got no answer: how many were given up. */
+  readonly cut: number
+  /** Status from now on, 0 for no answer, and how many spans of each export a partial success gives back. */
   answerWith(status: number, rejectedSpans?: number): void
 }
 
@@ -94,9 +98,16 @@ export function decodeTraces(body: Uint8Array): Pick<ReceivedExport, 'resource' 
 export async function otlpReceiver(t: Pick<TestContext, 'after'>): Promise<OtlpReceiver> {
   const exports: ReceivedExport[] = []
   let answer = { status: 200, rejected: 0 }
+  let asked = 0
+  let cut = 0
   const server = createServer(async (request, response) => {
     const body = Buffer.concat(await request.toArray())
     const { url: path = '', headers } = request
+    asked += 1
+    if (answer.status === 0) {
+      response.on('close', () => (cut += 1))
+      return
+    }
     if (answer.status === 200) exports.push({ path, headers, ...decodeTraces(body) })
     response.writeHead(answer.status, { 'Content-Type': 'application/x-protobuf' })
     response.end(answer.rejected > 0 ? encodePartialSuccess(answer.rejected, 'too old') : undefined)
@@ -109,6 +120,12 @@ export async function otlpReceiver(t: Pick<TestContext, 'after'>): Promise<OtlpR
   return {
     port: (server.address() as AddressInfo).port,
     exports,
+    get asked() {
+      return asked
+    },
+    get cut() {
+      return cut
+    },
     get spans() {
       return exports.flatMap(({ spans }) => spans)
     },

@@ -69,10 +69,12 @@ export function createBatch<Entry>(parts: BatchParts<Entry>): Batch<Entry> {
 /** What one attempt came to: how many of the entries need no further one, and what was wrong. */
 interface Outcome {
   readonly done: number
+  readonly hasFailed?: boolean
   readonly unsendable?: number | undefined
   readonly reason?: unknown
 }
 
+const NOTHING_DONE = { delivered: 0, unsendable: 0 }
 const MAX_PENDING_BYTES = 32 * 1024 * 1024
 const FLUSH_MS = 1800
 /** Node's timers go off after 1 ms when they are asked for longer. */
@@ -222,12 +224,12 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     for (let attempt = 0; !this.#over.signal.aborted; attempt++) {
       const outcome = await this.#attempt(entries)
       if (outcome === 'over') break
-      const { done, unsendable = 0, reason } = outcome
+      const { done, unsendable = 0, hasFailed = false, reason } = outcome
       this.#report.sent(done - unsendable)
       this.#report.dropped(unsendable, 'unsendable', reason)
+      if (hasFailed) this.#report.failed(reason)
       entries = entries.slice(done)
       if (entries.length === 0) return
-      this.#report.failed(reason)
       if (attempt >= this.#options.maxRetries) {
         this.#report.dropped(entries.length, 'failed')
         return
@@ -244,9 +246,8 @@ class BoundedBatch<Entry> implements Batch<Entry> {
       if (result === 'over') return 'over'
       return { done: entries.length, ...result }
     } catch (reason) {
-      if (!(reason instanceof BatchSendError)) return { done: 0, reason }
-      const { delivered, unsendable } = reason
-      return { done: delivered + unsendable, unsendable, reason }
+      const { delivered, unsendable } = reason instanceof BatchSendError ? reason : NOTHING_DONE
+      return { done: delivered + unsendable, unsendable, hasFailed: true, reason }
     }
   }
 

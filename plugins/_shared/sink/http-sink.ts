@@ -1,6 +1,8 @@
 import type { HttpCall, HttpClient } from '../../../src/plugin/api.ts'
 
-export interface HttpDelivery extends Omit<HttpCall, 'method' | 'isRepeatable' | 'maxBodyBytes'> {
+export interface HttpDelivery extends Omit<HttpCall, 'method' | 'isRepeatable' | 'maxBodyBytes' | 'signal'> {
+  /** The batch's: nobody waits for the answer once it is aborted, and the call must not outlive its configuration. */
+  readonly signal: AbortSignal
   /** The lowest status that says that the entries were not taken. */
   readonly failsFrom: number
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createHttpClient } from '../../../src/plugin/http-client.ts'
 import { refusingAddress } from '../../../src/testing/fake-upstream.ts'
 import { makeCertificate } from '../../../test/support/certificates.ts'
-import { datagramSink, eventually, streamSink } from '../../../test/support/log-sinks.ts'
+import { datagramSink, eventually, httpSink, streamSink } from '../../../test/support/log-sinks.ts'
 import { packEach, sendDatagramBatch } from './datagram-batch.ts'
 import { sendDatagrams } from './datagram-sink.ts'
+import { postEntries } from './http-sink.ts'
 import { sendToStream } from './stream-sink.ts'
 
 const calm = () => new AbortController().signal
@@ -14,6 +16,21 @@ const certificate = makeCertificate({ names: ['localhost', '127.0.0.1'] })
 async function refusingPort(): Promise<number> {
   return Number((await refusingAddress()).split(':')[1])
 }
+
+describe('delivery over HTTP', () => {
+  it('is given up at once when it is told to', async (t) => {
+    const sink = await httpSink(t)
+    sink.answerWith(0)
+    const http = createHttpClient()
+    t.after(() => http.close())
+    const stop = new AbortController()
+    const call = { url: `http://127.0.0.1:${sink.port}/`, timeoutMs: 600_000, failsFrom: 300 }
+    const posting = postEntries(http, { ...call, signal: stop.signal })
+    await eventually('a call', () => sink.received.length === 1)
+    stop.abort()
+    await assert.rejects(posting, { code: 'ABORTED' })
+  })
+})
 
 describe('delivery over TCP', () => {
   it('hands everything over, in one connection for each call', async (t) => {
