@@ -74,7 +74,7 @@ class SessionFlow {
       })
       const denied = compileAudience(config)(session.claims ?? {})
       if (denied) return withCookies(denied, cookies)
-      return redirect(login.target, [...cookies, ...(await sessions.save(context, session, true))])
+      return redirect(login.target, [...cookies, ...(await sessions.save(context, session, 'new'))])
     } catch (error) {
       if (!(error instanceof TokenError)) throw error
       host.logger.warn({ err: error }, 'a login failed')
@@ -108,7 +108,7 @@ class SessionFlow {
     }
     try {
       const renewed = await this.#renewals.renew(session, await provider.open())
-      context.set(newCookies, await sessions.save(context, renewed, false))
+      context.set(newCookies, await sessions.save(context, renewed, 'renewed'))
       return renewed
     } catch (error) {
       if (!(error instanceof TokenError)) throw error

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { InstanceHost, RequestContext } from '../../src/plugin/api.ts'
-import { defineScript } from '../_shared/redis/script.ts'
+import { type InstanceHost, type RequestContext, requestSlot } from '../../src/plugin/api.ts'
+import { defineScript, type RedisScript } from '../_shared/redis/script.ts'
 import { shareRedis } from '../_shared/redis/shared.ts'
 import type { RedisTarget } from '../_shared/redis/target.ts'
 import type { Cookies } from './cookies.ts'
@@ -18,11 +18,16 @@ export interface Session extends Identity {
 
 type SessionConfig = NonNullable<OpenidConnectConfig['session']>
 
-/** Where sessions are kept. What changes gives lines for `Set-Cookie`. */
+/**
+ * What a session is saved for. A new one gets another name: nobody else can have known it before the login. The others change what is
+ * there still: one that was ended meanwhile stays ended, and a use that is noted takes back nothing that another request has changed.
+ */
+export type Occasion = 'new' | 'renewed' | 'used'
+
+/** Where sessions are kept. What changes gives lines for `Set-Cookie`, none when nothing was saved. */
 export interface SessionStore {
   load(context: RequestContext): Promise<string | undefined>
-  /** `isNew` gives the session another name: nobody else can have known it before the login. */
-  save(context: RequestContext, text: string, isNew: boolean): Promise<string[]>
+  save(context: RequestContext, text: string, occasion: Occasion): Promise<string[]>
   drop(context: RequestContext): Promise<string[]>
 }
 
@@ -45,8 +50,17 @@ export function cookieStore({ cookies, seal }: StoreParts): SessionStore {
 }
 
 const GET = defineScript("return redis.call('GET', KEYS[1])")
-const SET = defineScript("return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])")
 const DELETE = defineScript("return redis.call('DEL', KEYS[1])")
+/** Key: the session's; arguments: what to keep, for how many ms, and what has been read. */
+const SAVE: Readonly<Record<Occasion, RedisScript>> = {
+  new: defineScript("return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])"),
+  renewed: defineScript("return redis.call('SET', KEYS[1], ARGV[1], 'XX', 'PX', ARGV[2])"),
+  used: defineScript(
+    "if redis.call('GET', KEYS[1]) == ARGV[3] then return redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end return false",
+  ),
+}
+/** The session as redis gave it to this request. */
+const read = requestSlot<string>('openid-connect: session in redis')
 
 const LONGEST_LIFE_MS = 30 * 86_400_000
 
@@ -67,14 +81,18 @@ export function redisStore({ config, cookies, seal }: StoreParts, host: Instance
       const name = nameIn(context)
       if (name === undefined) return undefined
       const sealed = await connection.run(GET, keyOf(name), [])
-      return typeof sealed === 'string' ? seal.open('session', sealed) : undefined
+      if (typeof sealed !== 'string') return undefined
+      context.set(read, sealed)
+      return seal.open('session', sealed)
     },
-    async save(context, text, isNew) {
+    async save(context, text, occasion) {
       const former = nameIn(context)
-      if (isNew && former !== undefined) await remove(former)
-      const name = isNew || former === undefined ? randomBytes(32).toString('base64url') : former
-      await connection.run(SET, keyOf(name), [seal.seal('session', text), lifeMs])
-      return cookies.write(context, seal.seal('session-name', name))
+      if (occasion === 'new' && former !== undefined) await remove(former)
+      const name = occasion === 'new' ? randomBytes(32).toString('base64url') : former
+      if (name === undefined) return []
+      const args = [seal.seal('session', text), lifeMs, context.get(read) ?? '']
+      const saved = await connection.run(SAVE[occasion], keyOf(name), args)
+      return saved === null ? [] : cookies.write(context, seal.seal('session-name', name))
     },
     async drop(context) {
       const name = nameIn(context)

@@ -2,7 +2,7 @@ import type { InstanceHost, RequestContext } from '../../src/plugin/api.ts'
 import { Cookies } from './cookies.ts'
 import type { OpenidConnectConfig } from './schema.ts'
 import { Seal } from './seal.ts'
-import { cookieStore, redisStore, type Session, type SessionStore } from './session.ts'
+import { cookieStore, type Occasion, redisStore, type Session, type SessionStore } from './session.ts'
 
 /** A session that is used is written anew when it was last seen so long ago, not at each request. */
 const NOTED_EVERY_MS = 60_000
@@ -55,10 +55,10 @@ export class Sessions {
   async noteUse(context: RequestContext, session: Session): Promise<string[]> {
     const now = this.#now()
     if (now - session.seenAt < Math.min(NOTED_EVERY_MS, this.#limits.idleMs / 4)) return []
-    return this.save(context, { ...session, seenAt: now }, false)
+    return this.save(context, { ...session, seenAt: now }, 'used')
   }
 
-  save(context: RequestContext, session: Session, isNew: boolean): Promise<string[]> {
+  save(context: RequestContext, session: Session, occasion: Occasion): Promise<string[]> {
     const { access_token, id_token, enc_id_token, user } = this.#contents
     const kept: Session = {
       ...session,
@@ -68,7 +68,7 @@ export class Sessions {
       idToken: enc_id_token ? session.idToken : undefined,
       user: user ? session.user : undefined,
     }
-    return this.#store.save(context, JSON.stringify(kept), isNew)
+    return this.#store.save(context, JSON.stringify(kept), occasion)
   }
 
   drop(context: RequestContext): Promise<string[]> {
