@@ -19,7 +19,11 @@ const schema = {
       default: 'tcp',
       description: 'How messages are sent.',
     },
-    tls: { type: 'boolean', default: false, description: 'Whether to speak TLS, over `tcp`.' },
+    tls: {
+      type: 'boolean',
+      default: false,
+      description: 'Whether to speak TLS, over `tcp`; messages over `udp` go in the clear.',
+    },
     ssl_verify: {
       type: 'boolean',
       default: true,
@@ -58,6 +62,7 @@ const schema = {
 
 type Config = FromSchema<typeof schema>
 
+const UDP_IS_CLEAR = '"tls" has no effect with sock_type udp: messages go in the clear; use sock_type tcp'
 const REMEDY = 'leave out bodies, choose fields with log_format, or use sock_type tcp'
 
 /** Sends entries as messages of RFC 5424 (contract §7.6). */
@@ -69,11 +74,13 @@ export default definePlugin<Config>({
   metadataSchema: loggerMetadata,
   check: checkLog,
   compile(config, host) {
+    const isOverUdp = config.sock_type === 'udp'
+    if (isOverUdp && config.tls) host.logger.warn(UDP_IS_CLEAR)
     return compileLogger<string>({
       name: 'syslog',
       config,
       host,
-      send: config.sock_type === 'udp' ? datagramSender(config) : streamSender(config, host),
+      send: isOverUdp ? datagramSender(config) : streamSender(config, host),
       adapt: (entry, context) => messageOf(JSON.stringify(entry), context.host, host),
       maxPendingBytes: config.drop_limit,
     })

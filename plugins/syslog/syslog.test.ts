@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
+import { startGateway } from '../../src/testing/start-gateway.ts'
 import { makeCertificate } from '../../test/support/certificates.ts'
 import { datagramSink, eventually, streamSink } from '../../test/support/log-sinks.ts'
 import syslog from './index.ts'
@@ -59,6 +60,24 @@ describe('syslog', () => {
       await eventually('everything sent', isIdle)
     }
     assert.match(mounted.metrics.expose(), /dropped_entries_total\{name="syslog",reason="full"\} 0/)
+  })
+
+  it('says that messages over udp go in the clear, whatever tls says', async (t) => {
+    const sink = await datagramSink(t)
+    const config = { host: '127.0.0.1', port: sink.port, sock_type: 'udp', batch_max_size: 1 }
+    const gateway = await startGateway(t, {
+      routes: {
+        r1: { uri: '/a', plugins: { syslog: { ...config, tls: true }, mocking: { response_example: 'x' } } },
+        r2: { uri: '/b', plugins: { syslog: config, mocking: { response_example: 'x' } } },
+      },
+    })
+    const warnings = gateway.logs.filter(({ plugin }) => plugin === 'syslog')
+    assert.deepEqual(
+      warnings.map(({ routes }) => routes),
+      ['r1'],
+    )
+    await fetch(`${gateway.proxyUrl}/a`)
+    await eventually('a message', () => sink.texts.length === 1)
   })
 
   it('checks its configuration', () => {

@@ -1,6 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import { BatchSendError } from '../batch/send-error.ts'
+import { bareHost } from './bare-host.ts'
 
 /** Where entries go over UDP. */
 export interface DatagramSink {
@@ -30,7 +31,7 @@ export async function sendDatagrams(
   let socket: Socket | undefined
   let sent = 0
   try {
-    const { address, family } = await beforeAbort(lookup(host), limit)
+    const { address, family } = await beforeAbort(lookup(bareHost(host)), limit)
     socket = createSocket(family === 6 ? 'udp6' : 'udp4').unref()
     socket.on('error', (error) => fault.abort(error))
     for (const datagram of datagrams) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { type AddressInfo, createServer } from 'node:net'
 import { describe, it } from 'node:test'
 import { createHttpClient } from '../../../src/plugin/http-client.ts'
-import { refusingAddress } from '../../../src/testing/fake-upstream.ts'
+import { rawUpstream, refusingAddress } from '../../../src/testing/fake-upstream.ts'
 import { makeCertificate } from '../../../test/support/certificates.ts'
 import { datagramSink, eventually, httpSink, streamSink } from '../../../test/support/log-sinks.ts'
 import { packEach, sendDatagramBatch } from './datagram-batch.ts'
@@ -57,6 +58,55 @@ describe('delivery over TCP', () => {
     await assert.rejects(
       sendToStream(to(sink.port, { timeoutMs: 100 }), much, calm()),
       /nothing taken within 100 ms/,
+    )
+  })
+
+  it('fails when the sink leaves in the middle, whichever way', async (t) => {
+    for (const leave of ['destroy', 'resetAndDestroy'] as const) {
+      const address = await rawUpstream(t, (socket) => {
+        // It reads some, and closes with much unread.
+        socket.once('data', () => socket.pause()[leave]())
+      })
+      const port = Number(address.split(':')[1])
+      const sending = sendToStream(to(port, { timeoutMs: 20_000 }), 'x'.repeat(50_000_000), calm())
+      await assert.rejects(
+        sending,
+        new RegExp(`^Error: tcp://127.0.0.1:${port}: .*(ECONNRESET|EPIPE|closed)`),
+        leave,
+      )
+    }
+  })
+
+  it('succeeds with a sink that keeps its side open, and does not wait for it for long', async (t) => {
+    const texts: string[] = []
+    const address = await rawUpstream(t, (socket) => {
+      socket.allowHalfOpen = true
+      socket.on('data', (bytes) => void texts.push(bytes.toString()))
+    })
+    await sendToStream(to(Number(address.split(':')[1]), { timeoutMs: 20_000 }), 'one', calm())
+    assert.deepEqual(texts, ['one'])
+  })
+
+  it('goes to an address of IPv6, with and without brackets', async (t) => {
+    const server = createServer((socket) => socket.resume())
+    const isThere = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false))
+      server.listen(0, '::1', () => resolve(true))
+    })
+    if (!isThere) return t.skip('there is no IPv6 here')
+    t.after(() => server.close())
+    const { port } = server.address() as AddressInfo
+    for (const host of ['::1', '[::1]']) {
+      await sendToStream(to(port, { host }), 'x', calm())
+      await sendDatagrams(to(port, { host }), [Buffer.from('x')], calm())
+    }
+  })
+
+  it('names the sink when its port is none', async () => {
+    await assert.rejects(sendToStream(to(70_000), 'x', calm()), /^Error: tcp:\/\/127.0.0.1:70000: .*port/i)
+    await assert.rejects(
+      sendDatagrams(to(70_000), [Buffer.from('x')], calm()),
+      /udp:\/\/127.0.0.1:70000: .*port/i,
     )
   })
 

@@ -1,6 +1,7 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import type { TlsCheck } from '../../../src/plugin/api.ts'
+import { bareHost } from './bare-host.ts'
 
 /** Where entries go over TCP. */
 export interface StreamSink {
@@ -23,7 +24,7 @@ const LINGER_MS = 1000
 export function sendToStream(sink: StreamSink, bytes: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const where = `${sink.tls ? 'tls' : 'tcp'}://${sink.host}:${sink.port}`
-    const socket = open(sink)
+    const socket = open(sink, where)
     let isTaken = false
     const settle = (end: () => void) => {
       clearTimeout(timer)
@@ -50,7 +51,16 @@ export function sendToStream(sink: StreamSink, bytes: string, signal: AbortSigna
   })
 }
 
-function open({ host, port, tls }: StreamSink): Socket {
+function open(sink: StreamSink, where: string): Socket {
+  try {
+    return connect(sink)
+  } catch (error) {
+    throw new Error(`${where}: ${(error as Error).message}`)
+  }
+}
+
+function connect({ host: given, port, tls }: StreamSink): Socket {
+  const host = bareHost(given)
   if (!tls) return connectPlain({ host, port })
   const serverName = tls.serverName ?? host
   return connectTls({
