@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import { describe, it } from 'node:test'
 import { type MountOptions, mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import basicAuth from './index.ts'
@@ -141,6 +143,28 @@ describe('basic-auth', () => {
     assert.equal(answer.status, 401)
     assert.equal(answer.body, '{"message":"Invalid user authorization"}\n')
     assert.equal(answer.headers.get('www-authenticate'), 'Basic realm="my api"')
+  })
+
+  it('spends as much on a name that does not exist as on a wrong password', async (t) => {
+    const mounted = mount()
+    const hashesFor = async (credentials: string) => {
+      const before = createHash.mock.callCount()
+      assert.equal((await mounted.request({ headers: basic(credentials) })).status, 401)
+      return createHash.mock.callCount() - before
+    }
+    // The digest of the stored password is made once.
+    await mounted.request({ headers: basic('jack:secret') })
+    const createHash = t.mock.method(crypto, 'createHash')
+    syncBuiltinESMExports()
+    t.after(() => {
+      createHash.mock.restore()
+      syncBuiltinESMExports()
+    })
+    const ofKnown = await hashesFor('jack:wrong')
+    assert.ok(ofKnown > 0)
+    assert.equal(await hashesFor('nobody:wrong'), ofKnown)
+    assert.equal(await hashesFor('nobody:secret'), ofKnown)
+    assert.equal(await hashesFor(':'), ofKnown)
   })
 
   it('checks its configuration, and that of consumers', () => {
