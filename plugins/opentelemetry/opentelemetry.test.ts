@@ -335,6 +335,28 @@ describe('opentelemetry with a collector that fails', () => {
     )
   })
 
+  it('gets the span of a request that was under way when the gateway was stopped', async (t) => {
+    let answer: () => void = () => {}
+    const patience = { batch_span_processor: { inactive_timeout: 600, batch_timeout: 600 } }
+    const { collector, ask, gateway, upstream } = await world(t, {
+      attr: patience,
+      handler: (_request, response) => {
+        answer = () => response.end('late')
+      },
+      config: ALWAYS,
+    })
+    const asked = ask('/api/late')
+    await eventually('a request', () => upstream.requests.length === 1)
+    const stopped = gateway.stop()
+    answer()
+    assert.equal((await asked).status, 200)
+    assert.equal((await stopped).forced, 0)
+    assert.deepEqual(
+      collector.spans.map(({ attributes }) => attributes['http.target']),
+      ['/api/late'],
+    )
+  })
+
   it('keeps no connection of a configuration that is gone', async (t) => {
     const silent = await otlpReceiver(t)
     silent.answerWith(0)
