@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
+import { Agent, createServer as createSecureServer, get as httpsGet } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { describe, it, type TestContext } from 'node:test'
+import { makeCertificate } from '../../../test/support/certificates.ts'
 import { rawConnect } from '../../../test/support/raw-client.ts'
 import { EarlyAnswers } from './early-answers.ts'
 
@@ -98,6 +101,30 @@ describe('early answers', () => {
     client.send(get('/e'))
     assert.match(await client.untilClosed(), /early\n$/)
     assert.ok(performance.now() - beganMs > KEEP_ALIVE_MS - 10)
+  })
+
+  it('are given over TLS too', async (t) => {
+    const early = new EarlyAnswers()
+    const { cert, key } = makeCertificate({ names: ['a'] })
+    const server = createSecureServer({ cert, key }, (request, response) => {
+      early.watch(request.socket, () => {
+        setImmediate(() => early.write())
+        return 'HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nearly\n'
+      })
+      response.end('served\n')
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.after(() => void server.close())
+    const agent = new Agent({ keepAlive: true, maxSockets: 1, rejectUnauthorized: false })
+    t.after(() => agent.destroy())
+    const answers: string[] = []
+    for (let i = 0; i < 4; i++) {
+      const sent = httpsGet({ port: (server.address() as AddressInfo).port, host: '127.0.0.1', agent })
+      const [answer] = await once(sent, 'response')
+      answers.push(await text(answer))
+    }
+    assert.deepEqual(answers, ['served\n', 'early\n', 'early\n', 'early\n'])
   })
 
   it('are written once, and not to a client that has left', async (t) => {
