@@ -11,6 +11,9 @@ export function nodeMetrics(own: MetricRegistry, exposition: () => Promise<strin
     get owners() {
       return own.owners
     },
+    get expiries() {
+      return own.expiries
+    },
     expose: () => own.expose(),
     async *exposeInSlices() {
       yield await exposition()

@@ -107,9 +107,11 @@ export class Primary {
       },
     })
     const { pools, agentTypes } = environment
-    const metrics = new WorkerMetrics(environment.metrics, pool, () =>
-      knownOwners({ graph: publisher.graph, pools, agentTypes }),
-    )
+    const metrics = new WorkerMetrics({
+      own: environment.metrics,
+      pool,
+      known: () => knownOwners({ graph: publisher.graph, pools, agentTypes }),
+    })
     this.#workshop = {
       environment,
       publisher,

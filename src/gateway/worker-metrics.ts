@@ -1,28 +1,38 @@
 import type { WorkerPool } from '../lifecycle/workers/pool.ts'
 import type { WorkerProcess } from '../lifecycle/workers/worker-process.ts'
+import { EndedExposition } from '../observe/ended-exposition.ts'
 import { type Exposed, MergedExposition } from '../observe/merged-exposition.ts'
-import type { IsKnown, MetricOwners, MetricRegistry } from '../observe/metrics.ts'
+import type { IsKnown, MetricRegistry } from '../observe/metrics.ts'
 
 type CountedPool = Pick<WorkerPool<unknown>, 'serving' | 'replaced' | 'places' | 'restarts' | 'renewals'>
 
 /** A worker that does not answer in this time is shown as it last was. */
 const ANSWER_LIMIT_MS = 1000
 
+export interface WorkerMetricsParts {
+  /** Of the primary process. */
+  readonly own: MetricRegistry
+  readonly pool: CountedPool
+  /** What is configured now. */
+  known(): IsKnown
+  /** Monotonic, in ms; what series expire by. */
+  readonly now?: () => number
+}
+
 /** The metrics of a node: those of the primary process and of all workers, those that have ended included. */
 export class WorkerMetrics {
   readonly #own: MetricRegistry
   readonly #pool: CountedPool
-  readonly #last = new Map<WorkerProcess, Exposed>()
   readonly #known: () => IsKnown
-  readonly #ended = new MergedExposition()
-  /** Of the metrics of those that have ended. */
-  #owners: MetricOwners = {}
+  readonly #now: () => number
+  readonly #last = new Map<WorkerProcess, Exposed>()
+  readonly #ended = new EndedExposition()
 
-  /** `known`: what is configured now. */
-  constructor(own: MetricRegistry, pool: CountedPool, known: () => IsKnown) {
+  constructor({ own, pool, known, now = () => performance.now() }: WorkerMetricsParts) {
     this.#own = own
     this.#pool = pool
     this.#known = known
+    this.#now = now
   }
 
   /** Adds the series about the workers themselves. */
@@ -57,9 +67,7 @@ export class WorkerMetrics {
   onGone(worker: WorkerProcess): void {
     const exposed = this.#last.get(worker)
     this.#last.delete(worker)
-    if (!exposed) return
-    this.#ended.add(exposed.text, true)
-    this.#owners = { ...this.#owners, ...exposed.owners }
+    if (exposed) this.#ended.add(exposed, this.#now())
   }
 
   /** The last word of a worker that drained. */
@@ -70,7 +78,11 @@ export class WorkerMetrics {
   async expose(): Promise<string> {
     await Promise.all([...this.#pool.serving, ...this.#pool.replaced].map((worker) => this.#ask(worker)))
     const merged = new MergedExposition()
-    for await (const text of this.#texts()) merged.add(text)
+    for await (const text of this.#living()) merged.add(text)
+    // Workers that live do so themselves.
+    this.#ended.prune(this.#known())
+    this.#ended.expire(merged, this.#now())
+    merged.add(this.#ended.expose())
     return merged.expose()
   }
 
@@ -78,13 +90,10 @@ export class WorkerMetrics {
     yield await this.expose()
   }
 
-  async *#texts(): AsyncGenerator<string> {
+  async *#living(): AsyncGenerator<string> {
     let own = ''
     for await (const piece of this.#own.exposeInSlices()) own += piece
     yield own
-    // Workers that live do so themselves.
-    this.#ended.prune(this.#owners, this.#known())
-    yield this.#ended.expose()
     for (const { text } of this.#last.values()) yield text
   }
 

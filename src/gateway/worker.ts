@@ -227,7 +227,7 @@ class WorkerParts {
     const { metrics } = this.#environment
     let text = ''
     for await (const piece of metrics.exposeInSlices()) text += piece
-    return { text, owners: metrics.owners }
+    return { text, owners: metrics.owners, expiries: metrics.expiries }
   }
 
   async enable(names: readonly string[]): Promise<void> {

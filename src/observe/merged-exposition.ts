@@ -1,14 +1,16 @@
 import { OVERFLOW } from './label-census.ts'
-import type { IsKnown, MetricOwners } from './metrics.ts'
+import type { IsKnown, MetricExpiries, MetricOwners } from './metrics.ts'
 
 /** What one process exposes. */
 export interface Exposed {
   readonly text: string
   readonly owners: MetricOwners
+  readonly expiries: MetricExpiries
 }
 
 /** One metric of an exposition: its head and its sample lines, by what stands before their values. */
 interface MergedFamily {
+  readonly name: string
   readonly head: string
   readonly samples: Map<string, number>
 }
@@ -27,15 +29,21 @@ export class MergedExposition {
   readonly #families = new Map<string, MergedFamily>()
   #named: NamedSeries | undefined
 
-  /** `isOver`: of a process that has ended; what it held it holds no more, what it counted stays counted. */
-  add(text: string, isOver = false): void {
+  /**
+   * `isOver`: of a process that has ended; what it held it holds no more, what it counted stays counted. `onSeries` is told of each
+   * series of the text: the metric, and what stands before the value.
+   */
+  add(text: string, isOver = false, onSeries?: (metric: string, series: string) => void): void {
     this.#named = undefined
     let family: MergedFamily | undefined
     let help = ''
     for (const line of text.split('\n')) {
       if (line.startsWith('# HELP ')) help = line
       else if (line.startsWith('# TYPE ')) family = this.#family(help, line, isOver)
-      else if (family && line !== '') addSample(family, line)
+      else if (family && line !== '') {
+        const series = addSample(family, line)
+        onSeries?.(family.name, series)
+      }
     }
   }
 
@@ -49,6 +57,15 @@ export class MergedExposition {
         byValue.delete(value)
       }
     }
+  }
+
+  /** Whether it has that series; see {@link add} for what names one. */
+  has(metric: string, series: string): boolean {
+    return this.#families.get(metric)?.samples.has(series) ?? false
+  }
+
+  remove(metric: string, series: string): void {
+    this.#families.get(metric)?.samples.delete(series)
   }
 
   expose(): string {
@@ -82,7 +99,7 @@ export class MergedExposition {
     if (isOver && kind === 'gauge') return undefined
     let family = this.#families.get(name)
     if (!family) {
-      family = { head: `${help}\n${type}\n`, samples: new Map() }
+      family = { name, head: `${help}\n${type}\n`, samples: new Map() }
       this.#families.set(name, family)
     }
     return family
@@ -99,10 +116,11 @@ function unescaped(value: string): string {
   return value.replaceAll(/\\(.)/g, (_escape, letter: string) => (letter === 'n' ? '\n' : letter))
 }
 
-function addSample({ samples }: MergedFamily, line: string): void {
+function addSample({ samples }: MergedFamily, line: string): string {
   const end = line.lastIndexOf(' ')
   const series = line.slice(0, end)
   samples.set(series, (samples.get(series) ?? 0) + numberOf(line.slice(end + 1)))
+  return series
 }
 
 function exposeFamily({ head, samples }: MergedFamily): string {

@@ -6,6 +6,7 @@ import type {
   Gauge,
   Histogram,
   IsKnown,
+  MetricExpiries,
   MetricOptions,
   MetricOwners,
   MetricRegistry,
@@ -65,6 +66,13 @@ class Registry implements MetricRegistry {
   get owners(): MetricOwners {
     const declared = [...this.#families.values()].flatMap(({ options: { name, owners } }) =>
       owners ? [[name, owners] as const] : [],
+    )
+    return Object.fromEntries(declared)
+  }
+
+  get expiries(): MetricExpiries {
+    const declared = [...this.#families.values()].flatMap(({ options: { name, expireMs = 0 } }) =>
+      expireMs > 0 ? [[name, expireMs] as const] : [],
     )
     return Object.fromEntries(declared)
   }

@@ -26,6 +26,9 @@ export interface Family<Series> {
 /** Of each metric by its name, those labels that name something that can be removed, and what kind of thing. */
 export type MetricOwners = Readonly<Record<string, Readonly<Record<string, string>>>>
 
+/** Of each metric whose series expire, after how many ms without a change. */
+export type MetricExpiries = Readonly<Record<string, number>>
+
 /** Whether a thing that labels name is still there: `isKnown('routes', 'r1')`. */
 export type IsKnown = (owner: string, value: string) => boolean
 
@@ -53,6 +56,8 @@ export interface MetricRegistry {
   prune(isKnown: IsKnown): void
   /** Of those metrics that were declared with any. */
   readonly owners: MetricOwners
+  /** Of those metrics that were declared with `expireMs`. */
+  readonly expiries: MetricExpiries
   /** Prometheus text format 0.0.4. */
   expose(): string
   /** The same in pieces, between which requests get their turn: 10,000 histograms are 180,000 lines. */
