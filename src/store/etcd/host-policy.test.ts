@@ -7,6 +7,9 @@ const refused = () =>
   Promise.reject(new GRPCUnavailableError('14 UNAVAILABLE: No connection established. ECONNREFUSED'))
 const dropped = () => Promise.reject(new GRPCUnavailableError('14 UNAVAILABLE: Connection dropped'))
 
+const lookUp = async () => undefined
+const neverCalled = () => Promise.reject(new Error('called'))
+
 describe('retryOnOtherHosts', () => {
   it('tries once per host what certainly was not sent', async () => {
     let calls = 0
@@ -42,7 +45,7 @@ describe('retryOnOtherHosts', () => {
 describe('hostPolicy', () => {
   it('passes a host that failed over for a while, as long as another one is left', async () => {
     let nowMs = 0
-    const policyOf = hostPolicy(2, () => nowMs)
+    const policyOf = hostPolicy(2, { nowMs: () => nowMs, lookUp })
     const [a, b] = [policyOf('a'), policyOf('b')]
     await assert.rejects(a.execute(dropped))
     await assert.rejects(
@@ -57,7 +60,7 @@ describe('hostPolicy', () => {
   })
 
   it('takes no stream that opens for a sign of life', async () => {
-    const policyOf = hostPolicy(2, () => 0)
+    const policyOf = hostPolicy(2, { nowMs: () => 0, lookUp })
     const [a, b] = [policyOf('a'), policyOf('b')]
     await assert.rejects(a.execute(dropped))
     await assert.rejects(b.execute(dropped))
@@ -71,7 +74,7 @@ describe('hostPolicy', () => {
 
   it('passes over a host that lets a call wait, until it answers', async () => {
     let nowMs = 0
-    const policy = hostPolicy(2, () => nowMs)('a')
+    const policy = hostPolicy(2, { nowMs: () => nowMs, lookUp })('a')
     let answer = (_text: string): void => undefined
     const first = policy.execute(() => new Promise<string>((resolve) => (answer = resolve)))
     nowMs += 900
@@ -87,8 +90,66 @@ describe('hostPolicy', () => {
   })
 
   it('never passes over the only host', async () => {
-    const policy = hostPolicy(1)('a')
+    const policy = hostPolicy(1, { lookUp })('a')
     await assert.rejects(policy.execute(dropped))
     assert.equal(await policy.execute(async () => 'called'), 'called')
+  })
+
+  it('has a name looked up once at a time, and gives no call to gRPC meanwhile', async () => {
+    const answers: (() => void)[] = []
+    const asked: string[] = []
+    const slowLookUp = (name: string) => {
+      asked.push(name)
+      return new Promise<void>((resolve) => answers.push(resolve))
+    }
+    const policy = hostPolicy(1, { lookUp: slowLookUp })('http://etcd-1.test:2379')
+    let calls = 0
+    const call = async () => ++calls
+    const all = Promise.all(Array.from({ length: 100 }, () => policy.execute(call)))
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([asked, calls], [['etcd-1.test'], 0])
+    answers[0]!()
+    await all
+    await policy.execute(call)
+    assert.deepEqual([asked.length, calls], [1, 101])
+    await assert.rejects(policy.execute(dropped))
+    const next = policy.execute(call)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(asked.length, 2, 'a connection that is given up takes another look-up')
+    answers[1]!()
+    await next
+  })
+
+  it('refuses calls, and asks no second time, while the name server is silent', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    let asked = 0
+    const silent = () => {
+      asked++
+      return new Promise<void>(() => undefined)
+    }
+    const policy = hostPolicy(1, { lookUp: silent })('etcd-1.test:2379')
+    for (let i = 0; i < 5; i++) {
+      const refused = assert.rejects(
+        policy.execute(neverCalled),
+        /the name server does not answer for etcd-1\.test/,
+      )
+      await new Promise((resolve) => setImmediate(resolve))
+      t.mock.timers.tick(1000)
+      await refused
+    }
+    assert.equal(asked, 1)
+  })
+
+  it('leaves it to gRPC to say that there is no such name', async () => {
+    const lookUpInVain = () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }))
+    const policy = hostPolicy(1, { lookUp: lookUpInVain })('http://etcd-1.test:2379')
+    assert.equal(await policy.execute(async () => 'called'), 'called')
+  })
+
+  it('looks up no address', async () => {
+    for (const host of ['http://127.0.0.1:2379', 'https://[::1]:2379', '10.0.0.1:2379']) {
+      const policy = hostPolicy(1, { lookUp: neverCalled })(host)
+      assert.equal(await policy.execute(async () => 'called'), 'called')
+    }
   })
 })

@@ -1,5 +1,6 @@
 import type { IOptions } from 'etcd3'
 import { isRecoverableError } from 'etcd3'
+import { HostName, type LookUp } from './host-name.ts'
 
 type Policies = NonNullable<IOptions['faultHandling']>
 type GlobalPolicy = NonNullable<Policies['global']>
@@ -41,13 +42,20 @@ interface HostState {
   readonly waiting: Set<{ readonly sinceMs: number }>
 }
 
+export interface HostPolicyOptions {
+  /** Monotonic. */
+  readonly nowMs?: () => number
+  /** Looks up a host's name. */
+  readonly lookUp?: LookUp
+}
+
 /**
  * One policy per host: after a failure, or while a call waits for longer than usual, the others are preferred. With one host there is
  * nothing to prefer.
  */
 export function hostPolicy(
   hostCount: number,
-  nowMs: () => number = () => performance.now(),
+  { nowMs = () => performance.now(), lookUp }: HostPolicyOptions = {},
 ): (host: string) => HostPolicy {
   const states = new Map<string, HostState>()
   const isResting = ({ restUntilMs, waiting }: HostState): boolean => {
@@ -57,6 +65,7 @@ export function hostPolicy(
   return (host) => {
     const state: HostState = { restUntilMs: 0, waiting: new Set() }
     states.set(host, state)
+    const name = new HostName(host, { patienceMs: PATIENCE_MS, ...(lookUp && { lookUp }) })
     return policy(async (call) => {
       const resting = [...states.values()].filter(isResting).length
       if (resting < hostCount && isResting(state)) {
@@ -65,11 +74,16 @@ export function hostPolicy(
       const turn = { sinceMs: nowMs() }
       state.waiting.add(turn)
       try {
+        await name.ready()
         const result = await call()
         if (!isStream(result)) state.restUntilMs = 0
         return result
       } catch (error) {
-        if (error instanceof Error && isRecoverableError(error)) state.restUntilMs = nowMs() + REST_MS
+        if (error instanceof Error && isRecoverableError(error)) {
+          state.restUntilMs = nowMs() + REST_MS
+          // etcd3 gives its connections up.
+          name.forget()
+        }
         throw error
       } finally {
         state.waiting.delete(turn)
