@@ -67,6 +67,39 @@ describe('tcp-logger', () => {
     assert.match(mounted.metrics.expose(), gauge(0))
   })
 
+  it('shows nothing of a route that is gone, and counts on under the next one', async (t) => {
+    const sink = await streamSink(t)
+    const mounted = mount(sink.port)
+    const { metrics } = mounted
+    const route = (id: string) => ({
+      id,
+      uri: '/*',
+      name: undefined,
+      serviceId: undefined,
+      serviceName: undefined,
+      host: undefined,
+    })
+    const shown = () =>
+      [...metrics.expose().matchAll(/^apisix_batch_process_entries\{.*route_id="(\w+)".*\} (\d+)$/gm)].map(
+        ([, id, count]) => `${id} ${count}`,
+      )
+    await mounted.request({ route: route('r1') })
+    await mounted.request({ route: route('r2') })
+    assert.deepEqual(shown(), ['r1 2'])
+    metrics.prune((owner, value) => owner !== 'routes' || value !== 'other')
+    await mounted.request({ route: route('r2') })
+    assert.deepEqual(shown(), ['r1 3'])
+    const isKnown = (owner: string, value: string) => owner !== 'routes' || value !== 'r1'
+    metrics.prune(isKnown)
+    assert.deepEqual(shown(), [])
+    await mounted.request({ route: route('r2') })
+    metrics.prune(isKnown)
+    assert.deepEqual(shown(), ['r2 4'])
+    await mounted.request({ route: route('r3') })
+    metrics.prune(isKnown)
+    assert.deepEqual(shown(), ['r2 5'])
+  })
+
   it('shows them under the prefix of the settings', async (t) => {
     const sink = await streamSink(t)
     const config = { host: '127.0.0.1', port: sink.port, ...FORMAT }

@@ -1,4 +1,4 @@
-import type { Gauge, InstanceHost, PluginInstance, RequestContext } from '../../../src/plugin/api.ts'
+import type { Family, Gauge, InstanceHost, PluginInstance, RequestContext } from '../../../src/plugin/api.ts'
 import { type Batch, type BatchParts, createBatch } from '../batch/batch.ts'
 import { type BatchConfig, batchMetadata, batchOptions } from '../batch/schema.ts'
 import { weigh } from './encode.ts'
@@ -55,11 +55,18 @@ export function compileLogger<Entry = LogEntry>(parts: LoggerParts<Entry>): Plug
   }
 }
 
-/** The gauge of contract §8.3, labelled with what the first request of the configuration was; configurations with equal labels add up. */
+/**
+ * The gauge of contract §8.3, labelled with what the first request of the configuration was; configurations with equal labels add up.
+ * When the route that it names is gone, and the configuration is not (a global rule's), the next request names it.
+ */
 class ObservedBatch {
   readonly #name: string
   readonly #host: Pick<InstanceHost, 'metrics' | 'metricPrefix'>
+  #family: Family<Gauge> | undefined
+  #labels: readonly string[] = []
   #gauge: Gauge | undefined
+  /** Of the family, when the gauge was known to be shown. */
+  #epoch = 0
   #shown = 0
 
   constructor(name: string, host: Pick<InstanceHost, 'metrics' | 'metricPrefix'>) {
@@ -68,18 +75,29 @@ class ObservedBatch {
   }
 
   begin(context: RequestContext): void {
-    const { metrics, metricPrefix } = this.#host
-    this.#gauge ??= metrics
-      .gauge({
-        name: `${metricPrefix}batch_process_entries`,
-        help: 'batch process remaining entries',
-        labels: ['name', 'route_id', 'server_addr'],
-      })
-      .labels(this.#name, context.route?.id ?? '', String(context.var('server_addr') ?? ''))
+    const family = this.#declared()
+    if (this.#gauge && family.epoch === this.#epoch) return
+    if (!this.#gauge || family.labels(...this.#labels) !== this.#gauge) {
+      this.#labels = [this.#name, context.route?.id ?? '', String(context.var('server_addr') ?? '')]
+      this.#gauge = family.labels(...this.#labels)
+      this.#shown = 0
+    }
+    this.#epoch = family.epoch
   }
 
   set(pending: number): void {
     this.#gauge?.inc(pending - this.#shown)
     this.#shown = pending
+  }
+
+  #declared(): Family<Gauge> {
+    const { metrics, metricPrefix } = this.#host
+    this.#family ??= metrics.gauge({
+      name: `${metricPrefix}batch_process_entries`,
+      help: 'batch process remaining entries',
+      labels: ['name', 'route_id', 'server_addr'],
+      owners: { route_id: 'routes' },
+    })
+    return this.#family
   }
 }
