@@ -14,6 +14,8 @@ interface Sink {
 interface Stage extends Sink {
   readonly batch: Batch<number>
   readonly clock: FakeClock
+  /** Read by the batch as it goes. */
+  readonly settings: { -readonly [K in keyof BatchOptions]: BatchOptions[K] }
   readonly warnings: Readonly<Record<string, unknown>>[]
   readonly pendings: number[]
   release(): Promise<void>
@@ -31,6 +33,7 @@ const DEFAULTS: BatchOptions = {
 
 function stage(options: Partial<BatchOptions> = {}): Stage {
   const clock = fakeClock()
+  const settings = { ...DEFAULTS, ...options }
   const metrics = createMetricRegistry()
   const batches: number[][] = []
   const outcomes: Sink['outcomes'] = []
@@ -40,7 +43,7 @@ function stage(options: Partial<BatchOptions> = {}): Stage {
   const logger = { warn: (fields: Record<string, unknown>) => void warnings.push(fields) }
   const batch = createBatch<number>({
     name: 'test-logger',
-    options: { ...DEFAULTS, ...options },
+    options: settings,
     clock,
     host: { logger: logger as never, metrics, own: (release) => void releases.push(release) },
     send: (entries) => {
@@ -50,7 +53,7 @@ function stage(options: Partial<BatchOptions> = {}): Stage {
     observePending: (pending) => void pendings.push(pending),
   })
   return {
-    ...{ batch, clock, batches, outcomes, warnings, pendings },
+    ...{ batch, clock, settings, batches, outcomes, warnings, pendings },
     release: async () => {
       for (const release of releases) await release()
     },
@@ -139,6 +142,28 @@ describe('a batch sends', () => {
     pushAll(one, 2)
     finish()
     await one.clock.advance(1000)
+    assert.deepEqual(one.batches, [[1], [2]])
+  })
+
+  it('what is left of what came while it was sending, no later than the longest time after it came', async () => {
+    const one = stage({ durationMs: 1000 })
+    let finish: () => void = () => {}
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
+    pushAll(one, 1, 2, 3, 4, 5, 6, 7)
+    await one.clock.advance(800)
+    finish()
+    await one.clock.advance(200)
+    assert.deepEqual(one.batches, [[1, 2, 3], [4, 5, 6], [7]])
+  })
+
+  it('what would have been a batch of its own, had the settings not changed meanwhile', async () => {
+    const one = stage({ maxEntries: 1 })
+    let finish: () => void = () => {}
+    one.outcomes.push(() => held((resolve) => (finish = resolve)))
+    pushAll(one, 1, 2)
+    one.settings.maxEntries = 10
+    finish()
+    await one.clock.advance(5000)
     assert.deepEqual(one.batches, [[1], [2]])
   })
 
@@ -254,6 +279,7 @@ describe('a send that fails', () => {
     assert.equal(one.batches.length, 1)
     assert.equal(one.metric('sent_entries_total{name="test-logger"}'), 1)
     assert.equal(one.metric('dropped_entries_total{name="test-logger",reason="unsendable"}'), 2)
+    assert.equal(one.metric('failed_sends_total{name="test-logger"}'), 0)
     assert.match(String(one.warnings[0]?.['err']), /too long/)
   })
 

@@ -139,7 +139,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
 
   refuses(): boolean {
     if (this.#closing) return !this.#refuse('stopped')
-    return this.pending > 0 && this.pending >= this.#options.maxPending() && !this.#refuse('full')
+    return this.pending >= this.#options.maxPending() && !this.#refuse('full')
   }
 
   close(): Promise<void> {
@@ -202,7 +202,7 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     this.#isSending = true
     while (this.#due > 0 || this.#waiting.length >= this.#options.maxEntries) await this.#sendOne()
     this.#isSending = false
-    if (this.#waiting.length > 0 && !this.#closing) this.#watch(this.#options.inactiveMs)
+    if (this.#waiting.length > 0) this.#watch(this.#options.inactiveMs)
   }
 
   async #sendOne(): Promise<void> {
@@ -211,7 +211,6 @@ class BoundedBatch<Entry> implements Batch<Entry> {
     const bytes = this.#sizes.splice(0, count).reduce((sum, size) => sum + size, 0)
     this.#beingSent = count
     this.#due = Math.max(0, this.#due - count)
-    this.#firstAtMs = this.#clock.nowMs()
     await this.#deliver(entries)
     this.#beingSent = 0
     this.#bytes -= bytes
