@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -171,5 +181,58 @@ describe('the generations of the last good configuration', () => {
     const lines = Array.from({ length: 3000 }, (_, i) => `${i} ${'é'.repeat(i % 700)}`)
     await generations(directory).save({ revision: 1, savedAtMs: 1 }, lines)
     assert.deepEqual((await generations(directory).load()).saved?.lines, lines)
+  })
+
+  it('are whole when two processes save into the same folder, whatever numbers these have', async (t) => {
+    const directory = folder(t)
+    await saveTwo(directory)
+    const lines = Array.from({ length: 20_000 }, (_, i) => `${i} ${'x'.repeat(100)}`)
+    for (let revision = 10; revision < 20; revision += 2) {
+      // Processes in containers all have the number 1; these two have the same one, too.
+      await Promise.all([
+        generations(directory).save({ revision, savedAtMs: 1 }, lines),
+        generations(directory).save({ revision: revision + 1, savedAtMs: 1 }, lines),
+      ])
+      const { saved, unusable } = await generations(directory).load()
+      assert.deepEqual([saved?.lines.length, unusable], [lines.length, []])
+    }
+    assert.deepEqual(readdirSync(directory).sort(), ['current', 'previous'])
+  })
+
+  it('are rid of what a save left that was killed, and not of one that is being made', async (t) => {
+    const directory = folder(t)
+    await saveTwo(directory)
+    for (const name of ['draft.77', 'draft.78.abc', 'draft.79.def']) writeFileSync(join(directory, name), 'x')
+    const before = new Date(Date.now() - 3_600_000)
+    for (const name of ['draft.77', 'draft.78.abc']) utimesSync(join(directory, name), before, before)
+    const { saved } = await generations(directory).load()
+    assert.equal(saved?.head.revision, 2)
+    assert.deepEqual(readdirSync(directory).sort(), ['current', 'draft.79.def', 'previous'])
+  })
+
+  it('are not saved through a link that somebody put there', async (t) => {
+    const directory = folder(t)
+    const elsewhere = join(folder(t), 'elsewhere')
+    writeFileSync(elsewhere, 'of somebody')
+    for (const name of ['current', 'previous', `draft.${process.pid}`])
+      symlinkSync(elsewhere, join(directory, name))
+    await saveTwo(directory)
+    assert.equal(readFileSync(elsewhere, 'utf8'), 'of somebody')
+    assert.equal((await generations(directory).load()).saved?.head.revision, 2)
+  })
+
+  it('are damaged when the last line does not end', async (t) => {
+    const directory = folder(t)
+    const head = Buffer.from(
+      'gatewright last good configuration\n' +
+        `${JSON.stringify({ format: 1, keyId: byteSeal(KEY).keyId, store: 'etcd', prefix: '/apisix', revision: 1, savedAtMs: 1 })}\n`,
+    )
+    const sealing = byteSeal(KEY).begin(head)
+    writeFileSync(
+      join(directory, 'current'),
+      Buffer.concat([head, sealing.add(Buffer.from('one\ntwo')), sealing.end()]),
+    )
+    const { saved, unusable } = await generations(directory).load()
+    assert.deepEqual([saved, unusable.map(({ why }) => why)], [undefined, ['damaged']])
   })
 })

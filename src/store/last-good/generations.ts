@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { TimeSlices } from '../../lib/time-slices.ts'
+import { draftName, removeAbandonedDrafts } from './drafts.ts'
 import type { Seal } from './seal.ts'
 
 /** Raised when a file of this version could not be read by the one before. */
@@ -55,10 +56,11 @@ export interface GenerationsOptions {
 
 /**
  * The two newest states that were saved, each a sealed file. A save is seen whole or not at all: whatever ends it leaves the files of
- * before. One save at a time is the caller's to see to.
+ * before. One save at a time of each instance is the caller's to see to; other processes may save into the same folder.
  */
 export class Generations {
   readonly #options: GenerationsOptions
+  readonly #draftName = draftName()
   /** Whether the newest file may take the older one's place: one that cannot be used must not. */
   #isNewestGood = false
 
@@ -68,6 +70,7 @@ export class Generations {
 
   /** The newest that can be used, and those before it that cannot. Never rejects. */
   async load(): Promise<{ readonly saved?: SavedLines; readonly unusable: readonly Unusable[] }> {
+    await removeAbandonedDrafts(this.#options.directory)
     const unusable: Unusable[] = []
     for (const generation of GENERATIONS) {
       const path = this.#pathOf(generation)
@@ -89,7 +92,7 @@ export class Generations {
   /** Takes the newest place; what was there becomes the older generation. Rejects when it cannot be written; then nothing has changed. */
   async save(facts: Omit<Head, 'store' | 'prefix'>, lines: Iterable<string>): Promise<void> {
     const { directory, seal, store, prefix } = this.#options
-    const draft = join(directory, `draft.${process.pid}`)
+    const draft = join(directory, this.#draftName)
     const head = headBytes({ format: FORMAT, keyId: seal.keyId, store, prefix, ...facts })
     await mkdir(directory, { recursive: true, mode: 0o700 })
     try {
@@ -184,6 +187,7 @@ function linesOf(content: Buffer): string[] {
   const lines: string[] = []
   for (let start = 0; start < content.length; ) {
     const end = content.indexOf(10, start)
+    if (end === -1) throw damaged('its last line does not end')
     lines.push(content.toString('utf8', start, end))
     start = end + 1
   }
@@ -206,7 +210,9 @@ function* sealedParts(head: Buffer, lines: Iterable<string>, seal: Seal): Genera
 
 async function writeSynced(path: string, parts: Iterable<Uint8Array>): Promise<void> {
   const slices = new TimeSlices()
-  const file = await open(path, 'w', 0o600)
+  // One that could not be removed when it failed.
+  await rm(path, { force: true })
+  const file = await open(path, 'wx', 0o600)
   try {
     for (const part of parts) {
       await file.writeFile(part)
