@@ -9,7 +9,7 @@ import type { ConfigStore } from '../store/config-store.ts'
 import type { ConfigsStore } from '../store/configs-store.ts'
 import { type Following, type FollowOptions, followStore } from '../store/follow.ts'
 import { Generations, type Head, type SavedLines } from '../store/last-good/generations.ts'
-import { type Held, LastGoodKeeper, type SavedListing } from '../store/last-good/keeper.ts'
+import { ageSeconds, type Held, LastGoodKeeper, type SavedListing } from '../store/last-good/keeper.ts'
 import { linesOfConfigs, linesOfItems, readConfigs, readItems } from '../store/last-good/saved-text.ts'
 import { Saver } from '../store/last-good/saver.ts'
 import { type LastGoodMetrics, registerLastGoodMetrics } from './last-good-metrics.ts'
@@ -46,6 +46,8 @@ export interface SavedValue {
 export class LastGood {
   readonly #parts: LastGoodParts
   readonly #metrics: LastGoodMetrics
+  /** Absent: nothing is to be saved. */
+  #storeName: string | undefined
   #generations: Generations | undefined
   #saver: Saver | undefined
   #saved: SavedListing | undefined
@@ -61,11 +63,17 @@ export class LastGood {
   async open(store: ConfigStore): Promise<void> {
     if (!this.#parts.settings.gatewright.last_good.enabled) return
     if (store.name !== 'etcd' && store.name !== 'configs') return
+    this.#storeName = store.name
+    await this.#takeSaved(store, await this.#load(store.name))
+  }
+
+  async #load(storeName: string): Promise<SavedLines | undefined> {
     try {
-      this.#generations = this.#openGenerations(store.name)
+      this.#generations = this.#openGenerations(storeName)
     } catch (error) {
+      // Each save tries it again.
       this.#fail(error)
-      return
+      return undefined
     }
     const { saved, unusable } = await this.#generations.load()
     for (const { why, ...facts } of unusable) {
@@ -75,7 +83,7 @@ export class LastGood {
         'a saved configuration cannot be used; an older one, or the store, has to do',
       )
     }
-    await this.#takeSaved(store, saved)
+    return saved
   }
 
   /** Follows the store; those who listen hear what was saved when it does not answer in time. */
@@ -195,10 +203,13 @@ export class LastGood {
   }
 
   #saverOf(save: (generations: Generations) => Promise<void>): Saver | undefined {
-    const generations = this.#generations
-    if (!generations) return undefined
+    const storeName = this.#storeName
+    if (storeName === undefined) return undefined
     return new Saver({
-      save: () => save(generations),
+      save: async () => {
+        this.#generations ??= this.#openGenerations(storeName)
+        await save(this.#generations)
+      },
       clock: SYSTEM_CLOCK,
       minIntervalMs: this.#parts.settings.gatewright.last_good.min_interval_ms,
       onSaved: () => {
@@ -219,6 +230,6 @@ export class LastGood {
   }
 }
 
-function factsOf({ revision, savedAtMs }: Head): Record<string, unknown> {
-  return { revision, ageSeconds: Math.round((Date.now() - savedAtMs) / 1000) }
+function factsOf(head: Head): Record<string, unknown> {
+  return { revision: head.revision, ageSeconds: ageSeconds(head, Date.now()) }
 }

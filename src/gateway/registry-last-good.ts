@@ -6,6 +6,7 @@ import { byteSeal } from '../secret/gcm.ts'
 import { loadOwnKey } from '../secret/own-key.ts'
 import type { Settings } from '../settings/settings.ts'
 import { Generations, type SavedLines } from '../store/last-good/generations.ts'
+import { ageSeconds } from '../store/last-good/keeper.ts'
 import { linesOfItems, readItems } from '../store/last-good/saved-text.ts'
 import { Saver } from '../store/last-good/saver.ts'
 
@@ -21,6 +22,7 @@ export interface RegistryLastGoodParts {
  */
 export class RegistryLastGood {
   readonly #parts: RegistryLastGoodParts
+  #generations: Generations | undefined
   #saver: Saver | undefined
   #cancel = () => {}
   #hasWarned = false
@@ -35,29 +37,23 @@ export class RegistryLastGood {
     const { enabled, min_interval_ms } = settings.gatewright.last_good
     if (!enabled || settings.store.type !== 'etcd') return
     try {
-      const generations = new Generations({
-        directory: join(settings.gatewright.data_dir, 'last-good-registry'),
-        seal: byteSeal(loadOwnKey(settings.gatewright.data_dir, true)!),
-        store: 'etcd',
-        prefix: settings.store.prefix,
-      })
-      await this.#takeSaved((await generations.load()).saved)
-      this.#saver = new Saver({
-        save: () => {
-          const { items, revision } = tap.listing
-          return generations.save({ revision, savedAtMs: Date.now() }, linesOfItems(items))
-        },
-        clock: SYSTEM_CLOCK,
-        minIntervalMs: min_interval_ms,
-        onSaved: () => {
-          this.#hasWarned = false
-        },
-        onFailure: (error) => this.#warn(error),
-      })
-      tap.onChange = () => this.#saver?.note()
+      await this.#takeSaved(await this.#load())
     } catch (error) {
       this.#warn(error)
     }
+    this.#saver = new Saver({
+      save: async () => {
+        const { items, revision } = tap.listing
+        await this.#opened().save({ revision, savedAtMs: Date.now() }, linesOfItems(items))
+      },
+      clock: SYSTEM_CLOCK,
+      minIntervalMs: min_interval_ms,
+      onSaved: () => {
+        this.#hasWarned = false
+      },
+      onFailure: (error) => this.#warn(error),
+    })
+    tap.onChange = () => this.#saver?.note()
   }
 
   /** Saves what is not saved yet. */
@@ -66,14 +62,36 @@ export class RegistryLastGood {
     await this.#saver?.close()
   }
 
+  /** Throws when there can be no key; each save tries it again. */
+  #opened(): Generations {
+    const { gatewright, store } = this.#parts.settings
+    this.#generations ??= new Generations({
+      directory: join(gatewright.data_dir, 'last-good-registry'),
+      seal: byteSeal(loadOwnKey(gatewright.data_dir, true)!),
+      store: 'etcd',
+      prefix: store.prefix,
+    })
+    return this.#generations
+  }
+
+  async #load(): Promise<SavedLines | undefined> {
+    const { saved, unusable } = await this.#opened().load()
+    for (const { why: _why, ...facts } of unusable) {
+      this.#parts.logger.error(
+        facts,
+        'what was registered last cannot be used; an older state, or the store, has to do',
+      )
+    }
+    return saved
+  }
+
   async #takeSaved(saved: SavedLines | undefined): Promise<void> {
     if (!saved) return
     const { settings, tap, logger } = this.#parts
     const listing = await readItems(saved.head, saved.lines)
     this.#cancel = BACKGROUND_CLOCK.schedule(settings.gatewright.last_good.start_wait_ms, () => {
       if (!tap.serveSaved(listing)) return
-      const { revision, savedAtMs } = saved.head
-      const facts = { revision, ageSeconds: Math.round((Date.now() - savedAtMs) / 1000) }
+      const facts = { revision: saved.head.revision, ageSeconds: ageSeconds(saved.head, Date.now()) }
       logger.warn(facts, 'the store does not answer; what was registered last serves from disk')
     })
   }

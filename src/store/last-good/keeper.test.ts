@@ -26,6 +26,9 @@ function listing(revision: number, ...ids: number[]): Listing {
 }
 
 function start(saved?: SavedListing, holdAbove = 0.5) {
+  const logger = createLogger('silent')
+  const warned: object[] = []
+  logger.warn = (facts: object) => void warned.push(facts)
   const told: (string | readonly string[])[] = []
   const origins: EventOrigin[] = []
   let served = 0
@@ -33,7 +36,7 @@ function start(saved?: SavedListing, holdAbove = 0.5) {
     prefix: '/apisix/',
     saved,
     holdAbove,
-    logger: createLogger('silent'),
+    logger,
     wallNowMs: () => 5000,
     onServed: () => served++,
     listener: {
@@ -44,7 +47,7 @@ function start(saved?: SavedListing, holdAbove = 0.5) {
       },
     },
   })
-  return { keeper, told, origins, saves: () => served }
+  return { keeper, told, origins, warned, saves: () => served }
 }
 
 const SAVED: SavedListing = { listing: listing(9, 1, 2, 3, 4), savedAtMs: 1000, generation: 'current' }
@@ -61,6 +64,19 @@ describe('LastGoodKeeper', () => {
       ['/apisix/routes/2', '/apisix/routes/3'],
     )
     assert.deepEqual([keeper.serving.revision, keeper.serving.source, saves()], [5, 'one', 2])
+  })
+
+  it('says how old what serves from disk is, never less than nothing when the clock went back', () => {
+    for (const [savedAtMs, ageSeconds] of [
+      [1000, 4],
+      [3_600_000, 0],
+    ] as const) {
+      const { keeper, warned } = start({ ...SAVED, savedAtMs })
+      keeper.onStatus(FAILED)
+      assert.deepEqual(warned, [
+        { reason: 'refused', revision: 9, ageSeconds, generation: 'current', items: 4 },
+      ])
+    }
   })
 
   it('serves from disk when the store fails, and hands over to the store by differences', () => {

@@ -12,6 +12,11 @@ export interface SavedListing {
   readonly generation: Generation
 }
 
+/** Since when what was saved is there, as whole seconds; 0 when the clock went back meanwhile. */
+export function ageSeconds({ savedAtMs }: Pick<SavedListing, 'savedAtMs'>, wallNowMs: number): number {
+  return Math.max(0, Math.round((wallNowMs - savedAtMs) / 1000))
+}
+
 /** A state of the store that is not followed until somebody says so. */
 export interface Held {
   /** Revision of the store that is not followed. */
@@ -109,7 +114,7 @@ export class LastGoodKeeper implements FollowListener {
     const facts = {
       reason,
       revision: saved.listing.revision,
-      ageSeconds: Math.round((wallNowMs() - saved.savedAtMs) / 1000),
+      ageSeconds: ageSeconds(saved, wallNowMs()),
       generation: saved.generation,
       items: saved.listing.items.length,
     }

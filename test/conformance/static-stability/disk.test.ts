@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import type { TestGateway } from '../../../src/testing/start-gateway.ts'
@@ -236,5 +236,21 @@ describe('C4: what was saved cannot be used', () => {
     await done(5)
     await gateway.stop()
     assert.ok(readdirSync(folder).includes('current'), 'saved at the stop')
+  })
+
+  it('saves when it can, after a start at which there could be no key for it', async (t) => {
+    const etcd = await startEtcd(t)
+    const dataDir = dataFolder(t)
+    const node = await startNode(t)
+    // As on a full disk: the key is not there, and cannot be made.
+    const key = join(dataDir, 'encryption.key')
+    symlinkSync(join(dataDir, 'nowhere', 'x'), key)
+    await fill(etcd, 1, () => routeText(0, 1, node))
+    const gateway = await startOnEtcd(t, { endpoints: [etcd.endpoint], dataDir })
+    assert.equal(await versionOf(gateway, 0), '1')
+    await eventually('the reason in the log', () => saidOnce(gateway, 'cannot be saved') === 1, 20_000)
+    rmSync(key)
+    await gateway.stop()
+    assert.deepEqual(readdirSync(join(dataDir, 'last-good')), ['current'])
   })
 })
