@@ -60,7 +60,6 @@ const REQUEST_TIMEOUT_MS = 30_000
 /** The admin API on its own listener. */
 export class AdminListener {
   readonly #app: FastifyInstance
-  readonly #audit: AuditLog | undefined
 
   constructor(
     { settings, plugins, logger, registry }: Environment,
@@ -68,7 +67,7 @@ export class AdminListener {
   ) {
     const { admin } = settings.deployment
     const own = logger.child({ listener: 'admin' })
-    this.#audit = createAuditLog(settings.gatewright.log.audit_log, own)
+    const audit = createAuditLog(settings.gatewright.log.audit_log, own)
     this.#app = Fastify({
       logger: false,
       https: adminTls(admin),
@@ -95,7 +94,7 @@ export class AdminListener {
         registry: registryApiDeps(registry, settings),
         consumers,
         hasStreams: settings.apisix.proxy_mode !== 'http',
-        audit: this.#audit,
+        audit,
         reloadPlugins,
         ...(checkElsewhere && { checkElsewhere }),
       }),
@@ -113,7 +112,6 @@ export class AdminListener {
 
   async close(): Promise<void> {
     await this.#app.close()
-    this.#audit?.close()
   }
 }
 

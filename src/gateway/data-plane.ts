@@ -56,8 +56,7 @@ export class DataPlane {
     const tally = this.#tally
     this.#countPending()
     countTunnels(metrics, this.#tunnels)
-    const { log, workers } = settings.gatewright
-    this.#accessLog = createAccessLog(log.access_log, logger, workers > 1)
+    this.#accessLog = accessLogOf(environment)
     const door = frontDoor(settings)
     const onRefused = refusalObserver(environment, this.#accessLog)
     const gate = connectionGate(environment, door)
@@ -208,6 +207,19 @@ export class DataPlane {
 
 /** What the drain calls plugins that were left behind, with their names. */
 const PLUGIN = 'plugin'
+
+function accessLogOf({ settings, logger, metrics }: Environment): AccessLog | undefined {
+  const { log, workers } = settings.gatewright
+  const dropped = metrics.counter({
+    name: 'gatewright_access_log_dropped_lines_total',
+    help: 'Lines of the access log that were lost because it could not be written',
+    labels: [],
+  })
+  return createAccessLog(log.access_log, logger, {
+    isShared: workers > 1,
+    onDropped: (lines) => dropped.labels().inc(lines),
+  })
+}
 
 function countTunnels(metrics: MetricRegistry, tunnels: OpenTunnels): void {
   const help = 'WebSocket and other tunnels that are open'

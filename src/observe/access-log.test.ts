@@ -28,7 +28,7 @@ describe('the access log', () => {
       const folder = mkdtempSync(join(tmpdir(), 'gatewright-access-log-'))
       t.after(() => rmSync(folder, { recursive: true, force: true }))
       const path = join(folder, 'access.log')
-      const open = () => createAccessLog(path, createLogger('silent'), isShared)!
+      const open = () => createAccessLog(path, createLogger('silent'), { isShared })!
       const logs = isShared ? [open(), open()] : [open()]
       for (let i = 0; i < 1000; i++) logs[i % logs.length]!.write({ ...REQUEST, rawTarget: `/${i}` })
       await Promise.all(logs.map((log) => log.close()))

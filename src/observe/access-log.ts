@@ -1,5 +1,5 @@
-import { pino } from 'pino'
 import { showPlace } from '../lib/socket-path.ts'
+import { LineWriter } from './line-writer.ts'
 import type { Logger } from './logger.ts'
 
 /** What a line of the access log says of a request; a request context is one. */
@@ -29,36 +29,39 @@ export interface AccessLog {
   close(): Promise<void>
 }
 
-const BUFFER_BYTES = 8192
-const FLUSH_MS = 1000
+/** What is written at once, in characters: lines are ASCII. */
+const CHUNK = 8192
 
 /** What a pipe takes from one process before it takes anything from another. */
-const PIPE_BYTES = 4096
+const PIPE_CHUNK = 4096
 
-/** Opens the access log: `stdout`, `off`, or the path of a file. `isShared`: other processes write there, too. */
-export function createAccessLog(target: string, logger: Logger, isShared = false): AccessLog | undefined {
+export interface AccessLogOptions {
+  /** Other processes write there, too. */
+  readonly isShared?: boolean
+  /** Called with the number of lines that are lost. */
+  onDropped?(lines: number): void
+}
+
+/**
+ * Opens the access log: `stdout`, `off`, or the path of a file, which may be moved away or removed at any time. What cannot be
+ * written waits, up to 8 MiB, and is tried again every second; the process goes on whatever happens to the file.
+ */
+export function createAccessLog(
+  target: string,
+  logger: Logger,
+  { isShared = false, onDropped = () => {} }: AccessLogOptions = {},
+): AccessLog | undefined {
   if (target === 'off') return undefined
-  const destination = pino.destination({
-    dest: target === 'stdout' ? 1 : target,
-    sync: false,
-    // Must be below what is written at once.
-    minLength: isShared ? PIPE_BYTES - 1 : BUFFER_BYTES,
-    // Lines of several processes must not end up within each other.
-    ...(isShared && { maxWrite: PIPE_BYTES }),
-    mkdir: target !== 'stdout',
+  const lines = new LineWriter(target, {
+    maxChunk: isShared ? PIPE_CHUNK : CHUNK,
+    onFailure: (error) =>
+      logger.error({ target, err: error }, 'the access log cannot be written; tried again every second'),
+    onRecovery: () => logger.info({ target }, 'the access log is written again'),
+    onDropped,
   })
-  // Lost lines must not end the process (a full disk, a closed pipe); they are told once per failure.
-  destination.on('error', (error) => logger.error({ err: error }, 'the access log cannot be written'))
-  const flusher = setInterval(() => destination.flush(), FLUSH_MS).unref()
   return {
-    write: (request) => void destination.write(`${accessLine(request, new Date())}\n`),
-    close: async () => {
-      clearInterval(flusher)
-      const flush = () => new Promise<void>((resolve) => destination.flush(() => resolve()))
-      // One ends with the write that is under way, and leaves what came meanwhile to the next.
-      await flush()
-      await flush()
-    },
+    write: (request) => lines.write(`${accessLine(request, new Date())}\n`),
+    close: () => lines.close(),
   }
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
@@ -41,10 +41,33 @@ describe('the audit log', () => {
       log.write({ event })
       const last = readFileSync(path, 'utf8').trimEnd().split('\n').at(-1)!
       assert.equal(JSON.parse(last).event, event)
-      log.close()
     }
     assert.equal(readFileSync(path, 'utf8').trimEnd().split('\n').length, 2)
     assert.equal(statSync(path).mode & 0o777, 0o600)
+  })
+
+  it('begins a new file when that was moved away', (t) => {
+    const path = fileFor(t)
+    const log = createAuditLog(path, createLogger('silent'))!
+    log.write({ event: 'one' })
+    renameSync(path, `${path}.1`)
+    log.write({ event: 'two' })
+    assert.deepEqual(
+      [`${path}.1`, path].map((file) => JSON.parse(readFileSync(file, 'utf8')).event),
+      ['one', 'two'],
+    )
+  })
+
+  it('goes among the other lines while its file cannot be written', (t) => {
+    const path = fileFor(t)
+    const lines: string[] = []
+    const log = createAuditLog(path, loggerInto(lines, 'error'))!
+    rmSync(path)
+    mkdirSync(path)
+    log.write({ event: 'write', actor: 'ops' })
+    const [problem, kept] = lines.map((line) => JSON.parse(line))
+    assert.equal(problem.err.code, 'EISDIR')
+    assert.deepEqual([kept.audit, kept.event, kept.actor], [true, 'write', 'ops'])
   })
 
   it('throws when its file cannot be opened', () => {
