@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const PREFIX = 'draft.'
 /** One that is being written changes all the time. Either way: the clock may have jumped meanwhile. */
-const ABANDONED_AFTER_MS = 600_000
+const ABANDONED_AFTER_MS = 60_000
 
 /** A name that no other process has, in another container neither. */
 export function draftName(): string {
