@@ -2,7 +2,7 @@ import type { Logger } from '../observe/logger.ts'
 import type { Counter, MetricRegistry } from '../observe/metrics.ts'
 import type { LookUp, Outcome } from './look-up.ts'
 
-/** Counts calls to secret managers; says in the log when one begins to fail and when it is well again, not each time. */
+/** Counts calls to secret managers; says in the log when one begins to fail and when it is well again, not each time, and what has no value without a call. */
 export class FetchReport {
   readonly #logger: Logger
   readonly #good: Counter
@@ -17,6 +17,11 @@ export class FetchReport {
     this.#logger = logger
     this.#good = family.labels('ok')
     this.#failed = family.labels('failed')
+  }
+
+  /** Of a reference that no manager is asked for: a variable that is not set, or a reference that cannot be read. */
+  unanswered(reference: string, reason: string): void {
+    this.#logger.warn({ reference, reason }, 'a secret has no value; what refers to it is not usable')
   }
 
   /** Called before `lookUp` learns of the outcome. */

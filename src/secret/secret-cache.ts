@@ -119,7 +119,7 @@ export class SecretCache implements SecretSource {
     for (const text of references) {
       const asked = this.#start(text)
       if (asked) this.#references.retain(asked)
-      else this.#plain.set(text, (this.#plain.get(text) ?? 0) + 1)
+      else this.#retainPlain(text)
     }
   }
 
@@ -163,6 +163,15 @@ export class SecretCache implements SecretSource {
     const parsed = parseReference(text) ?? NO_REFERENCE
     if (!parsed.ok) return parsed
     return parsed.reference.kind === 'env' ? readEnv(this.#options.env, parsed.reference) : parsed.reference
+  }
+
+  /** No call is made for it, so that no outcome of a call would tell why it has no value. */
+  #retainPlain(text: string): void {
+    const uses = this.#plain.get(text) ?? 0
+    this.#plain.set(text, uses + 1)
+    if (uses > 0) return
+    const answer = this.read(text)
+    if (!answer.ok) this.#report.unanswered(text, answer.reason)
   }
 
   /** Undefined for a reference that no manager is asked for. */
