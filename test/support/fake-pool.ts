@@ -14,6 +14,7 @@ export class FakeProcess {
   #end: (how: string) => void = () => undefined
   #channel: ChannelEnd
   isGone = false
+  cpuTicks = 0
 
   constructor(pid: number, answers: Readonly<Record<string, Handler>>) {
     const [near, far] = channelPair()
@@ -42,6 +43,7 @@ export class FakeProcess {
         this.#end = listener
       },
       kill: () => this.end('SIGKILL'),
+      cpuTicks: () => this.cpuTicks,
     }
   }
 

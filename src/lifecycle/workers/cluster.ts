@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
+import { cpuTicksOf } from './cpu-time.ts'
 import { keepHandOffs } from './hand-offs.ts'
 import type { Channel } from './link.ts'
 import type { ForkedProcess } from './worker-process.ts'
@@ -72,6 +73,7 @@ function forked(worker: Worker): ForkedProcess {
         listener(signal ?? `exit code ${code}`),
       ),
     kill: () => void worker.process.kill('SIGKILL'),
+    cpuTicks: () => cpuTicksOf(worker.process.pid!),
   }
 }
 

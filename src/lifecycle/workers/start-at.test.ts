@@ -152,6 +152,19 @@ describe('the start of a pool of workers', () => {
     assert.deepEqual(serving(), [1])
   })
 
+  it('takes none for silent that works, on a machine that is busy', async () => {
+    const { pool, clock, processes, settle } = fakePool(1, () => MUTE)
+    const refused = assert.rejects(pool.start(NEVER), /worker 1 did not get ready within 30000 ms$/)
+    for (let second = 0; second < 30; second++) {
+      await settle()
+      // A hundredth of the time that it would like.
+      processes[0]!.cpuTicks += 1
+      await clock.advance(1000)
+    }
+    await refused
+    assert.equal(processes.length, 1)
+  })
+
   it('takes none for silent that has less time than it may be silent', async () => {
     const { pool, clock, processes } = fakePool(1, () => MUTE, { readyTimeoutMs: 4000 })
     const refused = assert.rejects(pool.start(NEVER), /worker 1 did not get ready within 4000 ms/)

@@ -35,12 +35,14 @@ export async function startAt(slot: Slot, parts: StartParts): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     const worker = parts.fork()
     slot.worker = worker
-    worker.watchLoading({ mayEnd: limitMs === readyTimeoutMs })
+    const isSecond = limitMs < readyTimeoutMs
+    worker.watchLoading({ mayEnd: !isSecond })
     try {
       await parts.serve(worker, limitMs)
       return
     } catch (error) {
-      if (!worker.link.isClosed) throw worker.isMute ? muteError(worker, readyTimeoutMs) : error
+      if (!worker.link.isClosed)
+        throw isSecond && !worker.isLoaded ? muteError(worker, readyTimeoutMs) : error
       await worker.ended
       if (parts.isCalledOff() || attempt === MOST_START_ATTEMPTS) throw error
       if (worker.isMute) {
@@ -61,7 +63,7 @@ export async function startAt(slot: Slot, parts: StartParts): Promise<void> {
 
 function muteError({ pid }: WorkerProcess, readyTimeoutMs: number): Error {
   return new Error(
-    `worker ${pid} did not get ready within ${readyTimeoutMs} ms: it is the second one in its place that said nothing while its program was loaded; ` +
+    `worker ${pid} did not get ready within ${readyTimeoutMs} ms: its program is not loaded, and the one before it said nothing at all; ` +
       'look for own plugins (gatewright.plugin_paths) that block as they are imported, for NODE_OPTIONS that workers inherit, and for a machine without processor time',
   )
 }

@@ -9,6 +9,8 @@ export interface ForkedProcess extends Channel {
   onExit(listener: (how: string) => void): void
   /** SIGKILL. */
   kill(): void
+  /** Processor time that it has used, in ticks of 10 ms; absent or `undefined` where nobody knows. */
+  cpuTicks?(): number | undefined
 }
 
 export type WorkerState = 'starting' | 'standby' | 'serving' | 'draining' | 'gone'
@@ -19,6 +21,8 @@ const HEARTBEAT_MS = 200
 const MISSED_BEATS = 7
 /** One that starts takes in the whole configuration, and what starts with it keeps the machine busy: it may be silent for this part of its time. */
 const SILENCE_AT_START = 1 / 3
+/** Processor time, in ticks, that is a sign of life of one that loads: on a busy machine that may take long. */
+const TICKS_OF_LIFE = 5
 /** After the deadline of a drain, before it is killed. */
 export const DRAIN_GRACE_MS = 800
 
@@ -50,6 +54,7 @@ export class WorkerProcess {
   #isLoaded = false
   #endsOfSilence = false
   #isMute = false
+  #ticks = 0
 
   constructor(forked: ForkedProcess, generation: number, options: WorkerOptions) {
     this.#forked = forked
@@ -101,6 +106,11 @@ export class WorkerProcess {
     if (!this.#cancelBeat) this.#beat()
   }
 
+  /** It has told that its program is there. */
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
   /** It said nothing for its time to be silent before its program was loaded: no configuration is the reason. */
   get isMute(): boolean {
     return this.#isMute
@@ -144,6 +154,7 @@ export class WorkerProcess {
 
   #beat(): void {
     if (this.#state === 'gone') return
+    if (this.#missed >= MISSED_BEATS && !this.#isLoaded) this.#lookForWork()
     if (this.#missed >= this.#mostMissed) {
       this.#isMute = !this.#isLoaded
       if (this.#endsOfSilence) {
@@ -162,6 +173,13 @@ export class WorkerProcess {
       () => undefined,
     )
     this.#cancelBeat = this.#options.clock.schedule(HEARTBEAT_MS, () => this.#beat())
+  }
+
+  #lookForWork(): void {
+    const ticks = this.#forked.cpuTicks?.()
+    if (ticks === undefined || ticks < this.#ticks + TICKS_OF_LIFE) return
+    this.#ticks = ticks
+    this.#missed = 0
   }
 
   get #mostMissed(): number {
