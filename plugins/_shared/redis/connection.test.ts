@@ -102,6 +102,7 @@ describe('a connection to redis', () => {
     for (let i = 0; i < 100; i++) {
       const { error, ms } = await timed(add('a'))
       assert.ok(error instanceof RedisUnavailableError)
+      assert.equal(error.message, `redis at ${redis.host}:${redis.port}: not connected`)
       assert.ok(ms < AT_ONCE_MS, `it took ${ms} ms`)
     }
     await redis.restart()

@@ -70,7 +70,8 @@ export class RedisConnection {
       }
       const now = clock.monotonic()
       this.#pauses.failed(part, now - startedAt, now)
-      throw new RedisUnavailableError(`redis at ${this.#label()}: ${(error as Error).message}`, isConnected)
+      const reason = reasonOf(error as Error, isConnected)
+      throw new RedisUnavailableError(`redis at ${this.#label()}: ${reason}`, isConnected)
     }
   }
 
@@ -148,6 +149,11 @@ async function evaluate(
 /** The node of a cluster that has the key: one that does not answer says nothing about the others. */
 function partOf(client: RedisClient, key: string): string {
   return client.isCluster ? ((client as { slots?: string[][] }).slots?.[keySlot(key)]?.[0] ?? '') : ''
+}
+
+/** The client speaks of its own options to who asks without a connection. */
+function reasonOf({ message }: Error, isConnected: boolean): string {
+  return isConnected && !message.includes('enableOfflineQueue') ? message : 'not connected'
 }
 
 function isReply(error: unknown): boolean {
