@@ -25,9 +25,9 @@ interface Running {
   readonly said: string
 }
 
-async function run(t: TestContext, args: readonly string[]): Promise<Running> {
+async function run(t: TestContext, args: readonly string[], settings = ''): Promise<Running> {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-process-'))
-  writeFileSync(join(cwd, 'config.yaml'), FREE_PORTS)
+  writeFileSync(join(cwd, 'config.yaml'), `${FREE_PORTS}\n${settings}\n`)
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -73,6 +73,14 @@ describe('a gateway process', { concurrency: 2 }, () => {
     assert.equal((await fetch(`${url('control')}/v1/sync`)).status, 200)
     assert.equal((await fetch(`${url('metrics')}/apisix/prometheus/metrics`)).status, 200)
     assert.equal((await fetch(`${url('admin')}/apisix/admin/routes`)).status, 401)
+    assert.equal((await fetch(`${url('proxy')}/`)).status, 404)
+    child.kill('SIGTERM')
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+  })
+
+  it('serves with several workers, all else as it is by default', async (t) => {
+    const { child, url } = await run(t, ['start'], 'gatewright: {workers: 2}')
+    assert.equal((await fetch(`${url('status')}/status/ready`)).status, 200)
     assert.equal((await fetch(`${url('proxy')}/`)).status, 404)
     child.kill('SIGTERM')
     assert.deepEqual(await once(child, 'exit'), [0, null])
