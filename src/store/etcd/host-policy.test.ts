@@ -140,6 +140,20 @@ describe('hostPolicy', () => {
     assert.equal(asked, 1)
   })
 
+  it('passes over a host for a while whose name server does not answer', async () => {
+    const asked: string[] = []
+    const lookUpOf = async (name: string) => {
+      asked.push(name)
+      if (name === 'a.test') throw Object.assign(new Error('again'), { code: 'EAI_AGAIN' })
+    }
+    const policyOf = hostPolicy(2, { nowMs: () => 0, lookUp: lookUpOf })
+    const [a, b] = [policyOf('http://a.test:2379'), policyOf('http://b.test:2379')]
+    await assert.rejects(a.execute(neverCalled), /the name server does not answer for a\.test/)
+    await assert.rejects(a.execute(neverCalled), /rests after a failure/)
+    assert.equal(await b.execute(async () => 'called'), 'called')
+    assert.deepEqual(asked, ['a.test', 'b.test'])
+  })
+
   it('leaves it to gRPC to say that there is no such name', async () => {
     const lookUpInVain = () => Promise.reject(Object.assign(new Error('no'), { code: 'ENOTFOUND' }))
     const policy = hostPolicy(1, { lookUp: lookUpInVain })('http://etcd-1.test:2379')

@@ -1,6 +1,6 @@
 import type { IOptions } from 'etcd3'
 import { isRecoverableError } from 'etcd3'
-import { HostName, type LookUp } from './host-name.ts'
+import { HostName, type LookUp, UnresolvedNameError } from './host-name.ts'
 
 type Policies = NonNullable<IOptions['faultHandling']>
 type GlobalPolicy = NonNullable<Policies['global']>
@@ -79,11 +79,10 @@ export function hostPolicy(
         if (!isStream(result)) state.restUntilMs = 0
         return result
       } catch (error) {
-        if (error instanceof Error && isRecoverableError(error)) {
-          state.restUntilMs = nowMs() + REST_MS
-          // etcd3 gives its connections up.
-          name.forget()
-        }
+        const isGivenUp = error instanceof Error && isRecoverableError(error)
+        if (isGivenUp || error instanceof UnresolvedNameError) state.restUntilMs = nowMs() + REST_MS
+        // etcd3 makes new connections then.
+        if (isGivenUp) name.forget()
         throw error
       } finally {
         state.waiting.delete(turn)
