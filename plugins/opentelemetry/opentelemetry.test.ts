@@ -3,7 +3,8 @@ import { describe, it, type TestContext } from 'node:test'
 import { fakeUpstream } from '../../src/testing/fake-upstream.ts'
 import { mountPlugin, refusal } from '../../src/testing/mount-plugin.ts'
 import { startGateway } from '../../src/testing/start-gateway.ts'
-import { eventually } from '../../test/support/log-sinks.ts'
+import { makeCertificate } from '../../test/support/certificates.ts'
+import { eventually, httpSink } from '../../test/support/log-sinks.ts'
 import { type OtlpReceiver, otlpReceiver } from '../../test/support/otlp-receiver.ts'
 import opentelemetry from './index.ts'
 import { compileSampler } from './sampler.ts'
@@ -123,6 +124,14 @@ describe('opentelemetry', () => {
     assert.equal(sent('baggage'), 'user=7')
   })
 
+  it('sends on a tracestate that is too long for a span', async (t) => {
+    const { collector, ask, sent } = await alone(t)
+    const tracestate = `a=${'1'.repeat(511)}`
+    await ask({ traceparent: `00-${TRACE}-${SPAN}-01`, tracestate })
+    assert.equal((await spanOf(collector)).traceState, '')
+    assert.equal(sent('tracestate'), tracestate)
+  })
+
   it('begins a new trace when the traceparent is malformed, and drops the tracestate that belongs to it', async (t) => {
     const { collector, ask, sent } = await alone(t)
     await ask({ traceparent: `00-${TRACE}-${'0'.repeat(16)}-01`, tracestate: 'a=1' })
@@ -180,6 +189,26 @@ describe('opentelemetry', () => {
     assert.equal(attributes['x-trace-b'], '2')
     assert.equal(attributes['x-exact'], 'e')
     assert.ok(!('x-exactly' in attributes))
+  })
+
+  it('joins what a header says in several lines', async (t) => {
+    const config = { ...ALWAYS, additional_header_prefix_attributes: ['x-*'] }
+    const { collector, mounted } = await alone(t, { config })
+    await mounted.request({ headers: { 'X-A': ['1', '2'], 'x-b': '3' } })
+    const { attributes } = await spanOf(collector)
+    assert.deepEqual([attributes['x-a'], attributes['x-b']], ['1, 2', '3'])
+  })
+
+  it('is no failure when it is the client that left', async (t) => {
+    let leave: () => void = () => {}
+    const { collector, gateway } = await world(t, { handler: () => leave() })
+    const client = new AbortController()
+    leave = () => client.abort()
+    await assert.rejects(fetch(`${gateway.proxyUrl}/api/`, { signal: client.signal }))
+    const { attributes, status } = await spanOf(collector)
+    assert.equal(attributes['http.target'], '/api/')
+    assert.equal(attributes['http.status_code'], '499')
+    assert.deepEqual({ ...status }, {})
   })
 
   it('takes the id of the trace from X-Request-Id, where it can be one', async (t) => {
@@ -367,6 +396,39 @@ describe('opentelemetry with a collector that fails', () => {
     await gateway.put('routes', 'r1', { uri: '/api/*', upstream: { nodes: { [upstream.address]: 1 } } })
     await ask('/api/')
     await eventually('the end of its connection', () => silent.cut === 1)
+  })
+
+  it('holds no more bytes of spans than 32 MiB', async (t) => {
+    const patience = { batch_span_processor: { inactive_timeout: 600, batch_timeout: 600 } }
+    const { collector, mounted } = await alone(t, { attr: patience })
+    collector.answerWith(0)
+    const headers = { 'User-Agent': 'x'.repeat(4 << 20) }
+    for (let i = 0; i < 10; i++) await mounted.request({ headers })
+    assert.match(mounted.metrics.expose(), /dropped_entries_total\{name="opentelemetry",reason="full"\} 3$/m)
+  })
+
+  it('checks the certificate of the collector unless told not to', async (t) => {
+    const sink = await httpSink(t, { tls: makeCertificate({ names: ['127.0.0.1'] }) })
+    for (const verified of [true, false]) {
+      const collector = { address: `https://127.0.0.1:${sink.port}`, ssl_verify: verified }
+      const { ask, mounted } = await alone(t, { attr: { collector } })
+      await ask()
+      await mounted.dispose()
+      const sent = /sent_entries_total\{name="opentelemetry"\} (\d)$/m.exec(mounted.metrics.expose())?.[1]
+      assert.equal(sent, verified ? '0' : '1')
+    }
+    assert.equal(sink.received.length, 1)
+  })
+
+  it('does not count more spans than it has sent, whatever the collector says', async (t) => {
+    const { collector, ask, mounted } = await alone(t)
+    collector.answerWith(200, 5)
+    await ask()
+    await mounted.dispose()
+    assert.match(
+      mounted.metrics.expose(),
+      /dropped_entries_total\{name="opentelemetry",reason="unsendable"\} 1$/m,
+    )
   })
 
   it('counts spans that the collector does not take, and does not send them again', async (t) => {

@@ -154,5 +154,6 @@ function readSpan(span: any): ReceivedSpan {
 function attributesOf(
   list: readonly { key: string; value: Record<string, unknown> }[],
 ): Record<string, unknown> {
+  if (new Set(list.map(({ key }) => key)).size < list.length) throw new Error('an attribute stands twice')
   return Object.fromEntries(list.map(({ key, value }) => [key, Object.values(value)[0]]))
 }
