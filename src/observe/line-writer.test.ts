@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -81,17 +82,53 @@ describe('a writer of lines', () => {
     assert.equal(seen.failures.length, 1)
   })
 
+  it('holds on to nothing of its process while no line waits', async (t) => {
+    const listeners = () => process.listenerCount('exit')
+    const before = listeners()
+    const path = join(folderFor(t), 'access.log')
+    const { writer } = observed(t, path)
+    assert.equal(listeners(), before)
+    writer.write('one\n')
+    assert.equal(listeners(), before + 1)
+    await until(() => listeners() === before)
+    assert.equal(read(path), 'one\n')
+  })
+
   it('does not keep its process from ending when nothing can be written', { timeout: 60_000 }, async () => {
-    const program = `
-      import { LineWriter } from ${JSON.stringify(new URL('./line-writer.ts', import.meta.url).href)}
-      const writer = new LineWriter('/dev/full', { maxChunk: 4096, onFailure() {}, onRecovery() {}, onDropped() {} })
-      writer.write('one\\n')
-      setTimeout(() => process.exit(3), 1500)
-    `
-    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
-      stdio: 'inherit',
-    })
-    const code = await new Promise((resolve) => child.on('exit', resolve))
+    const { code } = await processThat("new LineWriter('/dev/full', options).write('one\\n')", 1500)
     assert.equal(code, 3)
   })
+
+  it('has written everything when its process ends by itself', { timeout: 60_000 }, async () => {
+    const writing = `for (const isEager of [true, false]) {
+      const writer = new LineWriter('stdout', { ...options, isEager })
+      for (let i = 0; i < 3000; i++) writer.write(i + '\\n')
+    }`
+    const { code, output } = await processThat(writing, 0)
+    assert.equal(code, 3)
+    assert.deepEqual(
+      output.trimEnd().split('\n').map(Number).sort(byNumber),
+      [...Array(6000).keys()].map((i) => i >> 1),
+    )
+  })
 })
+
+const byNumber = (one: number, other: number): number => one - other
+
+/** Ends with 3 after `delayMs`. */
+async function processThat(does: string, delayMs: number): Promise<{ code: number | null; output: string }> {
+  const program = `
+    import { LineWriter } from ${JSON.stringify(new URL('./line-writer.ts', import.meta.url).href)}
+    const options = { maxChunk: 4096, onFailure() {}, onRecovery() {}, onDropped() {} }
+    ${does}
+    setTimeout(() => process.exit(3), ${delayMs})
+  `
+  const args = ['--import', 'tsx', '--input-type=module', '-e', program]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+  })
+  const [code] = (await once(child, 'close')) as [number | null]
+  return { code, output }
+}

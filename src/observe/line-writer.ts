@@ -1,4 +1,4 @@
-import { write as writeTo } from 'node:fs'
+import { writeSync, write as writeTo } from 'node:fs'
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -17,6 +17,8 @@ const MAX_WAITING = 8 * 1024 * 1024
 export interface LineWriterOptions {
   /** What is written at once at most, in characters, whole lines; a longer line goes alone. */
   readonly maxChunk: number
+  /** Whether each line is written at once; else when a chunk is full, or after a second. */
+  readonly isEager?: boolean
   /** Called once when writing begins to fail; it is tried again every second. */
   onFailure(error: Error): void
   /** Called when it succeeds again. */
@@ -26,13 +28,13 @@ export interface LineWriterOptions {
 }
 
 /**
- * Appends lines to standard output (`stdout`) or to a file, one write at a time, in order: when a chunk is full, else within a
- * second. The file may be moved or removed at any time: from a second later on, lines begin a new one. Nobody waits for a write.
+ * Appends lines to standard output (`stdout`) or to a file, one write at a time, in order. The file may be moved or removed at any
+ * time: from a second later on, lines begin a new one. Nobody waits for a write. What is left when the process ends without `close`
+ * is written then.
  */
 export class LineWriter {
   readonly #target: string
   readonly #options: LineWriterOptions
-  readonly #ticking: NodeJS.Timeout
   readonly #chunks: string[] = []
   #waiting = 0
   #rest: Buffer | undefined
@@ -42,11 +44,14 @@ export class LineWriter {
   #isClosed = false
   #isFlushing = false
   #writing: Promise<void> | undefined
+  #underWaySinceMs: number | undefined
+  /** There while something waits, as is the listener `#atExit`. */
+  #ticking: NodeJS.Timeout | undefined
+  readonly #atExit = () => this.#writeAtExit()
 
   constructor(target: string, options: LineWriterOptions) {
     this.#target = target
     this.#options = options
-    this.#ticking = setInterval(() => this.#flush(), TICK_MS).unref()
     // A path that cannot be used is told of at the start, not by the first request.
     this.#begin()
   }
@@ -58,20 +63,37 @@ export class LineWriter {
       return
     }
     this.#waiting += line.length
+    this.#watch()
     const last = this.#chunks.length - 1
-    if (last >= 0 && this.#chunks[last]!.length + line.length <= this.#options.maxChunk) {
-      this.#chunks[last] += line
-      return
-    }
-    this.#chunks.push(line)
-    if (last >= 0 && !this.#isFailing) this.#begin()
+    const fits = last >= 0 && this.#chunks[last]!.length + line.length <= this.#options.maxChunk
+    if (fits) this.#chunks[last] += line
+    else this.#chunks.push(line)
+    if (this.#isFailing) return
+    if (this.#options.isEager) this.#flush()
+    else if (!fits && last >= 0) this.#begin()
   }
 
   /** Writes what waits, for a second at most; the rest is told to `onDropped`. Once. */
   async close(): Promise<void> {
-    clearInterval(this.#ticking)
     await Promise.race([this.#finish(), pause(CLOSE_MS, undefined, { ref: false })])
     this.#isClosed = true
+    this.#unwatch()
+    this.#drop()
+  }
+
+  #watch(): void {
+    if (this.#ticking) return
+    this.#ticking = setInterval(() => this.#flush(), TICK_MS).unref()
+    process.once('exit', this.#atExit)
+  }
+
+  #unwatch(): void {
+    clearInterval(this.#ticking)
+    this.#ticking = undefined
+    process.off('exit', this.#atExit)
+  }
+
+  #drop(): void {
     const lost = linesOf(this.#rest?.toString() ?? '') + linesOf(this.#chunks.splice(0).join(''))
     if (lost > 0) this.#options.onDropped(lost)
   }
@@ -86,7 +108,7 @@ export class LineWriter {
   }
 
   #flush(): void {
-    if (!this.#rest && this.#chunks.length === 0) return
+    if (!this.#hasAny()) return
     this.#isFlushing = true
     this.#begin()
   }
@@ -95,6 +117,9 @@ export class LineWriter {
     this.#writing ??= this.#drain().finally(() => {
       this.#writing = undefined
       this.#isFlushing = false
+      if (!this.#hasAny()) this.#unwatch()
+      // What came while the last write was being noted.
+      else if (this.#options.isEager && !this.#isFailing) this.#flush()
     })
   }
 
@@ -111,8 +136,12 @@ export class LineWriter {
     }
   }
 
+  #hasAny(): boolean {
+    return this.#rest !== undefined || this.#chunks.length > 0
+  }
+
+  /** Lines are still added to the last chunk. */
   #hasWork(): boolean {
-    // Lines are still added to the last chunk.
     return this.#rest !== undefined || this.#chunks.length > (this.#isFlushing ? 0 : 1)
   }
 
@@ -120,14 +149,34 @@ export class LineWriter {
     await this.#look()
     this.#rest ??= Buffer.from(this.#take())
     try {
+      this.#underWaySinceMs = performance.now()
       const { bytesWritten } = this.#file
         ? await this.#file.write(this.#rest)
         : await writeToDescriptor(STDOUT, this.#rest)
       this.#rest = bytesWritten < this.#rest.length ? this.#rest.subarray(bytesWritten) : undefined
     } catch (error) {
       if (!BUSY.includes((error as NodeJS.ErrnoException).code)) throw error
+      this.#underWaySinceMs = undefined
       await pause(BUSY_MS, undefined, { ref: false })
+    } finally {
+      this.#underWaySinceMs = undefined
     }
+  }
+
+  /** Nothing that is asynchronous happens any more, but for the write that is under way: the system ends it. */
+  #writeAtExit(): void {
+    const nowMs = performance.now()
+    const file = this.#target === 'stdout' ? STDOUT : this.#file?.fd
+    const sinceMs = this.#underWaySinceMs
+    // Whom nothing was taken from for so long, another write would wait for as well, and the process with it.
+    const isStuck = this.#isFailing || (sinceMs !== undefined && nowMs - sinceMs > CLOSE_MS)
+    if (file === undefined || isStuck) {
+      this.#drop()
+      return
+    }
+    const rest = sinceMs === undefined && this.#rest ? this.#rest : Buffer.alloc(0)
+    const all = Buffer.concat([rest, Buffer.from(this.#chunks.join(''))])
+    if (all.length > 0 && !writeWhole(file, all, nowMs + CLOSE_MS)) this.#drop()
   }
 
   #take(): string {
@@ -149,6 +198,21 @@ export class LineWriter {
     this.#file = await open(target, 'a')
     await before?.close()
   }
+}
+
+/** Whether all of `bytes` was taken. */
+function writeWhole(file: number, bytes: Buffer, untilMs: number): boolean {
+  const waiter = new Int32Array(new SharedArrayBuffer(4))
+  let rest = bytes
+  while (rest.length > 0 && performance.now() < untilMs) {
+    try {
+      rest = rest.subarray(writeSync(file, rest))
+    } catch (error) {
+      if (!BUSY.includes((error as NodeJS.ErrnoException).code)) return false
+      Atomics.wait(waiter, 0, 0, BUSY_MS / 10)
+    }
+  }
+  return rest.length === 0
 }
 
 const BUSY: readonly (string | undefined)[] = ['EAGAIN', 'EBUSY']
