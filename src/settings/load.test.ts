@@ -117,6 +117,15 @@ describe('loadSettings', () => {
     assert.doesNotMatch(problems.join(), /hush/)
   })
 
+  it('takes every key that the example of APISIX sets, also those that mean nothing here', (t) => {
+    const keys = ['enable_dev_mode', 'disable_sync_configuration_during_start']
+    const { ignored } = load(t, `apisix: {${keys.map((key) => `${key}: false`).join(', ')}}`)
+    assert.deepEqual(
+      ignored,
+      keys.map((key) => `apisix.${key}`),
+    )
+  })
+
   it('lists the keys of nginx once as ignored and honours those that mean something', (t) => {
     const { settings, ignored } = load(
       t,
@@ -255,7 +264,7 @@ describe('which store', () => {
     const named = (provider: string) =>
       load(t, `deployment: {role_traditional: {config_provider: ${provider}}}`).warnings.join()
     assert.match(named('etcd'), /embedded store is used/)
-    assert.match(named('yaml'), /lost when the process ends/)
+    assert.match(named('yaml'), /comes as a whole/)
   })
 })
 

@@ -109,7 +109,7 @@ function storeWarnings(store: Settings['store'], sources: ReadonlyMap<string, st
   }
   return store.type === 'configs'
     ? [
-        `${provider}: configuration comes through /apisix/admin/configs, is kept in memory and lost when the process ends`,
+        `${provider}: configuration comes as a whole through /apisix/admin/configs, each time in place of all that was there`,
       ]
     : []
 }

@@ -167,5 +167,7 @@ export const APISIX_KEYS = {
   events: key(free(), 'event module of workers', { effect: 'ignored' }),
   extra_lua_path: key(TEXT, 'search path for Lua', { effect: 'ignored' }),
   extra_lua_cpath: key(TEXT, 'search path for Lua', { effect: 'ignored' }),
+  enable_dev_mode: key(FLAG, 'one worker process of nginx', { effect: 'ignored' }),
+  disable_sync_configuration_during_start: key(FLAG, 'order of a start', { effect: 'ignored' }),
   lua_module_hook: key(TEXT, 'Lua hook', { effect: 'ignored' }),
 }
