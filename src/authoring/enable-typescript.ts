@@ -30,12 +30,17 @@ function ownUrls(): Readonly<Record<string, string>> {
   )
 }
 
-/** As a data URL: the thread that runs hooks reads no TypeScript. */
+/**
+ * As a data URL: the thread that runs hooks reads no TypeScript. A plugin is an ES module whatever the `type` of the package.json above
+ * it: what `npm init` makes says `commonjs` or nothing, and with that what is in TypeScript could import nothing of the gateway.
+ */
 function hooksFor(urls: Readonly<Record<string, string>>): string {
   const source = `
     const urls = new Map(Object.entries(${JSON.stringify(urls)}))
-    export function resolve(specifier, context, next) {
-      return next(urls.get(specifier) ?? specifier, context)
+    export async function resolve(specifier, context, next) {
+      const found = await next(urls.get(specifier) ?? specifier, context)
+      const isOwn = /[.]ts([?]|$)/.test(found.url) && !found.url.includes('/node_modules/')
+      return isOwn ? { ...found, format: 'module' } : found
     }`
   return `data:text/javascript,${encodeURIComponent(source)}`
 }

@@ -124,4 +124,18 @@ describe('the package as it is published', () => {
     const { stdout } = await run(process.execPath, [command, 'version'], { timeout: 60_000 })
     assert.ok(stdout.includes(version), stdout)
   })
+
+  it('runs a plugin in TypeScript beside a package.json that npm init has made', async () => {
+    const app = join(scratch, 'app')
+    for (const type of ['"type": "commonjs"', '"version": "1.0.0"']) {
+      writeFileSync(join(app, 'package.json'), `{"name": "app", ${type}}`)
+      const command = join(INSTALLED, 'bin/gatewright.js')
+      const env = { ...process.env, NODE_TEST_CONTEXT: undefined }
+      const gatewright = (...args: string[]) =>
+        run(process.execPath, [command, 'plugin', ...args], { cwd: app, env, timeout: 60_000 })
+      await gatewright('new', 'mine')
+      assert.match((await gatewright('test', 'mine')).stdout, /pass [1-9]/)
+      rmSync(join(app, 'my-plugins'), { recursive: true })
+    }
+  })
 })
