@@ -19,6 +19,8 @@ import { median } from './statistics.ts'
 
 const RUNS = 31
 const REQUESTS_PER_RUN = 2_000
+/** Held at the same time: many would outlive collections of garbage that requests in a gateway do not. */
+const BATCH = 100
 /** Those of which the aim says "below 2 µs". */
 const AIM_US = 2
 const WITH_AIM: ReadonlySet<string> = new Set([
@@ -141,7 +143,7 @@ function prepare({ request = {}, consumer }: Case): Prepared[] {
     config: consumer,
   }
   const consumers = { findConsumer: () => found, findConsumerByName: () => undefined }
-  return Array.from({ length: REQUESTS_PER_RUN }, (_, index) => {
+  return Array.from({ length: BATCH }, (_, index) => {
     const context = makeContext(
       {
         target: `/orders/${index}?page=2`,
@@ -184,12 +186,16 @@ async function walk(chain: Chain, { context, response }: Prepared): Promise<void
 async function timed(chain: Chain, one: Case): Promise<number> {
   const runs: number[] = []
   for (let run = 0; run < RUNS; run++) {
-    const requests = prepare(one)
-    const before = process.cpuUsage()
-    for (const request of requests) await walk(chain, request)
-    // Time of the processor: what else the machine does is none of the plugin's.
-    const { user, system } = process.cpuUsage(before)
-    runs.push((user + system) / REQUESTS_PER_RUN)
+    let micros = 0
+    for (let batch = 0; batch < REQUESTS_PER_RUN / BATCH; batch++) {
+      const requests = prepare(one)
+      const before = process.cpuUsage()
+      for (const request of requests) await walk(chain, request)
+      // Time of the processor: what else the machine does is none of the plugin's.
+      const { user, system } = process.cpuUsage(before)
+      micros += user + system
+    }
+    runs.push(micros / REQUESTS_PER_RUN)
   }
   return median(runs)
 }
