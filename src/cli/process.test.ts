@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { PROGRAM } from '../../test/support/program.ts'
+import { withFreePorts } from '../../test/support/spawn-node.ts'
 
 const START_LIMIT_MS = 60_000
 
@@ -25,7 +26,11 @@ interface Running {
   readonly said: string
 }
 
-async function run(t: TestContext, args: readonly string[], settings = ''): Promise<Running> {
+function run(t: TestContext, args: readonly string[], settings = ''): Promise<Running> {
+  return withFreePorts(() => runOnce(t, args, settings))
+}
+
+async function runOnce(t: TestContext, args: readonly string[], settings: string): Promise<Running> {
   const cwd = mkdtempSync(join(tmpdir(), 'gatewright-process-'))
   writeFileSync(join(cwd, 'config.yaml'), `${FREE_PORTS}\n${settings}\n`)
   const child = spawn(process.execPath, [...PROGRAM, ...args], {

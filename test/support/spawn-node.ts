@@ -59,8 +59,27 @@ export interface SpawnedNode {
   readonly exited: Promise<number | string | null>
 }
 
+/** A port that was free when a gateway chose it may be somebody else's by the time its workers listen. */
+const STARTS = 3
+
+/** Runs `start` again when it fails for a port that was taken meanwhile. */
+export async function withFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start()
+    } catch (error) {
+      if (attempt === STARTS || !/port \d+ on 127\.0\.0\.1 is taken/.test((error as Error).message))
+        throw error
+    }
+  }
+}
+
 /** Starts one and waits until it serves; it is killed when the test ends, its workers with it. */
-export async function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOptions): Promise<SpawnedNode> {
+export function spawnNode(t: Pick<TestContext, 'after'>, options: NodeOptions): Promise<SpawnedNode> {
+  return withFreePorts(() => spawnOnce(t, options))
+}
+
+async function spawnOnce(t: Pick<TestContext, 'after'>, options: NodeOptions): Promise<SpawnedNode> {
   const { child, directory, output, exited } = launch(t, options)
   const ended = exited.then((how) => {
     throw new Error(`the gateway ended with ${how}:\n${output()}`)

@@ -43,7 +43,7 @@ function open(t: TestContext, target: RedisTarget, trusted?: string) {
   return { connection, logged, add: (key: string, by = 1) => connection.run(ADD, key, [by]) }
 }
 
-async function eventually<T>(attempt: () => Promise<T>, deadlineMs = 30_000): Promise<T> {
+async function eventually<T>(attempt: () => Promise<T>, deadlineMs = 60_000): Promise<T> {
   const deadline = Date.now() + deadlineMs
   for (;;) {
     try {
