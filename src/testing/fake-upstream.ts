@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
-import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
 /** A node under the test's control. */
@@ -80,11 +80,15 @@ export async function rawUpstream(
   return `127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-/** The address of a port on which nothing listens. */
+/** The address of a port on which nothing listens, and nobody else can for as long as the process lives. */
 export async function refusingAddress(): Promise<string> {
-  const server = createTcpServer()
+  const server = createTcpServer((socket) => socket.unref())
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  await new Promise<void>((resolve) => server.close(() => resolve()))
-  return `127.0.0.1:${port}`
+  // A port of which a connection begins has no listener, and nobody else gets it as long as the connection is there.
+  const holder = connect(port, '127.0.0.1')
+  await new Promise<void>((resolve, reject) => holder.once('connect', resolve).once('error', reject))
+  holder.unref()
+  server.unref()
+  return `127.0.0.1:${holder.localPort}`
 }

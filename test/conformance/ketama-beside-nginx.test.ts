@@ -6,9 +6,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
-import { refusingAddress } from '../../src/testing/fake-upstream.ts'
 import { ketama } from '../../src/upstream/balancer/chash.ts'
 import { installMissing } from '../bench/servers/tools.ts'
+import { freePort } from '../support/etcd.ts'
 
 const KEYS = 10_000
 const WEIGHTS = [1, 2, 3, 4]
@@ -22,7 +22,7 @@ async function startNginx(
   nodes: readonly { address: string; weight: number }[],
 ): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'ketama-nginx-'))
-  const port = Number((await refusingAddress()).split(':')[1])
+  const port = await freePort()
   const file = join(folder, 'config')
   const servers = nodes.map(({ address, weight }) => `server ${address} weight=${weight};`).join(' ')
   const echoes = nodes
@@ -76,7 +76,7 @@ describe('the ring over raw weights', () => {
     const missing = installMissing(['nginx'])
     assert.deepEqual(missing, [], 'nginx is needed here; install it (Debian: nginx-light)')
     const nodes: { address: string; weight: number }[] = []
-    for (const weight of WEIGHTS) nodes.push({ address: await refusingAddress(), weight })
+    for (const weight of WEIGHTS) nodes.push({ address: `127.0.0.1:${await freePort()}`, weight })
     const chosen = await chosenByNginx(await startNginx(t, nodes))
     assert.equal(chosen.length, KEYS)
     const balancer = ketama.create(nodes, () => 0)

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { refusingAddress } from '../../src/testing/fake-upstream.ts'
+import { freePort } from '../support/etcd.ts'
 
 export type OtherName = 'nginx' | 'haproxy'
 
@@ -20,7 +20,7 @@ export async function startOther(
     console.log(`${name} is not installed and is left out; apt-get install ${name}`)
     return undefined
   }
-  const port = Number((await refusingAddress()).split(':')[1])
+  const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), `fuzz-${name}-`))
   const file = join(folder, 'config')
   writeFileSync(file, configure(port, folder))
