@@ -24,6 +24,7 @@ describe('the examples of a plugin', () => {
   for (const name of Object.keys(catalogue)) {
     it(`of ${name} can be copied: the shell runs them, and the admin API takes what they send`, async (t) => {
       const example = exampleOf(name)
+      // A shell without it cannot make the signatures; what is signed has tests of its own.
       if (!HAS_OPENSSL && example.includes('openssl')) return t.skip('there is no openssl here')
       const admin = await startAdmin({ plugins })
       const calls = callsOf(example).filter(({ url }) => url.startsWith(ADMIN))
